@@ -1,0 +1,28 @@
+# hearth_library(NAME SOURCES a.cc ... [DEPS lib ...] [TESTS a_test.cc ...] [TEST_DEPS lib ...])
+#
+# One static library per folder, named hearth_NAME, and (with TESTS) its test program NAME_test. DEPS are public:
+# the folders below this one whose headers its own headers include.
+function(hearth_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(hearth_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(hearth_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPS} hearth_sanitizers PRIVATE hearth_warnings hearth_hardening)
+  if(HEARTH_BUILD_TESTS AND ARG_TESTS)
+    hearth_test(${name}_test SOURCES ${ARG_TESTS} DEPS hearth_${name} ${ARG_TEST_DEPS})
+  endif()
+endfunction()
+
+# hearth_test(NAME SOURCES a_test.cc ... [DEPS lib ...]): a GoogleTest program, each case one ctest entry.
+# HEARTH_TEST_DATA tells tests where the real models and golden outputs are; those that need them skip, and say so,
+# where they are absent.
+function(hearth_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gtest_main hearth_warnings
+    hearth_hardening hearth_sanitizers)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE
+    HEARTH_DEFAULT_TEST_DATA="${PROJECT_SOURCE_DIR}/../shared/data"
+    HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+endfunction()

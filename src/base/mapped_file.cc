@@ -1,0 +1,72 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace hearth {
+namespace {
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Error system_error(const std::filesystem::path& path, const char* action, int error) {
+  const ErrorCode code = error == ENOENT || error == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return make_error(code, "{}: cannot {}: {}", path.string(), action, std::strerror(error));
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a named pipe must fail below, not wait for its writer.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) return system_error(path, "open", errno);
+
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return system_error(path, "stat", errno);
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file, found {}", path.string(),
+                      S_ISDIR(status.st_mode) ? "a folder" : "a device, pipe or socket");
+  }
+  const auto size_bytes = static_cast<size_t>(status.st_size);
+  if (size_bytes == 0) return MappedFile(path, nullptr, 0);
+
+  void* address = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (address == MAP_FAILED) return system_error(path, "map", errno);
+  return MappedFile(path, static_cast<const std::byte*>(address), size_bytes);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_bytes_, other.size_bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  // munmap wants a mutable pointer though the mapping is read-only.
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_bytes_);
+}
+
+}  // namespace hearth

@@ -1,0 +1,117 @@
+#include "tensor/backend.h"
+
+#include <algorithm>
+
+namespace hearth::tensor {
+namespace {
+
+void check_f32(const Tensor& x, size_t rank) {
+  HEARTH_CHECK(x.dtype == DType::kF32);
+  HEARTH_CHECK(x.shape.rank() == rank);
+}
+
+void check_sequences(std::span<const SequenceRows> sequences, int64_t n_rows, const PagedKv& cache) {
+  const int64_t n_blocks = cache.k.shape[0];
+  const int64_t block_tokens = cache.k.shape[2];
+  for (const SequenceRows& s : sequences) {
+    HEARTH_CHECK(s.first_row >= 0 && s.n_tokens >= 0 && s.start_position >= 0);
+    HEARTH_CHECK(s.first_row + s.n_tokens <= n_rows);
+    const int64_t n_blocks_used = (s.start_position + s.n_tokens + block_tokens - 1) / block_tokens;
+    HEARTH_CHECK(n_blocks_used <= static_cast<int64_t>(s.block_table.size()));
+    for (int64_t i = 0; i < n_blocks_used; ++i) {
+      const int32_t block = s.block_table[static_cast<size_t>(i)];
+      HEARTH_CHECK(block >= 0 && block < n_blocks);
+    }
+  }
+}
+
+void check_cache(const PagedKv& cache) {
+  HEARTH_CHECK(cache.k.shape.rank() == 4 && cache.v.shape.rank() == 4);
+  for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) HEARTH_CHECK(cache.k.shape[i] == cache.v.shape[i]);
+}
+
+bool all_below(std::span<const int32_t> values, int64_t limit) {
+  return std::all_of(values.begin(), values.end(), [&](int32_t v) { return v >= 0 && v < limit; });
+}
+
+}  // namespace
+
+void Backend::embed(const Tensor& table, std::span<const int32_t> tokens, const Tensor& out) {
+  check_f32(out, 2);
+  HEARTH_CHECK(table.shape.rank() == 2 && supports_weight(table.dtype));
+  HEARTH_CHECK(out.shape == Shape({static_cast<int64_t>(tokens.size()), table.shape[1]}));
+  HEARTH_CHECK(all_below(tokens, table.shape[0]));
+  do_embed(table, tokens, out);
+}
+
+void Backend::rms_norm(const Tensor& x, const Tensor& weight, float epsilon, const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(weight, 1);
+  check_f32(out, 2);
+  HEARTH_CHECK(x.shape == out.shape && x.shape[1] == weight.shape[0]);
+  do_rms_norm(x, weight, epsilon, out);
+}
+
+void Backend::matmul(const Tensor& x, const Tensor& w, const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(out, 2);
+  HEARTH_CHECK(w.shape.rank() == 2 && supports_weight(w.dtype));
+  HEARTH_CHECK(x.shape[1] == w.shape[1]);
+  HEARTH_CHECK(out.shape == Shape({x.shape[0], w.shape[0]}));
+  do_matmul(x, w, out);
+}
+
+void Backend::rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args) {
+  check_f32(x, 3);
+  HEARTH_CHECK(static_cast<int64_t>(positions.size()) == x.shape[0]);
+  HEARTH_CHECK(args.n_rotated % 2 == 0 && args.n_rotated <= x.shape[2]);
+  HEARTH_CHECK(static_cast<int64_t>(args.inverse_frequencies.size()) == args.n_rotated / 2);
+  do_rope(x, positions, args);
+}
+
+void Backend::store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
+                       std::span<const SequenceRows> sequences) {
+  check_f32(k, 3);
+  check_f32(v, 3);
+  check_cache(cache);
+  HEARTH_CHECK(k.shape[0] == v.shape[0]);
+  HEARTH_CHECK(k.shape[1] == cache.k.shape[1] && k.shape[2] == cache.k.shape[3]);
+  HEARTH_CHECK(v.shape[1] == cache.v.shape[1] && v.shape[2] == cache.v.shape[3]);
+  check_sequences(sequences, k.shape[0], cache);
+  do_store_kv(k, v, cache, sequences);
+}
+
+void Backend::attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
+                        const AttentionArgs& args, const Tensor& out) {
+  check_f32(q, 3);
+  check_f32(out, 3);
+  check_cache(cache);
+  const int64_t n_kv_heads = cache.k.shape[1];
+  HEARTH_CHECK(n_kv_heads > 0 && q.shape[1] % n_kv_heads == 0);
+  HEARTH_CHECK(q.shape[2] == cache.k.shape[3]);
+  HEARTH_CHECK(out.shape == Shape({q.shape[0], q.shape[1], cache.v.shape[3]}));
+  check_sequences(sequences, q.shape[0], cache);
+  do_attention(q, cache, sequences, args, out);
+}
+
+void Backend::swiglu(const Tensor& gate, const Tensor& up) {
+  check_f32(gate, 2);
+  check_f32(up, 2);
+  HEARTH_CHECK(gate.shape == up.shape);
+  do_swiglu(gate, up);
+}
+
+void Backend::add(const Tensor& x, const Tensor& y) {
+  HEARTH_CHECK(x.dtype == DType::kF32 && y.dtype == DType::kF32 && x.shape == y.shape);
+  do_add(x, y);
+}
+
+void Backend::take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(out, 2);
+  HEARTH_CHECK(out.shape == Shape({static_cast<int64_t>(rows.size()), x.shape[1]}));
+  HEARTH_CHECK(all_below(rows, x.shape[0]));
+  do_take_rows(x, rows, out);
+}
+
+}  // namespace hearth::tensor

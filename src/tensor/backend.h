@@ -1,0 +1,145 @@
+// The one compute interface: memory, and a closed list of ops. Models and the engine see only this; apps/
+// names a concrete backend.
+//
+// Contracts of every op:
+//  - Activations are F32; weights may be of any dtype that supports_weight() accepts.
+//  - Shapes are checked here, once, before the backend's own code runs. A mismatch is our bug (HEARTH_CHECK):
+//  whoever
+//    reads a model file has compared its tensors with the architecture before building anything from them.
+//  - Inputs and outputs do not overlap, except where an op says "in place".
+//  - Ops run in the order of the calls. Their results may be read after synchronize().
+//  - Row i of an output depends on row i of the inputs only, bit by bit: not on how many other rows stand in
+//  the
+//    batch, nor on the number of threads. Where a backend has a faster op without this property, it says so.
+//
+// One thread at a time may use a backend. Oracle of every op: backends/cpu/ref.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "tensor/tensor.h"
+
+namespace hearth::tensor {
+
+// Memory of a backend, freed with the last handle. Its contents start as zeros.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual void* data() noexcept = 0;
+  virtual size_t size_bytes() const noexcept = 0;
+};
+
+// How rotary embedding pairs the elements of a head.
+enum class RopeStyle {
+  kInterleaved,  // (0,1), (2,3), ...: the original; GGUF's llama, whose q and k rows are permuted for it
+  kHalves,       // (0, n/2), (1, n/2+1), ...: "NeoX"; qwen, gemma, phi, and most others
+};
+
+// Rotary embedding (arXiv:2104.09864) with any of its scalings folded into the frequencies: position p turns
+// pair i by the angle p * inverse_frequencies[i], and the result is multiplied by `magnitude` (1 except for
+// YaRN).
+struct RopeArgs {
+  RopeStyle style = RopeStyle::kInterleaved;
+  int64_t n_rotated = 0;                       // elements of a head that turn, from its start; even
+  std::span<const float> inverse_frequencies;  // [n_rotated / 2], host memory
+  float magnitude = 1.0F;
+};
+
+// One layer's paged cache. Token t of a sequence stands in block block_table[t / block_tokens], at slot
+// t % block_tokens. Source: arXiv:2309.06180 section 4.1. Per head contiguous within a block, because
+// attention reads one KV head at a time.
+struct PagedKv {
+  Tensor k;  // [n_blocks, n_kv_heads, block_tokens, head_dim]
+  Tensor v;  // the same shape with the value's head_dim
+};
+
+// The tokens of one sequence in a step: rows first_row .. first_row + n_tokens - 1 of the batch, standing at
+// positions start_position ... of their sequence.
+struct SequenceRows {
+  int64_t first_row = 0;
+  int64_t n_tokens = 0;
+  int64_t start_position = 0;
+  std::span<const int32_t> block_table;  // long enough for start_position + n_tokens; host memory
+};
+
+struct AttentionArgs {
+  float scale = 1.0F;  // of q k^T, usually 1 / sqrt(head_dim)
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // "cpu (avx512, 2 threads)"
+  virtual std::string description() const = 0;
+
+  // kResourceExhausted with the numbers if the memory cannot be had.
+  virtual Result<std::shared_ptr<Buffer>> allocate(size_t size_bytes) = 0;
+  // Whether weights of this type can be multiplied and looked up.
+  virtual bool supports_weight(DType dtype) const noexcept = 0;
+  // Makes host memory usable by this backend: in place where it can (then `host` must outlive the tensor),
+  // else a copy. The caller has checked supports_weight for matrices.
+  virtual Result<Tensor> import_weight(const Tensor& host) = 0;
+  virtual void synchronize() = 0;
+  // Backend memory to host memory and back; both wait for earlier ops.
+  virtual void read(const Tensor& from, std::span<float> to) = 0;
+  virtual void write(std::span<const float> from, const Tensor& to) = 0;
+
+  // out[i, :] = table[tokens[i], :]
+  //   table [vocab, width] any weight type;  tokens [n], each < vocab;  out [n, width] f32, overwritten
+  void embed(const Tensor& table, std::span<const int32_t> tokens, const Tensor& out);
+
+  // out = x * weight / sqrt(mean(x^2) + epsilon), per row. Source: arXiv:1910.07467.
+  //   x [n, width] f32;  weight [width] f32;  out [n, width] f32, may be x itself
+  void rms_norm(const Tensor& x, const Tensor& weight, float epsilon, const Tensor& out);
+
+  // out = x w^T
+  //   x [n, k] f32;  w [m, k] any weight type;  out [n, m] f32, overwritten
+  void matmul(const Tensor& x, const Tensor& w, const Tensor& out);
+
+  // Turns q or k in place.
+  //   x [n, n_heads, head_dim] f32, head_dim >= args.n_rotated;  positions [n]
+  void rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args);
+
+  // Writes a step's keys and values into the cache.
+  //   k, v [n, n_kv_heads, head_dim] f32;  every row of a sequence goes to its position's slot
+  void store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
+                std::span<const SequenceRows> sequences);
+
+  // Causal attention of a step's queries over the cache, which holds this step's own keys and values too
+  // (store_kv comes first). The row at position p sees positions 0..p. Query head h reads KV head h /
+  // (n_heads / n_kv_heads).
+  //   q [n, n_heads, head_dim] f32;  out [n, n_heads, v_head_dim] f32, overwritten
+  //   n_heads % n_kv_heads == 0
+  void attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
+                 const AttentionArgs& args, const Tensor& out);
+
+  // gate = silu(gate) * up, in place; silu(x) = x / (1 + exp(-x)). Source: arXiv:2002.05202 (SwiGLU).
+  //   gate, up [n, width] f32
+  void swiglu(const Tensor& gate, const Tensor& up);
+
+  // x += y, in place.  x, y: f32, same shape
+  void add(const Tensor& x, const Tensor& y);
+
+  // out[i, :] = x[rows[i], :]: picks the rows whose logits are wanted.
+  //   x [n, width] f32;  rows each < n;  out [rows.size(), width] f32, overwritten
+  void take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out);
+
+ protected:
+  virtual void do_embed(const Tensor& table, std::span<const int32_t> tokens, const Tensor& out) = 0;
+  virtual void do_rms_norm(const Tensor& x, const Tensor& weight, float epsilon, const Tensor& out) = 0;
+  virtual void do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) = 0;
+  virtual void do_rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args) = 0;
+  virtual void do_store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
+                           std::span<const SequenceRows> sequences) = 0;
+  virtual void do_attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
+                            const AttentionArgs& args, const Tensor& out) = 0;
+  virtual void do_swiglu(const Tensor& gate, const Tensor& up) = 0;
+  virtual void do_add(const Tensor& x, const Tensor& y) = 0;
+  virtual void do_take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) = 0;
+};
+
+}  // namespace hearth::tensor

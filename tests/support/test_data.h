@@ -1,0 +1,45 @@
+// Where the real models and golden outputs are that this project does not ship. Tests that need them skip,
+// and say so, where they are absent; every test's subject is proved on fixtures that the test writes itself
+// as well.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace hearth::testing {
+
+// HEARTH_TEST_DATA where it is set, else ../shared/data beside the checkout.
+inline std::filesystem::path test_data_folder() {
+  const char* folder = std::getenv("HEARTH_TEST_DATA");
+  return folder != nullptr ? folder : HEARTH_DEFAULT_TEST_DATA;
+}
+
+inline std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// A file of little-endian float32.
+inline std::vector<float> read_floats(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::copy_n(bytes.data(), values.size() * sizeof(float), reinterpret_cast<char*>(values.data()));
+  return values;
+}
+
+}  // namespace hearth::testing
+
+// Sets `path` to a file of the test data, or skips the test.
+#define HEARTH_NEEDS_TEST_DATA(path, relative)                                             \
+  const std::filesystem::path path = ::hearth::testing::test_data_folder() / (relative);   \
+  if (!std::filesystem::exists(path)) {                                                    \
+    GTEST_SKIP() << path << " is absent: set HEARTH_TEST_DATA to the folder of test data"; \
+  }                                                                                        \
+  static_assert(true)
