@@ -1,0 +1,302 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace hearth::engine {
+namespace {
+
+constexpr int64_t kVocabulary = 64;
+constexpr text::TokenId kEnd = 0;
+
+// Token t is the letter 'A' + t % 26; 0 ends generation.
+class LetterTokenizer : public text::Tokenizer {
+ public:
+  std::vector<text::TokenId> encode(std::string_view, const text::EncodeOptions&) const override {
+    return {};
+  }
+  std::string_view token_bytes(text::TokenId id, bool) const override {
+    static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return kLetters.substr(static_cast<size_t>(id % 26), 1);
+  }
+  int64_t vocabulary_size() const override { return kVocabulary; }
+  std::optional<text::TokenId> bos() const override { return std::nullopt; }
+  std::optional<text::TokenId> eos() const override { return kEnd; }
+  bool ends_generation(text::TokenId id) const override { return id == kEnd; }
+  text::TokenType token_type(text::TokenId) const override { return text::TokenType::kNormal; }
+  bool adds_space_prefix() const override { return false; }
+};
+
+// A "model" whose next token is a hash of everything before it, read back through the block table: a wrong
+// block, a block written by a neighbour or a wrong position changes the answer.
+class HashRunner : public Runner {
+ public:
+  HashRunner(int64_t n_blocks, int64_t max_step_tokens)
+      : max_step_tokens_(max_step_tokens),
+        slots_(static_cast<size_t>(n_blocks * kBlockTokens)),
+        n_blocks_(n_blocks) {}
+
+  static constexpr int64_t kBlockTokens = 4;
+  int64_t max_step_tokens() const noexcept override { return max_step_tokens_; }
+  int64_t max_step_logits() const noexcept override { return 8; }
+  int64_t n_kv_blocks() const noexcept override { return n_blocks_; }
+  int64_t kv_block_tokens() const noexcept override { return kBlockTokens; }
+  int64_t vocabulary_size() const noexcept override { return kVocabulary; }
+
+  Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) override {
+    if (fail_next_) {
+      fail_next_ = false;
+      return make_error(ErrorCode::kUnavailable, "the machine next door is gone");
+    }
+    logits.clear();
+    int64_t n_tokens = 0;
+    for (const StepSequence& s : step) {
+      n_tokens += static_cast<int64_t>(s.tokens.size());
+      for (size_t i = 0; i < s.tokens.size(); ++i)
+        slot(s, s.start_position + static_cast<int64_t>(i)) = s.tokens[i];
+    }
+    EXPECT_LE(n_tokens, max_step_tokens_);
+    n_evaluated += n_tokens;
+    for (const StepSequence& s : step) {
+      const int64_t end = s.start_position + static_cast<int64_t>(s.tokens.size());
+      for (int64_t last = end - s.n_logits; last < end; ++last) append_logits(s, last, logits);
+    }
+    return {};
+  }
+
+  void fail_next() { fail_next_ = true; }
+  int64_t n_evaluated = 0;
+
+ private:
+  text::TokenId& slot(const StepSequence& s, int64_t position) {
+    const int64_t block = s.block_table[static_cast<size_t>(position / kBlockTokens)];
+    return slots_[static_cast<size_t>(block * kBlockTokens + position % kBlockTokens)];
+  }
+
+  void append_logits(const StepSequence& s, int64_t last, std::vector<float>& logits) {
+    uint64_t hash = 1469598103934665603ULL;
+    for (int64_t p = 0; p <= last; ++p)
+      hash = (hash ^ static_cast<uint64_t>(slot(s, p) + 1)) * 1099511628211ULL;
+    const size_t row = logits.size();
+    logits.resize(row + kVocabulary, 0.0F);
+    logits[row + 1 + (hash >> 20) % (kVocabulary - 1)] = 5.0F;
+  }
+
+  int64_t max_step_tokens_;
+  std::vector<text::TokenId> slots_;
+  int64_t n_blocks_;
+  bool fail_next_ = false;
+};
+
+struct Fixture {
+  explicit Fixture(int64_t max_sequences, int64_t context_tokens = 40, int64_t max_step_tokens = 16) {
+    auto made = std::make_unique<HashRunner>(max_sequences * ((context_tokens + 3) / 4), max_step_tokens);
+    runner = made.get();
+    engine = std::move(*Engine::create(std::move(made), tokenizer, {context_tokens, max_sequences}));
+  }
+
+  struct Answer {
+    std::vector<text::TokenId> tokens;
+    std::string text;
+    FinishReason finish = FinishReason::kCancelled;
+  };
+
+  std::map<RequestId, Answer> run() {
+    std::map<RequestId, Answer> answers;
+    while (engine->has_work()) {
+      const auto report = engine->step();
+      EXPECT_TRUE(report);
+      for (const Event& event : report->events) {
+        Answer& answer = answers[event.request];
+        if (event.token) answer.tokens.push_back(*event.token);
+        answer.text += event.text;
+        if (event.finish) answer.finish = *event.finish;
+      }
+    }
+    return answers;
+  }
+
+  LetterTokenizer tokenizer;
+  HashRunner* runner = nullptr;
+  std::unique_ptr<Engine> engine;
+};
+
+Request greedy(std::vector<text::TokenId> prompt, int64_t max_tokens) {
+  Request request;
+  request.prompt = std::move(prompt);
+  request.sampling.temperature = 0;
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+std::vector<text::TokenId> random_prompt(std::mt19937& random, size_t max_length) {
+  std::vector<text::TokenId> prompt(1 + random() % max_length);
+  for (text::TokenId& token : prompt) token = static_cast<text::TokenId>(1 + random() % 3);
+  return prompt;
+}
+
+TEST(Engine, ManyRequests_SharingSteps_AnswerAsAlone) {
+  std::mt19937 random(11);
+  std::vector<Request> requests;
+  for (int i = 0; i < 60; ++i) requests.push_back(greedy(random_prompt(random, 30), 1 + i % 9));
+
+  Fixture together(5);
+  std::vector<RequestId> ids;
+  for (const Request& request : requests) ids.push_back(*together.engine->submit(request));
+  auto answers = together.run();
+
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Fixture alone(1);
+    const RequestId id = *alone.engine->submit(requests[i]);
+    EXPECT_EQ(answers[ids[i]].tokens, alone.run()[id].tokens) << i;
+  }
+}
+
+TEST(Engine, Prompt_SeenBefore_IsNotEvaluatedAgain) {
+  Fixture f(2);
+  const Request request = greedy({5, 6, 7, 8, 9, 10, 11, 12, 13}, 4);
+  const RequestId first = *f.engine->submit(request);
+  const auto first_answer = f.run()[first];
+  const int64_t before = f.runner->n_evaluated;
+  const RequestId second = *f.engine->submit(request);
+  EXPECT_EQ(f.run()[second].tokens, first_answer.tokens);
+  EXPECT_EQ(f.runner->n_evaluated - before, 1 + 3)
+      << "two blocks of the prompt are cached; its ninth token is not";
+}
+
+TEST(Engine, Prompt_OfAnotherTenant_IsEvaluatedAfresh) {
+  Fixture f(2);
+  Request request = greedy({5, 6, 7, 8, 9, 10, 11, 12, 13}, 1);
+  ASSERT_TRUE(f.engine->submit(request));
+  f.run();
+  const int64_t before = f.runner->n_evaluated;
+  request.tenant = 1;
+  ASSERT_TRUE(f.engine->submit(request));
+  f.run();
+  EXPECT_EQ(f.runner->n_evaluated - before, 9);
+}
+
+TEST(Engine, LongPrompt_BesideAStream_DoesNotStallIt) {
+  Fixture f(2, /*context_tokens=*/200, /*max_step_tokens=*/8);
+  const RequestId stream = *f.engine->submit(greedy({1}, 50));
+  ASSERT_TRUE(f.engine->step());
+  ASSERT_TRUE(f.engine->submit(greedy(std::vector<text::TokenId>(100, 2), 1)));
+  for (int step = 0; step < 12; ++step) {
+    const auto report = f.engine->step();
+    ASSERT_EQ(report->events.size(), 1U);
+    EXPECT_EQ(report->events[0].request, stream);
+    EXPECT_EQ(report->n_decode_tokens, 1);
+    EXPECT_EQ(report->n_prompt_tokens, 7);
+  }
+}
+
+TEST(Engine, MaxTokens_Reached_EndsWithLength) {
+  Fixture f(1);
+  const RequestId id = *f.engine->submit(greedy({1, 2}, 5));
+  const auto answer = f.run()[id];
+  EXPECT_EQ(answer.tokens.size(), 5U);
+  EXPECT_EQ(answer.text.size(), 5U);
+  EXPECT_EQ(answer.finish, FinishReason::kLength);
+}
+
+TEST(Engine, MaxTokens_Zero_EvaluatesOnly) {
+  Fixture f(1);
+  const RequestId id = *f.engine->submit(greedy({1, 2}, 0));
+  const auto answer = f.run()[id];
+  EXPECT_TRUE(answer.tokens.empty());
+  EXPECT_EQ(answer.finish, FinishReason::kLength);
+}
+
+TEST(Engine, Context_Full_EndsAndSaysSo) {
+  Fixture f(1, /*context_tokens=*/12);
+  const RequestId id = *f.engine->submit(greedy({1, 2}, -1));
+  const auto answer = f.run()[id];
+  EXPECT_EQ(answer.tokens.size(), 10U);
+  EXPECT_EQ(answer.finish, FinishReason::kContext);
+}
+
+TEST(Engine, StopString_InTheAnswer_EndsBeforeIt) {
+  Fixture f(1);
+  const RequestId plain = *f.engine->submit(greedy({1, 2}, 8));
+  const std::string text = f.run()[plain].text;
+  Request request = greedy({1, 2}, 8);
+  request.stop = {text.substr(3, 2)};
+  const RequestId stopped = *f.engine->submit(request);
+  const auto answer = f.run()[stopped];
+  EXPECT_EQ(answer.text, text.substr(0, text.find(request.stop[0])));
+  EXPECT_EQ(answer.finish, FinishReason::kStop);
+}
+
+TEST(Engine, Cancel_RunningAndWaiting_FreesThemAtOnce) {
+  Fixture f(1);
+  const RequestId running = *f.engine->submit(greedy({1, 2}, -1));
+  const RequestId waiting = *f.engine->submit(greedy({3}, -1));
+  ASSERT_TRUE(f.engine->step());
+  f.engine->cancel(running);
+  f.engine->cancel(waiting);
+  f.engine->cancel(12345);
+  EXPECT_FALSE(f.engine->has_work());
+  EXPECT_FALSE(f.engine->status(running));
+  EXPECT_TRUE(f.engine->step()->events.empty());
+}
+
+TEST(Engine, RunnerFails_NextStep_GoesOnWhereItWas) {
+  Fixture healthy(1);
+  const RequestId expected = *healthy.engine->submit(greedy({1, 2, 3, 4, 5}, 6));
+  Fixture f(1);
+  const RequestId id = *f.engine->submit(greedy({1, 2, 3, 4, 5}, 6));
+  std::vector<text::TokenId> tokens;
+  for (int step = 0; f.engine->has_work(); ++step) {
+    if (step % 2 == 0) f.runner->fail_next();
+    const auto report = f.engine->step();
+    EXPECT_EQ(report.has_value(), step % 2 != 0);
+    if (report) {
+      for (const Event& event : report->events) tokens.push_back(*event.token);
+    }
+  }
+  EXPECT_EQ(tokens, healthy.run()[expected].tokens);
+  EXPECT_EQ(id, RequestId{1});
+}
+
+TEST(Engine, Submit_WhatCannotBeAnswered_IsRefusedWithTheNumbers) {
+  Fixture f(1, /*context_tokens=*/12);
+  EXPECT_EQ(f.engine->submit(greedy({}, 1)).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(f.engine->submit(greedy({64}, 1)).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(f.engine->submit(greedy({-1}, 1)).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(f.engine->submit(greedy({1}, -3)).error().code(), ErrorCode::kInvalidArgument);
+  Request hot = greedy({1}, 1);
+  hot.sampling.temperature = -1;
+  EXPECT_EQ(f.engine->submit(hot).error().code(), ErrorCode::kInvalidArgument);
+  const auto too_long = f.engine->submit(greedy(std::vector<text::TokenId>(12, 1), 1));
+  ASSERT_FALSE(too_long);
+  EXPECT_EQ(too_long.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_NE(too_long.error().message().find("12 tokens"), std::string::npos);
+}
+
+TEST(Engine, Create_TooFewBlocks_IsRefusedWithTheNumbers) {
+  const LetterTokenizer tokenizer;
+  const auto engine = Engine::create(std::make_unique<HashRunner>(9, 16), tokenizer, {20, 2});
+  ASSERT_FALSE(engine);
+  EXPECT_NE(engine.error().message().find("10 KV blocks"), std::string::npos) << engine.error().message();
+}
+
+TEST(Engine, Evaluate_AnyLength_GivesTheLogitsOfEveryPosition) {
+  Fixture f(1);
+  std::vector<text::TokenId> tokens(37, 3);
+  std::vector<std::vector<float>> rows;
+  ASSERT_TRUE(f.engine->evaluate(tokens, [&](int64_t position, std::span<const float> logits) {
+    EXPECT_EQ(position, static_cast<int64_t>(rows.size()));
+    rows.emplace_back(logits.begin(), logits.end());
+    return true;
+  }));
+  ASSERT_EQ(rows.size(), 37U);
+  // The last row is what a request with that prompt sees.
+  const auto best = std::max_element(rows.back().begin(), rows.back().end()) - rows.back().begin();
+  const RequestId id = *f.engine->submit(greedy(tokens, 1));
+  EXPECT_EQ(f.run()[id].tokens.at(0), best);
+}
+
+}  // namespace
+}  // namespace hearth::engine

@@ -1,0 +1,54 @@
+#include "engine/loaded_model.h"
+
+#include <algorithm>
+
+#include "engine/local_runner.h"
+#include "models/tokenizer_gguf.h"
+
+namespace hearth::engine {
+namespace {
+
+// Rows of a step. Enough for a prompt's products to be bound by arithmetic and not by reading weights; small
+// enough that a stream waits for a slice of another's prompt no longer than a few tokens' time.
+constexpr int64_t kMaxStepTokens = 512;
+
+Result<int64_t> choose_context(const models::ModelInfo& info, int64_t wanted) {
+  if (wanted == 0) return std::min(info.context_tokens, kDefaultContextTokens);
+  if (wanted < 2 || wanted > info.context_tokens) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "num_ctx: expected 2 to {} (what the model was trained for), found {}",
+                      info.context_tokens, wanted);
+  }
+  return wanted;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
+                                                       std::unique_ptr<tensor::Backend> backend,
+                                                       const LoadOptions& options) {
+  HEARTH_ASSIGN(gguf::File file, gguf::File::open(path));
+  return load(std::move(file), std::move(backend), options);
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(gguf::File file,
+                                                       std::unique_ptr<tensor::Backend> backend,
+                                                       const LoadOptions& options) {
+  auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel(std::move(file), std::move(backend)));
+  HEARTH_ASSIGN(loaded->tokenizer_, models::load_tokenizer(loaded->file_));
+  HEARTH_ASSIGN(loaded->model_, models::load_model(loaded->file_, *loaded->backend_));
+  const models::ModelInfo& info = loaded->info();
+  HEARTH_ASSIGN(const int64_t context_tokens, choose_context(info, options.context_tokens));
+
+  const int64_t blocks_each = (context_tokens + models::kKvBlockTokens - 1) / models::kKvBlockTokens;
+  LocalRunnerOptions runner_options;
+  runner_options.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
+  runner_options.max_step_logits = std::max(runner_options.max_step_logits, options.max_sequences);
+  runner_options.n_kv_blocks = blocks_each * options.max_sequences;
+  HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));
+  HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_,
+                                                {context_tokens, options.max_sequences}));
+  return loaded;
+}
+
+}  // namespace hearth::engine

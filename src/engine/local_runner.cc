@@ -1,0 +1,77 @@
+#include "engine/local_runner.h"
+
+namespace hearth::engine {
+namespace {
+
+class LocalRunner : public Runner {
+ public:
+  LocalRunner(models::Model& model, tensor::Backend& backend, const LocalRunnerOptions& options,
+              models::KvCache cache, models::Workspace workspace)
+      : model_(model),
+        backend_(backend),
+        options_(options),
+        cache_(std::move(cache)),
+        workspace_(std::move(workspace)) {}
+
+  int64_t max_step_tokens() const noexcept override { return options_.max_step_tokens; }
+  int64_t max_step_logits() const noexcept override { return options_.max_step_logits; }
+  int64_t n_kv_blocks() const noexcept override { return cache_.n_blocks(); }
+  int64_t kv_block_tokens() const noexcept override { return models::kKvBlockTokens; }
+  int64_t vocabulary_size() const noexcept override { return model_.info().vocabulary_size; }
+
+  Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) override {
+    lay_out(step);
+    HEARTH_CHECK(static_cast<int64_t>(tokens_.size()) <= options_.max_step_tokens);
+    HEARTH_CHECK(static_cast<int64_t>(output_rows_.size()) <= options_.max_step_logits);
+    const models::Workspace::Scope scope(workspace_);
+    const tensor::Tensor out =
+        model_.forward({tokens_, positions_, sequences_, output_rows_}, cache_, workspace_);
+    backend_.synchronize();
+    logits.resize(static_cast<size_t>(out.shape.n_elements()));
+    backend_.read(out, logits);
+    return {};
+  }
+
+ private:
+  // Sequences side by side: one row a token.
+  void lay_out(std::span<const StepSequence> step) {
+    tokens_.clear();
+    positions_.clear();
+    sequences_.clear();
+    output_rows_.clear();
+    for (const StepSequence& s : step) {
+      const auto first_row = static_cast<int64_t>(tokens_.size());
+      const auto n = static_cast<int64_t>(s.tokens.size());
+      sequences_.push_back({first_row, n, s.start_position, s.block_table});
+      tokens_.insert(tokens_.end(), s.tokens.begin(), s.tokens.end());
+      for (int64_t i = 0; i < n; ++i) positions_.push_back(static_cast<int32_t>(s.start_position + i));
+      for (int64_t i = n - s.n_logits; i < n; ++i)
+        output_rows_.push_back(static_cast<int32_t>(first_row + i));
+    }
+  }
+
+  models::Model& model_;
+  tensor::Backend& backend_;
+  const LocalRunnerOptions options_;
+  models::KvCache cache_;
+  models::Workspace workspace_;
+  // The step's layout, kept between steps so that decoding allocates nothing.
+  std::vector<int32_t> tokens_;
+  std::vector<int32_t> positions_;
+  std::vector<tensor::SequenceRows> sequences_;
+  std::vector<int32_t> output_rows_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
+                                                  const LocalRunnerOptions& options) {
+  HEARTH_ASSIGN(models::KvCache cache,
+                models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks));
+  const size_t work_bytes = model.workspace_bytes(options.max_step_tokens, options.max_step_logits);
+  HEARTH_ASSIGN(models::Workspace workspace, models::Workspace::create(backend, work_bytes));
+  return std::unique_ptr<Runner>(
+      std::make_unique<LocalRunner>(model, backend, options, std::move(cache), std::move(workspace)));
+}
+
+}  // namespace hearth::engine

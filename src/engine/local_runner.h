@@ -1,0 +1,22 @@
+// Runs steps in this process.
+#pragma once
+
+#include <memory>
+
+#include "engine/runner.h"
+#include "models/model.h"
+
+namespace hearth::engine {
+
+struct LocalRunnerOptions {
+  int64_t max_step_tokens = 512;
+  int64_t max_step_logits = 32;
+  int64_t n_kv_blocks = 0;
+};
+
+// `model` and `backend` must outlive the runner. kResourceExhausted where the KV cache or the scratch memory
+// cannot be had.
+Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
+                                                  const LocalRunnerOptions& options);
+
+}  // namespace hearth::engine

@@ -1,0 +1,68 @@
+// A request while the engine works on it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "engine/block_pool.h"
+#include "engine/request.h"
+#include "engine/stop_matcher.h"
+#include "sampling/sampler.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::engine {
+
+// Invariants:
+//  1. tokens() is the prompt followed by what was generated; its first n_evaluated() have their keys and
+//  values in the
+//     blocks of block_table(), in order.
+//  2. The blocks are held in the pool until the sequence is destroyed.
+//  3. Once finished, it takes no further token.
+class Sequence {
+ public:
+  // `request` has been checked. The pool and the tokenizer must outlive the sequence.
+  Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, BlockPool& pool);
+  Sequence(const Sequence&) = delete;
+  Sequence& operator=(const Sequence&) = delete;
+  ~Sequence();
+
+  RequestId id() const noexcept { return id_; }
+  std::span<const text::TokenId> tokens() const noexcept { return tokens_; }
+  int64_t n_prompt() const noexcept { return n_prompt_; }
+  int64_t n_cached() const noexcept { return n_cached_; }
+  int64_t n_evaluated() const noexcept { return n_evaluated_; }
+  int64_t n_generated() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_prompt_; }
+  int64_t n_pending() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_evaluated_; }
+  bool is_decoding() const noexcept { return n_evaluated_ >= n_prompt_; }
+  bool is_finished() const noexcept { return finished_; }
+  std::span<const int32_t> block_table() const noexcept { return block_table_; }
+
+  // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
+  // wanted.
+  void start_from_cache();
+  // Gets blocks for the next `n` tokens; false, and nothing changed that matters, where the pool has too few.
+  bool reserve(int64_t n);
+  // The next `n` tokens have been evaluated: full blocks become findable.
+  void advance(int64_t n);
+  // Chooses the next token from the logits after the last one, and says what the caller may show.
+  Event take_next(std::span<float> logits, int64_t context_tokens);
+
+ private:
+  std::optional<FinishReason> reason_to_finish(text::TokenId token, int64_t context_tokens) const;
+
+  const RequestId id_;
+  const Request request_;
+  const text::Tokenizer& tokenizer_;
+  BlockPool& pool_;
+  const int64_t n_prompt_;
+  int64_t n_cached_ = 0;
+  int64_t n_evaluated_ = 0;
+  bool finished_ = false;
+  std::vector<text::TokenId> tokens_;
+  std::vector<int32_t> block_table_;
+  sampling::Sampler sampler_;
+  text::Detokenizer detokenizer_;
+  StopMatcher stop_matcher_;
+};
+
+}  // namespace hearth::engine
