@@ -1,0 +1,258 @@
+// Whole models against answers that this project did not compute: llama.cpp's probabilities for tiny models
+// of each kind, llama2.c's greedy text, and, without any of that data, a float64 forward pass written out in
+// tests/support.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "backends/cpu/cpu_backend.h"
+#include "base/cpu.h"
+#include "engine/loaded_model.h"
+#include "quant/quant.h"
+#include "tests/support/test_data.h"
+#include "tests/support/tiny_llama.h"
+
+namespace hearth {
+namespace {
+
+using testing::TinyLlama;
+using testing::TinyLlamaShape;
+
+std::vector<Isa> available_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
+    if (check_isa(isa)) isas.push_back(isa);
+  }
+  return isas;
+}
+
+std::unique_ptr<engine::LoadedModel> load(gguf::File file, Isa isa, const engine::LoadOptions& options = {},
+                                          int n_threads = 2) {
+  auto backend = cpu::make_cpu_backend({isa, n_threads});
+  EXPECT_TRUE(backend);
+  auto model = engine::LoadedModel::load(std::move(file), std::move(*backend), options);
+  EXPECT_TRUE(model) << (model ? "" : model.error().message());
+  return model ? std::move(*model) : nullptr;
+}
+
+std::unique_ptr<engine::LoadedModel> load(const std::filesystem::path& path, Isa isa,
+                                          const engine::LoadOptions& options = {}) {
+  auto file = gguf::File::open(path);
+  EXPECT_TRUE(file) << (file ? "" : file.error().message());
+  return file ? load(std::move(*file), isa, options) : nullptr;
+}
+
+// Mean and maximum over positions of KL(expected || model), in nats.
+struct Divergence {
+  double mean = 0;
+  double max = 0;
+};
+
+template <typename Row>
+double divergence(const Row& expected, std::span<const float> logits) {
+  double max = logits[0];
+  for (const float v : logits) max = std::max(max, static_cast<double>(v));
+  double sum = 0;
+  for (const float v : logits) sum += std::exp(static_cast<double>(v) - max);
+  double kl = 0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const auto p = static_cast<double>(expected[i]);
+    if (p > 0) kl += p * (std::log(p) - (static_cast<double>(logits[i]) - max - std::log(sum)));
+  }
+  return kl;
+}
+
+template <typename Rows>
+Divergence compare(engine::LoadedModel& model, std::span<const int32_t> tokens, const Rows& row_at) {
+  Divergence result;
+  const auto status = model.engine().evaluate(tokens, [&](int64_t position, std::span<const float> logits) {
+    const double kl = divergence(row_at(static_cast<size_t>(position)), logits);
+    result.mean += kl / static_cast<double>(tokens.size());
+    result.max = std::max(result.max, kl);
+    return true;
+  });
+  EXPECT_TRUE(status) << (status ? "" : status.error().message());
+  return result;
+}
+
+std::vector<int32_t> golden_tokens() {
+  const auto json =
+      nlohmann::json::parse(testing::read_file(testing::test_data_folder() / "golden/golden.json"));
+  return json.at("tokens").get<std::vector<int32_t>>();
+}
+
+Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa) {
+  const std::vector<int32_t> tokens = golden_tokens();
+  const std::vector<float> expected =
+      testing::read_floats(std::filesystem::path(gguf_path).replace_extension(".probs.f32"));
+  const size_t vocabulary = expected.size() / tokens.size();
+  const auto model = load(gguf_path, isa);
+  if (model == nullptr) return {1, 1};
+  return compare(*model, tokens,
+                 [&](size_t i) { return std::span(expected).subspan(i * vocabulary, vocabulary); });
+}
+
+class IsaTest : public ::testing::TestWithParam<Isa> {};
+INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
+                         [](const auto& info) { return std::string(isa_name(info.param)); });
+
+TEST_P(IsaTest, LlamaFiles_AgainstLlamaCpp_DivergeByAtMost1e4) {
+  for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base"}) {
+    HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
+    const Divergence kl = compare_golden(path, GetParam());
+    EXPECT_LE(kl.mean, 1e-4) << name;
+    EXPECT_LE(kl.max, 1e-3) << name;
+    RecordProperty(std::string("mean_kl_") + name, std::to_string(kl.mean));
+  }
+}
+
+TEST_P(IsaTest, QuantisedFiles_AgainstExactWeights_DivergeByAtMost25e4) {
+  for (const char* name : {"F32", "BF16", "Q4_0", "Q8_0", "Q4_K_S", "Q5_K_S", "Q6_K"}) {
+    HEARTH_NEEDS_TEST_DATA(path, std::string("golden/quant/") + name + ".gguf");
+    const Divergence kl = compare_golden(path, GetParam());
+    EXPECT_LE(kl.mean, 2.5e-3) << name;
+    RecordProperty(std::string("mean_kl_") + name, std::to_string(kl.mean));
+  }
+}
+
+std::vector<int32_t> some_tokens(size_t n) {
+  std::vector<int32_t> tokens(n);
+  uint32_t random = 99;
+  for (int32_t& token : tokens) {
+    random = random * 1664525U + 1013904223U;
+    token = static_cast<int32_t>((random >> 8) % TinyLlama::kVocabularySize);
+  }
+  return tokens;
+}
+
+Divergence compare_tiny(const TinyLlama& tiny, Isa isa) {
+  const std::string bytes = tiny.gguf().build();
+  auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
+  EXPECT_TRUE(file);
+  const auto model = load(std::move(*file), isa);
+  if (model == nullptr) return {1, 1};
+  const std::vector<int32_t> tokens = some_tokens(70);  // across block boundaries
+  const auto expected = tiny.probabilities(tokens);
+  return compare(*model, tokens, [&](size_t i) -> const std::vector<double>& { return expected[i]; });
+}
+
+TEST_P(IsaTest, TinyLlamas_AgainstFloat64_DivergeByAtMost1e5) {
+  const std::vector<std::pair<const char*, TinyLlamaShape>> shapes{
+      {"plain", {}},
+      {"odd widths",
+       {.width = 40, .ffn_width = 52, .n_heads = 5, .n_kv_heads = 1, .head_dim = 6, .n_rotated = 4}},
+      {"tied", {.tied = true}},
+      {"no grouping", {.n_kv_heads = 4}},
+      {"rope factors", {.rope_base = 500000.0, .rope_factors = {1, 1, 1.5F, 2, 3, 4, 8, 8}}},
+      {"experts", {.n_experts = 6, .n_experts_used = 2}},
+  };
+  for (const auto& [name, shape] : shapes) {
+    const Divergence kl = compare_tiny(TinyLlama(shape, 5), GetParam());
+    // The cache holds keys and values in F16: that is what is left of the difference.
+    EXPECT_LE(kl.max, 1e-5) << name;
+    EXPECT_GT(kl.mean, 0) << name << ": suspiciously equal";
+  }
+}
+
+TEST_P(IsaTest, QuantisedTinyLlamas_AgainstFloat64_DivergeLittle) {
+  using tensor::DType;
+  for (const DType dtype :
+       {DType::kF16, DType::kBF16, DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const testing::MatrixCodec codec{
+        dtype,
+        [&](std::span<const float> values) {
+          std::string bytes(*tensor::row_bytes(dtype, values.size()), '\0');
+          quant::quantize_row(dtype, values.data(), bytes.data(), static_cast<int64_t>(values.size()));
+          return bytes;
+        },
+        [&](std::string_view bytes) {
+          const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+          std::vector<float> values(bytes.size() / traits.block_bytes * traits.block_elements);
+          quant::dequantize_row(dtype, bytes.data(), values.data(), static_cast<int64_t>(values.size()));
+          return values;
+        }};
+    const TinyLlamaShape shape{
+        .width = 256, .ffn_width = 512, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64, .n_rotated = 64};
+    const Divergence kl = compare_tiny(TinyLlama(shape, 6, codec), GetParam());
+    const bool exact_activations = GetParam() == Isa::kRef || dtype == DType::kF16 || dtype == DType::kBF16;
+    EXPECT_LE(kl.mean, exact_activations ? 1e-5 : 2.5e-3) << tensor::dtype_name(dtype);
+  }
+}
+
+std::vector<int32_t> generate_greedily(engine::LoadedModel& model, std::vector<int32_t> prompt, int64_t n,
+                                       std::string* text = nullptr) {
+  engine::Request request;
+  request.prompt = std::move(prompt);
+  request.sampling.temperature = 0;
+  request.max_tokens = n;
+  request.ignore_end = true;
+  EXPECT_TRUE(model.engine().submit(std::move(request)));
+  std::vector<int32_t> tokens;
+  while (model.engine().has_work()) {
+    const auto report = model.engine().step();
+    if (!report) break;
+    for (const engine::Event& event : report->events) {
+      if (event.token) tokens.push_back(*event.token);
+      if (text != nullptr) *text += event.text;
+    }
+  }
+  return tokens;
+}
+
+TEST_P(IsaTest, Stories260K_Greedy_WritesWhatLlama2cWrites) {
+  HEARTH_NEEDS_TEST_DATA(path, "models/stories260K.gguf");
+  HEARTH_NEEDS_TEST_DATA(expected_path, "models/stories260K.greedy256.txt");
+  const std::string expected = testing::read_file(expected_path);
+  const auto model = load(path, GetParam());
+  ASSERT_NE(model, nullptr);
+  const std::string prompt = "Once upon a time";
+  ASSERT_TRUE(expected.starts_with(prompt));
+  const text::Tokenizer& tokenizer = model->tokenizer();
+  const std::vector<int32_t> prompt_tokens = tokenizer.encode(prompt, {});
+
+  // Token by token: the expected text's own tokens are what must come.
+  std::string text = prompt;
+  const std::vector<int32_t> tokens = generate_greedily(*model, prompt_tokens, 256, &text);
+  const size_t n = std::min(text.size(), expected.size());
+  EXPECT_EQ(text.substr(0, n), expected.substr(0, n));
+  EXPECT_GE(n + 8, expected.size()) << "256 tokens reach the end of the expected text";
+}
+
+TEST_P(IsaTest, EightSequences_AtDifferentPositions_AnswerAsAlone) {
+  const std::string bytes = TinyLlama({}, 8).gguf().build();
+  const auto open = [&] {
+    return std::move(*gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf"));
+  };
+  std::vector<std::vector<int32_t>> prompts;
+  for (size_t i = 0; i < 8; ++i) {
+    std::vector<int32_t> prompt = some_tokens(1 + i * 9);
+    prompt[0] = static_cast<int32_t>(i + 3);  // no shared prefix
+    prompts.push_back(prompt);
+  }
+  const auto together = load(open(), GetParam(), {.context_tokens = 128, .max_sequences = 8});
+  std::map<engine::RequestId, size_t> index;
+  for (size_t i = 0; i < 8; ++i) {
+    engine::Request request;
+    request.prompt = prompts[i];
+    request.sampling.temperature = 0;
+    request.max_tokens = 30;
+    request.ignore_end = true;
+    index[*together->engine().submit(std::move(request))] = i;
+  }
+  std::vector<std::vector<int32_t>> answers(8);
+  int64_t most_decoding = 0;
+  while (together->engine().has_work()) {
+    const auto report = together->engine().step();
+    ASSERT_TRUE(report);
+    most_decoding = std::max(most_decoding, report->n_decode_tokens);
+    for (const engine::Event& event : report->events)
+      answers[index.at(event.request)].push_back(*event.token);
+  }
+  EXPECT_EQ(most_decoding, 8) << "one step held all eight";
+  const auto alone = load(open(), GetParam(), {.context_tokens = 128, .max_sequences = 1}, /*n_threads=*/1);
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(answers[i], generate_greedily(*alone, prompts[i], 30)) << i;
+}
+
+}  // namespace
+}  // namespace hearth

@@ -1,0 +1,78 @@
+// A llama model small enough to write in a test, with random weights, and what it must answer: a plain
+// float64 forward pass over whole sequences, without cache, batches or backends, written from the papers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+#include "tests/support/gguf_writer.h"
+
+namespace hearth::testing {
+
+struct TinyLlamaShape {
+  int64_t n_layers = 2;
+  int64_t width = 64;
+  int64_t ffn_width = 96;
+  int64_t n_heads = 4;
+  int64_t n_kv_heads = 2;
+  int64_t head_dim = 16;
+  int64_t n_rotated = 16;
+  int64_t context_tokens = 256;
+  bool tied = false;
+  int64_t n_experts = 0;
+  int64_t n_experts_used = 0;
+  double rope_base = 10000.0;
+  std::vector<float> rope_factors;  // empty, or [n_rotated / 2]
+};
+
+// How matrices are stored: their type, the bytes of values, and the values that those bytes stand for.
+struct MatrixCodec {
+  tensor::DType dtype;
+  std::function<std::string(std::span<const float>)> encode;
+  std::function<std::vector<float>(std::string_view)> decode;
+
+  static MatrixCodec f32();
+};
+
+class TinyLlama {
+ public:
+  static constexpr int64_t kVocabularySize = 3 + 256 + 26;  // <unk> <s> </s>, bytes, letters
+
+  TinyLlama(const TinyLlamaShape& shape, uint32_t seed, const MatrixCodec& codec = MatrixCodec::f32());
+
+  // The model with an SPM vocabulary.
+  GgufWriter gguf() const;
+
+  // The softmax after each token: [tokens.size()][kVocabularySize].
+  std::vector<std::vector<double>> probabilities(std::span<const int32_t> tokens) const;
+
+ private:
+  struct Matrix {
+    tensor::Shape shape;
+    std::string bytes;
+    std::vector<float> values;
+  };
+
+  void add_matrix(const std::string& name, const tensor::Shape& shape);
+  void add_vector(const std::string& name, int64_t length);
+  float next_normal();
+
+  std::vector<double> matvec(const std::string& name, std::span<const double> x, int64_t expert = 0) const;
+  std::vector<double> rms_norm(const std::string& name, std::span<const double> x) const;
+  std::vector<double> feed_forward(const std::string& prefix, const std::vector<double>& x) const;
+  void rotate(std::span<double> heads, int64_t position) const;
+
+  const TinyLlamaShape shape_;
+  const MatrixCodec codec_;
+  uint32_t random_;
+  std::vector<std::string> order_;
+  std::map<std::string, Matrix> matrices_;
+  std::map<std::string, std::vector<float>> vectors_;
+};
+
+}  // namespace hearth::testing
