@@ -24,5 +24,10 @@ function(hearth_test name)
   target_compile_definitions(${name} PRIVATE
     HEARTH_DEFAULT_TEST_DATA="${PROJECT_SOURCE_DIR}/../shared/data"
     HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  # scripts/test runs several build trees in one go: the sanitized ones say which they are.
+  set(prefix "")
+  if(HEARTH_SANITIZE)
+    string(REPLACE "," "+" prefix "${HEARTH_SANITIZE}:")
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX "${prefix}" DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
 endfunction()

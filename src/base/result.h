@@ -115,7 +115,10 @@ class [[nodiscard]] Result<void> {
 // function.
 #define HEARTH_ASSIGN(declaration, expression) \
   HEARTH_ASSIGN_INNER(HEARTH_CONCAT(hearth_result_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): `result` is declared here, and no declaration stands in
+// parentheses.
 #define HEARTH_ASSIGN_INNER(result, declaration, expression) \
   auto result = (expression);                                \
   if (!result) return result.error();                        \
   declaration = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)
