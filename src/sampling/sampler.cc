@@ -1,6 +1,7 @@
 #include "sampling/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -23,8 +24,22 @@ uint64_t random_seed() {
   return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
-int32_t highest(std::span<const float> logits) {
-  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+// Replaces NaN by -infinity and returns the highest logit. Several running maxima, because one is a chain in
+// which every comparison waits for the one before.
+float clean_and_find_highest(std::span<float> logits) {
+  constexpr size_t kLanes = 8;
+  std::array<float, kLanes> highest;
+  highest.fill(-kInfinity);
+  const auto visit = [&](size_t i, size_t lane) {
+    logits[i] = std::isnan(logits[i]) ? -kInfinity : logits[i];
+    highest[lane] = logits[i] > highest[lane] ? logits[i] : highest[lane];
+  };
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) visit(i + lane, lane);
+  }
+  for (; i < logits.size(); ++i) visit(i, 0);
+  return *std::max_element(highest.begin(), highest.end());
 }
 
 // Total orders, so that every machine's sort gives the same sequence.
@@ -68,11 +83,11 @@ void Sampler::accept(int32_t token) {
 
 int32_t Sampler::sample(std::span<float> logits) {
   HEARTH_CHECK(!logits.empty());
-  std::replace_if(
-      logits.begin(), logits.end(), [](float logit) { return std::isnan(logit); }, -kInfinity);
   apply_penalties(logits);
-  const int32_t top = highest(logits);
-  if (options_.temperature == 0.0F || !std::isfinite(logits[static_cast<size_t>(top)])) return top;
+  const float highest = clean_and_find_highest(logits);
+  if (options_.temperature == 0.0F || !std::isfinite(highest)) {
+    return static_cast<int32_t>(std::find(logits.begin(), logits.end(), highest) - logits.begin());
+  }
 
   take_candidates(logits);
   if (options_.typical_p < 1.0F || options_.top_p < 1.0F || options_.min_p > 0.0F) weigh(1.0);
@@ -92,10 +107,8 @@ void Sampler::apply_penalties(std::span<float> logits) const {
   for (const auto& [token, count] : counts_) {
     if (token < 0 || static_cast<size_t>(token) >= logits.size()) continue;
     float& logit = logits[static_cast<size_t>(token)];
-    if (logit == -kInfinity) continue;
     logit = logit > 0.0F ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
     logit -= static_cast<float>(count) * options_.frequency_penalty + options_.presence_penalty;
-    if (std::isnan(logit)) logit = -kInfinity;
   }
 }
 
@@ -138,11 +151,7 @@ void Sampler::weigh(double temperature) {
 
 // Sorts no more than is kept: a sorted head that grows until it holds the mass.
 template <typename Before>
-void Sampler::keep_mass(double share, Before before) {
-  double total = 0.0;
-  for (const Candidate& candidate : candidates_) total += candidate.weight;
-  const double wanted = share * total;
-
+void Sampler::keep_mass(double wanted, Before before) {
   constexpr size_t kFirstHead = 64;
   constexpr size_t kGrowth = 8;
   double mass = 0.0;
@@ -164,23 +173,30 @@ void Sampler::keep_mass(double share, Before before) {
 // the expected surprise. With p = exp(logit) / Z, log Z cancels in the difference and leaves the distance of
 // a logit from the expected logit.
 void Sampler::keep_typical() {
-  double total = 0.0;
+  const double total = total_weight();
   double sum = 0.0;
   for (const Candidate& candidate : candidates_) {
-    total += candidate.weight;
     sum += candidate.weight * static_cast<double>(candidate.logit);
   }
   const double expected = sum / total;
-  keep_mass(options_.typical_p, [expected](const Candidate& a, const Candidate& b) {
-    const double distance_a = std::abs(static_cast<double>(a.logit) - expected);
-    const double distance_b = std::abs(static_cast<double>(b.logit) - expected);
-    return distance_a != distance_b ? distance_a < distance_b : a.token < b.token;
-  });
+  keep_mass(static_cast<double>(options_.typical_p) * total,
+            [expected](const Candidate& a, const Candidate& b) {
+              const double distance_a = std::abs(static_cast<double>(a.logit) - expected);
+              const double distance_b = std::abs(static_cast<double>(b.logit) - expected);
+              return distance_a != distance_b ? distance_a < distance_b : a.token < b.token;
+            });
 }
 
 // Nucleus sampling (arXiv:1904.09751): the most probable tokens that together reach top_p.
 void Sampler::keep_top_p() {
-  keep_mass(options_.top_p, by_logit);
+  const double total = total_weight();
+  const double wanted = static_cast<double>(options_.top_p) * total;
+  // All tokens below this weight together have less than 1 - top_p: none of them is reached, so none is
+  // sorted.
+  const double unreached = (total - wanted) / static_cast<double>(candidates_.size());
+  std::erase_if(candidates_,
+                [unreached](const Candidate& candidate) { return candidate.weight < unreached; });
+  keep_mass(wanted, by_logit);
 }
 
 // Min-p (arXiv:2407.01082): what has at least this share of the most probable token's probability.
@@ -191,11 +207,15 @@ void Sampler::keep_min_p() {
   std::erase_if(candidates_, [floor](const Candidate& candidate) { return candidate.weight < floor; });
 }
 
-int32_t Sampler::draw() {
+double Sampler::total_weight() const {
   double total = 0.0;
   for (const Candidate& candidate : candidates_) total += candidate.weight;
+  return total;
+}
+
+int32_t Sampler::draw() {
   const double uniform = static_cast<double>(random_() >> 11) * 0x1p-53;  // 53 bits: every double in [0, 1)
-  double remaining = uniform * total;
+  double remaining = uniform * total_weight();
   int32_t last_possible = candidates_.front().token;
   for (const Candidate& candidate : candidates_) {
     if (candidate.weight == 0.0) continue;

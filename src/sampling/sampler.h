@@ -60,9 +60,10 @@ class Sampler {
   void keep_typical();
   void keep_top_p();
   void keep_min_p();
-  // Keeps the shortest prefix in the order `before` whose weights reach `share` of all.
+  double total_weight() const;
+  // Keeps the shortest prefix in the order `before` whose weights reach `wanted`.
   template <typename Before>
-  void keep_mass(double share, Before before);
+  void keep_mass(double wanted, Before before);
   int32_t draw();
 
   SamplingOptions options_;
