@@ -106,6 +106,36 @@ void Backend::add(const Tensor& x, const Tensor& y) {
   do_add(x, y);
 }
 
+void Backend::route(const Tensor& logits, const RouteArgs& args, const Tensor& experts,
+                    const Tensor& weights) {
+  check_f32(logits, 2);
+  check_f32(weights, 2);
+  HEARTH_CHECK(experts.dtype == DType::kI32 && experts.shape == weights.shape);
+  HEARTH_CHECK(experts.shape[0] == logits.shape[0]);
+  HEARTH_CHECK(experts.shape[1] >= 1 && experts.shape[1] <= logits.shape[1]);
+  do_route(logits, args, experts, weights);
+}
+
+void Backend::matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out) {
+  check_f32(x, 3);
+  check_f32(out, 3);
+  HEARTH_CHECK(w.shape.rank() == 3 && supports_weight(w.dtype));
+  HEARTH_CHECK(experts.dtype == DType::kI32 && experts.shape.rank() == 2);
+  HEARTH_CHECK(x.shape[0] == experts.shape[0] && (x.shape[1] == 1 || x.shape[1] == experts.shape[1]));
+  HEARTH_CHECK(x.shape[2] == w.shape[2]);
+  HEARTH_CHECK(out.shape == Shape({experts.shape[0], experts.shape[1], w.shape[1]}));
+  do_matmul_experts(x, w, experts, out);
+}
+
+void Backend::combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out) {
+  check_f32(x, 3);
+  check_f32(weights, 2);
+  check_f32(out, 2);
+  HEARTH_CHECK(x.shape[0] == weights.shape[0] && x.shape[1] == weights.shape[1]);
+  HEARTH_CHECK(out.shape == Shape({x.shape[0], x.shape[2]}));
+  do_combine_experts(x, weights, out);
+}
+
 void Backend::take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) {
   check_f32(x, 2);
   check_f32(out, 2);

@@ -69,6 +69,13 @@ struct AttentionArgs {
   float scale = 1.0F;  // of q k^T, usually 1 / sqrt(head_dim)
 };
 
+// How a mixture of experts weighs the experts that it chose: softmax over all experts' logits, the n_used
+// best taken (ties: the lower index), then, with `renormalize`, scaled to sum to 1. Source: arXiv:2401.04088
+// section 2.1.
+struct RouteArgs {
+  bool renormalize = true;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -124,6 +131,20 @@ class Backend {
   // x += y, in place.  x, y: f32, same shape
   void add(const Tensor& x, const Tensor& y);
 
+  // Chooses each row's experts.
+  //   logits [n, n_experts] f32;  experts [n, n_used] i32, weights [n, n_used] f32, both overwritten, the
+  //   best first 1 <= n_used <= n_experts
+  void route(const Tensor& logits, const RouteArgs& args, const Tensor& experts, const Tensor& weights);
+
+  // out[i, j, :] = x[i, j, :] w[experts[i, j]]^T, reading each expert that is used once.
+  //   x [n, n_used, k] f32, or [n, 1, k]: the same row for every expert;  w [n_experts, m, k] any weight type
+  //   experts [n, n_used] i32, from route();  out [n, n_used, m] f32, overwritten
+  void matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out);
+
+  // out[i, :] = sum over j of weights[i, j] * x[i, j, :], in the order of j
+  //   x [n, n_used, width] f32;  weights [n, n_used] f32;  out [n, width] f32, overwritten
+  void combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out);
+
   // out[i, :] = x[rows[i], :]: picks the rows whose logits are wanted.
   //   x [n, width] f32;  rows each < n;  out [rows.size(), width] f32, overwritten
   void take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out);
@@ -139,6 +160,11 @@ class Backend {
                             const AttentionArgs& args, const Tensor& out) = 0;
   virtual void do_swiglu(const Tensor& gate, const Tensor& up) = 0;
   virtual void do_add(const Tensor& x, const Tensor& y) = 0;
+  virtual void do_route(const Tensor& logits, const RouteArgs& args, const Tensor& experts,
+                        const Tensor& weights) = 0;
+  virtual void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
+                                 const Tensor& out) = 0;
+  virtual void do_combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out) = 0;
   virtual void do_take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) = 0;
 };
 

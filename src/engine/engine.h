@@ -1,0 +1,94 @@
+// The engine: many requests, one step at a time.
+//
+// Each step takes the next token of every running request and a slice of the prompts that wait, so a long
+// prompt does not stall the others. Prompts whose beginning was evaluated before start from the cached
+// blocks.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/block_pool.h"
+#include "engine/request.h"
+#include "engine/runner.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::engine {
+
+class Sequence;
+
+struct EngineOptions {
+  int64_t context_tokens = 0;  // the longest sequence, prompt and answer
+  int64_t max_sequences = 1;   // requests that run at once; more wait in the order of their arrival
+};
+
+// What a step did, for rates and progress.
+struct StepReport {
+  std::vector<Event> events;
+  int64_t n_prompt_tokens = 0;  // evaluated of prompts
+  int64_t n_decode_tokens = 0;  // generated in this step: one for each request that decodes
+};
+
+// How far a request is, while it is known to the engine.
+struct RequestStatus {
+  int64_t n_prompt_tokens = 0;
+  int64_t n_cached_tokens = 0;     // of the prompt, taken from the prefix cache
+  int64_t n_evaluated_tokens = 0;  // of prompt and answer, cached ones included
+  int64_t n_generated_tokens = 0;
+};
+
+// Not thread-safe: one thread submits, steps and cancels.
+class Engine {
+ public:
+  // The runner's KV blocks must hold max_sequences sequences of context_tokens (kResourceExhausted
+  // otherwise). `tokenizer` must outlive the engine.
+  static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Runner> runner,
+                                                const text::Tokenizer& tokenizer,
+                                                const EngineOptions& options);
+  ~Engine();
+
+  int64_t context_tokens() const noexcept { return options_.context_tokens; }
+
+  // Queues a request. kInvalidArgument for an empty prompt, a token outside the vocabulary or a wrong option;
+  // kResourceExhausted, with the numbers, for a prompt that leaves no room for an answer in the context.
+  Result<RequestId> submit(Request request);
+  // Ends a request at once: its blocks are free when this returns, and no further event comes. Unknown ids
+  // are ignored.
+  void cancel(RequestId id);
+  std::optional<RequestStatus> status(RequestId id) const;
+
+  bool has_work() const noexcept { return !running_.empty() || !waiting_.empty(); }
+  // One step. Without work it does nothing. An error of the runner fails the step; every request stays as it
+  // was.
+  Result<StepReport> step();
+
+  // The logits after each of `tokens`, from an empty context, in order: on_logits(position, logits
+  // [vocabulary]). No other request may run meanwhile (kUnavailable). Stops early, with kCancelled, if
+  // on_logits returns false.
+  Result<void> evaluate(
+      std::span<const text::TokenId> tokens,
+      const std::function<bool(int64_t position, std::span<const float> logits)>& on_logits);
+
+ private:
+  Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options);
+
+  void admit_waiting();
+  std::vector<struct Slice> plan_step();
+  void finish_slice(const struct Slice& slice, std::span<float> logits, StepReport& report);
+  void remove_finished();
+
+  std::unique_ptr<Runner> runner_;
+  const text::Tokenizer& tokenizer_;
+  const EngineOptions options_;
+  BlockPool blocks_;
+  RequestId next_id_ = 1;
+  std::deque<std::unique_ptr<Sequence>> waiting_;
+  std::vector<std::unique_ptr<Sequence>> running_;
+  std::vector<float> logits_;  // kept between steps
+};
+
+}  // namespace hearth::engine

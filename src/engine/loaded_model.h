@@ -1,0 +1,52 @@
+// A model file made ready to run: opened, checked, its tokenizer built, its weights handed to a backend.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "formats/gguf/gguf.h"
+#include "models/model.h"
+#include "tensor/backend.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::engine {
+
+struct LoadOptions {
+  int64_t context_tokens = 0;  // 0: what the model was trained for, at most kDefaultContextTokens
+  int64_t max_sequences = 1;
+};
+constexpr int64_t kDefaultContextTokens = 8192;
+
+// Owns everything that a running model needs, in the order in which it depends on each other. Not
+// thread-safe, except tokenizer() and the const descriptions.
+class LoadedModel {
+ public:
+  // Errors: those of gguf::File::open, load_tokenizer and load_model; kInvalidArgument for a context beyond
+  // the model's; kResourceExhausted, with the numbers, where memory does not suffice.
+  static Result<std::unique_ptr<LoadedModel>> load(const std::filesystem::path& path,
+                                                   std::unique_ptr<tensor::Backend> backend,
+                                                   const LoadOptions& options);
+  // The same for a file that is already open.
+  static Result<std::unique_ptr<LoadedModel>> load(gguf::File file, std::unique_ptr<tensor::Backend> backend,
+                                                   const LoadOptions& options);
+
+  const gguf::File& file() const noexcept { return file_; }
+  const tensor::Backend& backend() const noexcept { return *backend_; }
+  const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  const models::ModelInfo& info() const noexcept { return model_->info(); }
+  Engine& engine() noexcept { return *engine_; }
+
+ private:
+  LoadedModel(gguf::File file, std::unique_ptr<tensor::Backend> backend)
+      : file_(std::move(file)), backend_(std::move(backend)) {}
+
+  gguf::File file_;
+  std::unique_ptr<tensor::Backend> backend_;
+  std::unique_ptr<const text::Tokenizer> tokenizer_;
+  std::unique_ptr<models::Model> model_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace hearth::engine

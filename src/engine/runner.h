@@ -1,0 +1,38 @@
+// Executes one step: the seam below which a step may run in this process, in a sealed child process, or over
+// the machines of a cluster. The engine never knows which.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::engine {
+
+// The part of a step that belongs to one sequence.
+struct StepSequence {
+  std::span<const text::TokenId> tokens;  // to be evaluated, at positions start_position ...
+  int64_t start_position = 0;
+  std::span<const int32_t> block_table;  // KV blocks of the sequence, enough for all its tokens
+  int64_t n_logits = 0;                  // how many of the last tokens want their logits
+};
+
+// Not thread-safe.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+
+  // What a step may hold at most.
+  virtual int64_t max_step_tokens() const noexcept = 0;
+  virtual int64_t max_step_logits() const noexcept = 0;
+  virtual int64_t n_kv_blocks() const noexcept = 0;
+  virtual int64_t kv_block_tokens() const noexcept = 0;
+  virtual int64_t vocabulary_size() const noexcept = 0;
+
+  // `logits` becomes [sum of n_logits, vocabulary], sequence by sequence in the order of their tokens.
+  virtual Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) = 0;
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,57 @@
+#include "models/blocks/attention.h"
+
+#include <cmath>
+
+namespace hearth::models {
+
+using tensor::Tensor;
+
+Result<Attention> Attention::load(WeightReader& weights, const std::string& prefix,
+                                  const AttentionConfig& config, const Rope& rope) {
+  Attention block;
+  block.config_ = config;
+  block.rope_ = &rope;
+  const int64_t q_width = config.n_heads * config.head_dim;
+  const int64_t k_width = config.n_kv_heads * config.head_dim;
+  const int64_t v_width = config.n_kv_heads * config.v_head_dim;
+  const int64_t out_width = config.n_heads * config.v_head_dim;
+  HEARTH_ASSIGN(block.q_, weights.matrix(prefix + ".attn_q.weight", {q_width, config.width}));
+  HEARTH_ASSIGN(block.k_, weights.matrix(prefix + ".attn_k.weight", {k_width, config.width}));
+  HEARTH_ASSIGN(block.v_, weights.matrix(prefix + ".attn_v.weight", {v_width, config.width}));
+  HEARTH_ASSIGN(block.output_, weights.matrix(prefix + ".attn_output.weight", {config.width, out_width}));
+  return block;
+}
+
+size_t Attention::workspace_bytes(const AttentionConfig& c, int64_t n_rows) {
+  return Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
+         Workspace::bytes_for({n_rows, c.n_kv_heads * c.head_dim}) +
+         Workspace::bytes_for({n_rows, c.n_kv_heads * c.v_head_dim}) +
+         Workspace::bytes_for({n_rows, c.n_heads * c.v_head_dim});
+}
+
+void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, const Tensor& x,
+                      const Tensor& out) const {
+  const Workspace::Scope scope(step.workspace);
+  const int64_t n = step.n_rows();
+  const Tensor q = step.workspace.take({n, config_.n_heads * config_.head_dim});
+  const Tensor k = step.workspace.take({n, config_.n_kv_heads * config_.head_dim});
+  const Tensor v = step.workspace.take({n, config_.n_kv_heads * config_.v_head_dim});
+  const Tensor attended = step.workspace.take({n, config_.n_heads * config_.v_head_dim});
+  const Tensor q_heads = q.reshaped({n, config_.n_heads, config_.head_dim});
+  const Tensor k_heads = k.reshaped({n, config_.n_kv_heads, config_.head_dim});
+  const Tensor v_heads = v.reshaped({n, config_.n_kv_heads, config_.v_head_dim});
+
+  tensor::Backend& backend = step.backend;
+  backend.matmul(x, q_, q);
+  backend.matmul(x, k_, k);
+  backend.matmul(x, v_, v);
+  backend.rope(q_heads, step.input.positions, rope_->args());
+  backend.rope(k_heads, step.input.positions, rope_->args());
+  backend.store_kv(k_heads, v_heads, cache, step.input.sequences);
+  const tensor::AttentionArgs args{.scale = 1.0F / std::sqrt(static_cast<float>(config_.head_dim))};
+  backend.attention(q_heads, cache, step.input.sequences, args,
+                    attended.reshaped({n, config_.n_heads, config_.v_head_dim}));
+  backend.matmul(attended, output_, out);
+}
+
+}  // namespace hearth::models

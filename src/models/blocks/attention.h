@@ -1,0 +1,39 @@
+#pragma once
+
+#include "models/blocks/rope.h"
+#include "models/blocks/step.h"
+#include "models/weights.h"
+
+namespace hearth::models {
+
+// Shape of a layer's grouped-query attention (arXiv:2305.13245).
+struct AttentionConfig {
+  int64_t width = 0;
+  int64_t n_heads = 0;
+  int64_t n_kv_heads = 0;
+  int64_t head_dim = 0;    // of queries and keys
+  int64_t v_head_dim = 0;  // of values
+
+  KvLayerShape kv_shape() const noexcept { return {n_kv_heads, head_dim, v_head_dim}; }
+};
+
+// Projects to q, k, v; turns q and k; caches k and v; attends; projects back.
+class Attention {
+ public:
+  // Reads PREFIX.attn_{q,k,v,output}.weight. `rope` must outlive the block.
+  static Result<Attention> load(WeightReader& weights, const std::string& prefix,
+                                const AttentionConfig& config, const Rope& rope);
+
+  static size_t workspace_bytes(const AttentionConfig& config, int64_t n_rows);
+
+  // x, out [n, width], distinct.
+  void apply(const StepContext& step, const tensor::PagedKv& cache, const tensor::Tensor& x,
+             const tensor::Tensor& out) const;
+
+ private:
+  AttentionConfig config_;
+  const Rope* rope_ = nullptr;
+  tensor::Tensor q_, k_, v_, output_;
+};
+
+}  // namespace hearth::models

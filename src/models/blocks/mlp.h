@@ -1,0 +1,25 @@
+#pragma once
+
+#include "models/blocks/step.h"
+#include "models/weights.h"
+
+namespace hearth::models {
+
+// Gated feed-forward: down(silu(gate x) * up x). Source: arXiv:2002.05202.
+class SwigluMlp {
+ public:
+  // Reads PREFIX.ffn_{gate,up,down}.weight.
+  static Result<SwigluMlp> load(WeightReader& weights, const std::string& prefix, int64_t width,
+                                int64_t ffn_width);
+
+  static size_t workspace_bytes(int64_t ffn_width, int64_t n_rows);
+
+  // x, out [n, width], distinct.
+  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
+
+ private:
+  int64_t ffn_width_ = 0;
+  tensor::Tensor gate_, up_, down_;
+};
+
+}  // namespace hearth::models

@@ -1,0 +1,49 @@
+// Reads an architecture's hyperparameters (ARCHITECTURE.key) and holds them to ranges in which no later
+// product can overflow.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "formats/gguf/gguf.h"
+#include "models/blocks/attention.h"
+
+namespace hearth::models {
+
+class ConfigReader {
+ public:
+  // `file` has general.architecture: the registry has read it. It must outlive the reader.
+  explicit ConfigReader(const gguf::File& file);
+
+  std::string_view architecture() const noexcept { return architecture_; }
+
+  // A number from 1 to kMaxCount that must be there ...
+  Result<int64_t> count(std::string_view key) const;
+  // ... or may be absent; then 0 is allowed too.
+  Result<int64_t> count_or(std::string_view key, int64_t fallback) const;
+  // A small positive number.
+  Result<float> epsilon(std::string_view key) const;
+
+  // The length of the tokenizer's list of tokens, which the embedding table must have;
+  // ARCHITECTURE.vocab_size where the file has no tokens.
+  Result<int64_t> vocabulary_size() const;
+
+  // attention.head_count, head_count_kv (default: as many), key_length and value_length (default: width /
+  // heads).
+  Result<AttentionConfig> attention(int64_t width) const;
+
+  // "FILE: metadata KEY: expected ..., found ..."
+  Error error(std::string_view key, std::string_view expected, int64_t found) const;
+
+ private:
+  // Larger than any model's dimension; squares of it do not overflow.
+  static constexpr int64_t kMaxCount = int64_t{1} << 30;
+
+  std::string full_key(std::string_view key) const;
+
+  const gguf::File& file_;
+  std::string_view architecture_;
+};
+
+}  // namespace hearth::models

@@ -1,0 +1,60 @@
+// A loaded model: one step of many sequences in, logits out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/gguf/gguf.h"
+#include "models/kv_cache.h"
+#include "models/workspace.h"
+#include "tensor/backend.h"
+
+namespace hearth::models {
+
+// What planning, reports and checks need to know of a model.
+struct ModelInfo {
+  std::string architecture;    // "llama"
+  std::string name;            // general.name, may be empty
+  int64_t context_tokens = 0;  // the longest sequence it was trained for
+  int64_t vocabulary_size = 0;
+  int64_t width = 0;
+  uint64_t n_parameters = 0;
+  uint64_t weight_bytes = 0;       // all weights that it uses
+  uint64_t step_weight_bytes = 0;  // what one step of one token must read of them
+  std::vector<KvLayerShape> kv_layers;
+};
+
+// The tokens of one step. Rows are tokens, grouped by sequence.
+struct StepInput {
+  std::span<const int32_t> tokens;                  // each < vocabulary_size
+  std::span<const int32_t> positions;               // of each token in its sequence
+  std::span<const tensor::SequenceRows> sequences;  // partition the rows
+  std::span<const int32_t> output_rows;             // rows whose logits are wanted
+};
+
+// Not thread-safe: one step at a time.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelInfo& info() const noexcept = 0;
+
+  // Scratch memory that a step of at most so many rows, and so many of them with logits, needs.
+  virtual size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const = 0;
+
+  // Appends the step's keys and values to the cache and returns the logits [output_rows, vocabulary] F32, in
+  // `workspace` until its scope ends. `cache` was created for info().kv_layers.
+  virtual tensor::Tensor forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
+};
+
+// Builds the model that the file describes. The file and the backend must outlive it. Errors: kUnsupported
+// for an architecture or a type that is not known, kMalformed for a file that contradicts itself.
+Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend);
+
+// The architectures that load_model knows.
+std::vector<std::string_view> known_architectures();
+
+}  // namespace hearth::models

@@ -1,0 +1,31 @@
+#include "models/registry.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+
+namespace hearth::models {
+namespace {
+
+constexpr std::array kFamilies{
+    Family{"llama", load_llama},
+};
+
+}  // namespace
+
+std::vector<std::string_view> known_architectures() {
+  std::vector<std::string_view> names;
+  for (const Family& family : kFamilies) names.push_back(family.architecture);
+  return names;
+}
+
+Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend) {
+  HEARTH_ASSIGN(const std::string_view architecture, file.string("general.architecture"));
+  for (const Family& family : kFamilies) {
+    if (family.architecture == architecture) return family.load(file, backend);
+  }
+  return make_error(ErrorCode::kUnsupported, "{}: architecture '{}' is not known to Hearth; known: {}",
+                    file.name(), architecture, fmt::join(known_architectures(), ", "));
+}
+
+}  // namespace hearth::models

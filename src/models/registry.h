@@ -1,0 +1,19 @@
+// The families: a line each in registry.cc.
+#pragma once
+
+#include <string_view>
+
+#include "models/model.h"
+
+namespace hearth::models {
+
+using LoadModel = Result<std::unique_ptr<Model>> (*)(const gguf::File& file, tensor::Backend& backend);
+
+struct Family {
+  std::string_view architecture;  // general.architecture
+  LoadModel load;
+};
+
+Result<std::unique_ptr<Model>> load_llama(const gguf::File& file, tensor::Backend& backend);
+
+}  // namespace hearth::models
