@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <random>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -39,7 +40,7 @@ class Sampler {
   void accept(int32_t token);
 
   // The next token. `logits` is the caller's scratch: it is changed. Must not be empty; NaN counts as
-  // -infinity, and where nothing finite is left the first token of the highest logit is taken. Ties go to the
+  // -infinity, and where the highest logit is not finite its first token is taken. Ties go to the
   // lower token id. Does not call accept().
   int32_t sample(std::span<float> logits);
 
@@ -49,13 +50,28 @@ class Sampler {
   struct Candidate {
     int32_t token;
     float logit;
+    double weight;  // probability times a factor that all candidates share
   };
+
+  void apply_penalties(std::span<float> logits) const;
+  void take_candidates(std::span<const float> logits);
+  void keep_top_k(std::span<const float> logits, size_t k);
+  void weigh(double temperature);
+  void keep_typical();
+  void keep_top_p();
+  void keep_min_p();
+  double total_weight() const;
+  // Keeps the shortest prefix in the order `before` whose weights reach `wanted`.
+  template <typename Before>
+  void keep_mass(double wanted, Before before);
+  int32_t draw();
 
   SamplingOptions options_;
   uint64_t seed_;
   std::mt19937_64 random_;
-  std::vector<int32_t> history_;
-  std::vector<Candidate> candidates_;  // kept between calls so that a step allocates nothing
+  std::deque<int32_t> recent_;                   // the tokens that the penalties look back on, oldest first
+  std::unordered_map<int32_t, int32_t> counts_;  // how often each of them stands in recent_
+  std::vector<Candidate> candidates_;            // kept between calls so that a step allocates nothing
 };
 
 }  // namespace hearth::sampling
