@@ -24,8 +24,12 @@ inline F exp(F x) {
   return zero_below(times_power_of_two(p, n), x, kLowest);
 }
 
+// x / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the fraction
+// are multiplied by e^x.
 inline F silu(F x) {
-  return div(x, add(broadcast(1.0F), exp(sub(zero(), x))));
+  const F e = exp(sub(zero(), abs(x)));
+  const F numerator = add(zero_below(sub(broadcast(1.0F), e), x, 0.0F), e);
+  return mul(x, div(numerator, add(broadcast(1.0F), e)));
 }
 
 void rms_norm_kernel(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept {
