@@ -95,7 +95,7 @@ Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa) {
 
 class IsaTest : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
-                         [](const auto& info) { return std::string(isa_name(info.param)); });
+                         [](const auto& set) { return std::string(isa_name(set.param)); });
 
 TEST_P(IsaTest, LlamaFiles_AgainstLlamaCpp_DivergeByAtMost1e4) {
   for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base"}) {
