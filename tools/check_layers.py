@@ -40,8 +40,9 @@ PER_ISA_SYSTEM_HEADERS = {"immintrin.h", "arm_neon.h", "cstdint", "cstddef"}
 PER_ISA_HEADERS = {"quant/blocks.h", "backends/cpu/kernels.h"}
 PER_ISA_SUFFIX = "-inl.h"  # of the files in these folders that others in them include
 
-# Tests (x_test.cc beside the code) may include whatever they test against; nothing but tests includes test support.
-TEST_SUFFIX = "_test.cc"
+# Tests and their fixtures, which stand beside the code, may include whatever they test against. Nothing but tests
+# includes a fixture or test support.
+TEST_SUFFIXES = ("_test.cc", "_fixture.h")
 TEST_SUPPORT = "tests/"
 
 CODE_FOLDERS = ["src", "include", "apps"]  # what the dependency rule is about
@@ -97,7 +98,7 @@ def below_src(path):
 
 
 def is_test(path):
-    return path.name.endswith(TEST_SUFFIX)
+    return path.name.endswith(TEST_SUFFIXES)
 
 
 def is_per_isa(path):
@@ -120,8 +121,8 @@ def per_isa_breach(target_name, quoted):
 
 def layer_breach(includer, target):
     """Which rule `includer` breaks by including `target` (both relative to the root), or None."""
-    if target.as_posix().startswith(TEST_SUPPORT):
-        return "only tests include test support"
+    if target.as_posix().startswith(TEST_SUPPORT) or is_test(target):
+        return "only tests include fixtures and test support"
     source, source_backend = folder_of(includer)
     to, to_backend = folder_of(target)
     for folder, path in ((source, includer), (to, target)):

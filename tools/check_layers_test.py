@@ -103,7 +103,14 @@ class CheckLayersTest(unittest.TestCase):
 
     def test_code_including_test_support_is_broken(self):
         self.write("src/cli/a.cc", '#include "tests/support/test_data.h"\n')
-        self.assert_broken("only tests include test support")
+        self.assert_broken("only tests include fixtures and test support")
+
+    def test_fixture_may_include_test_support_and_only_tests_may_include_it(self):
+        self.write("src/cli/a_fixture.h", '#include "tests/support/test_data.h"\n')
+        self.write("src/cli/a_test.cc", '#include "cli/a_fixture.h"\n')
+        self.assert_kept()
+        self.write("src/cli/a.cc", '#include "cli/a_fixture.h"\n')
+        self.assert_broken("src/cli/a.cc:1:", "only tests include fixtures")
 
     def test_folder_that_the_rule_does_not_know_is_broken(self):
         self.write("src/utils/a.cc", '#include "base/result.h"\n')
