@@ -61,7 +61,8 @@ TEST(GgufWriter, BuildSplit_TwoParts_SpreadTheTensorsAndNumberTheParts) {
 }
 
 TEST(GgufWriter, Write_AFileAndASplit_HoldWhatBuildReturns) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / ("gguf_writer_" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::path(::testing::TempDir()) / ("gguf_writer_" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   const GgufWriter writer = one_of_each();
   writer.write(folder / "m.gguf");

@@ -36,10 +36,10 @@ inline std::vector<float> read_floats(const std::filesystem::path& path) {
 
 }  // namespace hearth::testing
 
-// Sets `path` to a file of the test data, or skips the test.
-#define HEARTH_NEEDS_TEST_DATA(path, relative)                                             \
-  const std::filesystem::path path = ::hearth::testing::test_data_folder() / (relative);   \
-  if (!std::filesystem::exists(path)) {                                                    \
-    GTEST_SKIP() << path << " is absent: set HEARTH_TEST_DATA to the folder of test data"; \
-  }                                                                                        \
+// Sets `variable` to the path of a file of the test data, or skips the test.
+#define HEARTH_NEEDS_TEST_DATA(variable, relative)                                             \
+  const std::filesystem::path variable = ::hearth::testing::test_data_folder() / (relative);   \
+  if (!std::filesystem::exists(variable)) {                                                    \
+    GTEST_SKIP() << variable << " is absent: set HEARTH_TEST_DATA to the folder of test data"; \
+  }                                                                                            \
   static_assert(true)

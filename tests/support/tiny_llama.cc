@@ -16,6 +16,29 @@ void softmax(std::vector<double>& x) {
   for (double& v : x) v /= sum;
 }
 
+// Control tokens, a token for each byte, and the letters.
+void add_vocabulary(GgufWriter& writer) {
+  std::vector<std::string> tokens{"<unk>", "<s>", "</s>"};
+  std::vector<int32_t> types{2, 3, 3};
+  std::vector<float> scores(3, 0.0F);
+  static constexpr std::string_view kHex = "0123456789ABCDEF";
+  for (size_t byte = 0; byte < 256; ++byte) {
+    tokens.push_back(std::string("<0x") + kHex[byte / 16] + kHex[byte % 16] + ">");
+    types.push_back(6);
+    scores.push_back(0.0F);
+  }
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    tokens.emplace_back(1, letter);
+    types.push_back(1);
+    scores.push_back(-1.0F);
+  }
+  writer.add_string("tokenizer.ggml.model", "llama").add_strings("tokenizer.ggml.tokens", tokens);
+  writer.add_array<float>("tokenizer.ggml.scores", scores)
+      .add_array<int32_t>("tokenizer.ggml.token_type", types);
+  writer.add_u32("tokenizer.ggml.bos_token_id", 1).add_u32("tokenizer.ggml.eos_token_id", 2);
+  writer.add_u32("tokenizer.ggml.unknown_token_id", 0);
+}
+
 std::string prefix_of(int64_t layer) {
   return "blk." + std::to_string(layer);
 }
@@ -88,51 +111,39 @@ void TinyLlama::add_vector(const std::string& name, int64_t length) {
   order_.push_back(name);
 }
 
-GgufWriter TinyLlama::gguf() const {
+GgufWriter TinyLlama::gguf(const std::set<std::string>& without) const {
   GgufWriter writer;
-  const auto u32 = [](int64_t value) { return static_cast<uint32_t>(value); };
-  writer.add_string("general.architecture", "llama").add_string("general.name", "tiny");
-  writer.add_u32("llama.block_count", u32(shape_.n_layers));
-  writer.add_u32("llama.context_length", u32(shape_.context_tokens));
-  writer.add_u32("llama.embedding_length", u32(shape_.width));
-  writer.add_u32("llama.feed_forward_length", u32(shape_.ffn_width));
-  writer.add_u32("llama.attention.head_count", u32(shape_.n_heads));
-  writer.add_u32("llama.attention.head_count_kv", u32(shape_.n_kv_heads));
-  writer.add_u32("llama.attention.key_length", u32(shape_.head_dim));
-  writer.add_u32("llama.attention.value_length", u32(shape_.head_dim));
-  writer.add_u32("llama.rope.dimension_count", u32(shape_.n_rotated));
-  writer.add_f32("llama.rope.freq_base", static_cast<float>(shape_.rope_base));
-  writer.add_f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(kEpsilon));
+  const auto add_u32 = [&](const std::string& key, int64_t value) {
+    if (!without.contains(key)) writer.add_u32(key, static_cast<uint32_t>(value));
+  };
+  const auto add_f32 = [&](const std::string& key, double value) {
+    if (!without.contains(key)) writer.add_f32(key, static_cast<float>(value));
+  };
+  if (!without.contains("general.architecture")) writer.add_string("general.architecture", "llama");
+  writer.add_string("general.name", "tiny");
+  add_u32("llama.block_count", shape_.n_layers);
+  add_u32("llama.context_length", shape_.context_tokens);
+  add_u32("llama.embedding_length", shape_.width);
+  add_u32("llama.feed_forward_length", shape_.ffn_width);
+  add_u32("llama.attention.head_count", shape_.n_heads);
+  add_u32("llama.attention.head_count_kv", shape_.n_kv_heads);
+  add_u32("llama.attention.key_length", shape_.head_dim);
+  add_u32("llama.attention.value_length", shape_.head_dim);
+  add_u32("llama.rope.dimension_count", shape_.n_rotated);
+  add_f32("llama.rope.freq_base", shape_.rope_base);
+  add_f32("llama.attention.layer_norm_rms_epsilon", kEpsilon);
   if (shape_.n_experts > 0) {
-    writer.add_u32("llama.expert_count", u32(shape_.n_experts));
-    writer.add_u32("llama.expert_used_count", u32(shape_.n_experts_used));
+    add_u32("llama.expert_count", shape_.n_experts);
+    add_u32("llama.expert_used_count", shape_.n_experts_used);
   }
-
-  std::vector<std::string> tokens{"<unk>", "<s>", "</s>"};
-  std::vector<int32_t> types{2, 3, 3};
-  std::vector<float> scores(3, 0.0F);
-  static constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (size_t byte = 0; byte < 256; ++byte) {
-    tokens.push_back(std::string("<0x") + kHex[byte / 16] + kHex[byte % 16] + ">");
-    types.push_back(6);
-    scores.push_back(0.0F);
-  }
-  for (char letter = 'a'; letter <= 'z'; ++letter) {
-    tokens.emplace_back(1, letter);
-    types.push_back(1);
-    scores.push_back(-1.0F);
-  }
-  writer.add_string("tokenizer.ggml.model", "llama").add_strings("tokenizer.ggml.tokens", tokens);
-  writer.add_array<float>("tokenizer.ggml.scores", scores)
-      .add_array<int32_t>("tokenizer.ggml.token_type", types);
-  writer.add_u32("tokenizer.ggml.bos_token_id", 1).add_u32("tokenizer.ggml.eos_token_id", 2);
-  writer.add_u32("tokenizer.ggml.unknown_token_id", 0);
+  add_vocabulary(writer);
 
   if (!shape_.rope_factors.empty()) {
     writer.add_tensor("rope_freqs.weight", {static_cast<int64_t>(shape_.rope_factors.size())},
                       shape_.rope_factors);
   }
   for (const std::string& name : order_) {
+    if (without.contains(name)) continue;
     if (const auto matrix = matrices_.find(name); matrix != matrices_.end()) {
       writer.add_tensor(name, matrix->second.shape, codec_.dtype, matrix->second.bytes);
     } else {

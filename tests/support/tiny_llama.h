@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +46,8 @@ class TinyLlama {
 
   TinyLlama(const TinyLlamaShape& shape, uint32_t seed, const MatrixCodec& codec = MatrixCodec::f32());
 
-  // The model with an SPM vocabulary.
-  GgufWriter gguf() const;
+  // The model with an SPM vocabulary; `without` are metadata keys and tensors to leave out.
+  GgufWriter gguf(const std::set<std::string>& without = {}) const;
 
   // The softmax after each token: [tokens.size()][kVocabularySize].
   std::vector<std::vector<double>> probabilities(std::span<const int32_t> tokens) const;

@@ -37,6 +37,8 @@ struct VocabularySource {
   std::vector<std::string_view> merges;  // BPE: "left right", best first
   std::optional<int64_t> bos, eos, eot, unknown;
   std::optional<bool> add_bos, add_eos, add_space_prefix;  // absent: the family's habit
+  // Whether white space behind a special token in the text is part of it (Phi-3's tokens are trained so).
+  bool special_swallows_space = false;
 };
 
 struct EncodeOptions {

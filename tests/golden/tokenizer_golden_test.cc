@@ -1,0 +1,118 @@
+// Real vocabularies against the token ids that the models' own tokenizers give.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <sstream>
+
+#include "models/tokenizer_gguf.h"
+#include "tests/support/test_data.h"
+
+namespace hearth::text {
+namespace {
+
+constexpr EncodeOptions kPlain{.add_special = false, .parse_special = false};
+
+std::unique_ptr<const Tokenizer> load(const std::filesystem::path& path) {
+  auto file = gguf::File::open(path);
+  EXPECT_TRUE(file) << (file ? "" : file.error().message());
+  if (!file) return nullptr;
+  auto tokenizer = models::load_tokenizer(*file);
+  EXPECT_TRUE(tokenizer) << (tokenizer ? "" : tokenizer.error().message());
+  return tokenizer ? std::move(tokenizer).value() : nullptr;
+}
+
+// Each text is followed by "\n__ggml_vocab_test__\n".
+std::vector<std::string> read_texts(const std::filesystem::path& path) {
+  constexpr std::string_view kSeparator = "\n__ggml_vocab_test__\n";
+  const std::string all = testing::read_file(path);
+  std::vector<std::string> texts;
+  for (size_t at = 0, end = 0; (end = all.find(kSeparator, at)) != std::string::npos;
+       at = end + kSeparator.size()) {
+    texts.push_back(all.substr(at, end - at));
+  }
+  return texts;
+}
+
+std::vector<std::vector<TokenId>> read_ids(const std::filesystem::path& path) {
+  std::istringstream lines(testing::read_file(path));
+  std::vector<std::vector<TokenId>> all;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::vector<TokenId>& ids = all.emplace_back();
+    for (TokenId id = 0; words >> id;) ids.push_back(id);
+  }
+  return all;
+}
+
+// The exact bytes of `ids`, not made whole as decode() does.
+std::string bytes_of(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+  std::string bytes;
+  for (const TokenId id : ids) bytes += tokenizer.token_bytes(id, false);
+  if (tokenizer.adds_space_prefix() && !bytes.empty()) bytes.erase(0, 1);
+  return bytes;
+}
+
+class TokenizerGolden : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TokenizerGolden, Encode_EveryCase_GivesTheModelsIds) {
+  const std::string name = GetParam();
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
+  const auto tokenizer = load(folder / "gguf" / (name + ".gguf"));
+  ASSERT_NE(tokenizer, nullptr);
+  const auto texts = read_texts(folder / "cases" / (name + ".inp"));
+  const auto ids = read_ids(folder / "cases" / (name + ".out"));
+  ASSERT_EQ(texts.size(), 46U);
+  ASSERT_EQ(texts.size(), ids.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(texts[i], kPlain), ids[i]) << "case " << i << ": " << texts[i];
+    EXPECT_EQ(tokenizer->decode(ids[i]), texts[i]) << "case " << i;
+  }
+}
+
+TEST_P(TokenizerGolden, Encode_Books_RoundTrip) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
+  const auto tokenizer = load(folder / "gguf" / (std::string(GetParam()) + ".gguf"));
+  ASSERT_NE(tokenizer, nullptr);
+  for (const char* book : {"wiki.test.raw", "war-and-peace.txt", "wizard-of-oz.txt", "tinyshakespeare.txt"}) {
+    const std::string text = testing::read_file(testing::test_data_folder() / "text" / book);
+    ASSERT_GT(text.size(), 100'000U) << book;
+    const auto ids = tokenizer->encode(text, kPlain);
+    EXPECT_LT(ids.size(), text.size() / 2) << book;
+    EXPECT_TRUE(tokenizer->decode(ids) == text) << book;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerGolden,
+                         ::testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2",
+                                           "deepseek-coder", "deepseek-llm", "falcon", "starcoder"),
+                         [](const auto& param) {
+                           std::string name = param.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+class TokenizerBytes : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TokenizerBytes, Encode_RandomBytes_RoundTrip) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers/gguf");
+  const auto tokenizer = load(folder / (std::string(GetParam()) + ".gguf"));
+  ASSERT_NE(tokenizer, nullptr);
+  std::mt19937 random(1);
+  for (int round = 0; round < 300; ++round) {
+    std::string text(random() % 200, '\0');
+    for (char& c : text) c = static_cast<char>(random());
+    const auto ids = tokenizer->encode(text, kPlain);
+    ASSERT_EQ(bytes_of(*tokenizer, ids), text) << "round " << round;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerBytes,
+                         ::testing::Values("llama-spm", "gpt-2", "llama-bpe", "qwen2"),
+                         [](const auto& param) {
+                           std::string name = param.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace hearth::text
