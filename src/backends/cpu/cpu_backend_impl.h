@@ -1,0 +1,97 @@
+// Shapes, threads and scratch memory around a table of kernels. One file per op.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/cpu/host_backend.h"
+#include "backends/cpu/kernels.h"
+#include "base/cpu.h"
+#include "base/thread_pool.h"
+
+namespace hearth::cpu {
+
+// Memory that grows and is used again: its contents last until the next take().
+class Scratch {
+ public:
+  void* take(size_t size_bytes);  // aligned to 64 bytes
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const noexcept;
+  };
+  std::unique_ptr<std::byte[], Free> memory_;
+  size_t size_bytes_ = 0;
+};
+
+// The cosines and sines of a step: every layer turns its q and k by the same angles.
+class RopeTable {
+ public:
+  // Computes them unless the last call had the same arguments.
+  void update(std::span<const int32_t> positions, const tensor::RopeArgs& args);
+  const float* cosines(int64_t row) const { return cosines_.data() + row * n_pairs_; }
+  const float* sines(int64_t row) const { return sines_.data() + row * n_pairs_; }
+
+ private:
+  std::vector<int32_t> positions_;
+  std::vector<float> inverse_frequencies_;
+  float magnitude_ = 0.0F;
+  int64_t n_pairs_ = 0;
+  std::vector<float> cosines_;
+  std::vector<float> sines_;
+};
+
+class CpuBackend final : public HostBackend {
+ public:
+  CpuBackend(Isa isa, const Kernels& kernels, int n_threads)
+      : isa_(isa), kernels_(kernels), pool_(n_threads), thread_scratch_(static_cast<size_t>(n_threads)) {}
+
+  std::string description() const override;
+
+ protected:
+  void do_embed(const tensor::Tensor& table, std::span<const int32_t> tokens,
+                const tensor::Tensor& out) override;
+  void do_rms_norm(const tensor::Tensor& x, const tensor::Tensor& weight, float epsilon,
+                   const tensor::Tensor& out) override;
+  void do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
+  void do_rope(const tensor::Tensor& x, std::span<const int32_t> positions,
+               const tensor::RopeArgs& args) override;
+  void do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
+                   std::span<const tensor::SequenceRows> sequences) override;
+  void do_attention(const tensor::Tensor& q, const tensor::PagedKv& cache,
+                    std::span<const tensor::SequenceRows> sequences, const tensor::AttentionArgs& args,
+                    const tensor::Tensor& out) override;
+  void do_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) override;
+  void do_add(const tensor::Tensor& x, const tensor::Tensor& y) override;
+  void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
+                    const tensor::Tensor& out) override;
+
+ private:
+  // body(thread, begin, end) over 0 .. n_items, in multiples of `grain`; on the caller alone where the whole
+  // touches so few elements that waking the others would take longer.
+  template <typename Body>
+  void parallel(int64_t n_items, int64_t grain, int64_t elements_per_item, Body&& body) {
+    constexpr int64_t kWorthWaking = 16384;
+    if (pool_.size() == 1 || n_items <= grain || n_items * elements_per_item < kWorthWaking) {
+      body(0, int64_t{0}, n_items);
+      return;
+    }
+    pool_.run([&](int thread) {
+      const Range range = split_range(n_items, grain, thread, pool_.size());
+      if (range.begin < range.end) body(thread, range.begin, range.end);
+    });
+  }
+
+  // Rounds the rows of x for weights of `block` elements to a scale; the result stands in scratch_.
+  QuantizedRows quantize_rows(const tensor::Tensor& x, int64_t block);
+
+  const Isa isa_;
+  const Kernels& kernels_;
+  ThreadPool pool_;
+  Scratch scratch_;         // quantised activations, attention states
+  Scratch packed_scratch_;  // activations in tile order
+  std::vector<Scratch> thread_scratch_;
+  RopeTable rope_table_;
+};
+
+}  // namespace hearth::cpu

@@ -1,0 +1,35 @@
+#include "backends/cpu/dispatch.h"
+
+namespace hearth::cpu {
+
+extern const Kernels kScalarKernels;
+#if 0
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+extern const Kernels kAmxKernels;
+#endif
+
+const Kernels* kernels_for(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::kRef:
+      return nullptr;
+    case Isa::kScalar:
+      return &kScalarKernels;
+#if 0
+    case Isa::kAvx2:
+      return &kAvx2Kernels;
+    case Isa::kAvx512:
+      return &kAvx512Kernels;
+    case Isa::kAmx:
+      return &kAmxKernels;
+#else
+    case Isa::kAvx2:
+    case Isa::kAvx512:
+    case Isa::kAmx:
+      return nullptr;
+#endif
+  }
+  return nullptr;
+}
+
+}  // namespace hearth::cpu

@@ -1,0 +1,64 @@
+// The ops that read each element once: rms_norm, swiglu, add, take_rows, store_kv.
+#include <algorithm>
+
+#include "backends/cpu/cpu_backend_impl.h"
+
+namespace hearth::cpu {
+
+void CpuBackend::do_rms_norm(const tensor::Tensor& x, const tensor::Tensor& weight, float epsilon,
+                             const tensor::Tensor& out) {
+  const int64_t width = x.shape[1];
+  parallel(x.shape[0], 1, width, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      kernels_.rms_norm(x.f32() + row * width, weight.f32(), epsilon, width, out.f32() + row * width);
+    }
+  });
+}
+
+void CpuBackend::do_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) {
+  // Row by row, so that an element's place in its vector does not depend on the rows before it.
+  const int64_t width = gate.shape[1];
+  parallel(gate.shape[0], 1, width, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      kernels_.swiglu(gate.f32() + row * width, up.f32() + row * width, width);
+    }
+  });
+}
+
+void CpuBackend::do_add(const tensor::Tensor& x, const tensor::Tensor& y) {
+  parallel(x.shape.n_elements(), 1024, 1, [&](int, int64_t begin, int64_t end) {
+    kernels_.add(x.f32() + begin, y.f32() + begin, end - begin);
+  });
+}
+
+void CpuBackend::do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
+                              const tensor::Tensor& out) {
+  const int64_t width = x.shape[1];
+  float* to = out.f32();
+  for (const int32_t row : rows) to = std::copy_n(x.f32() + row * width, width, to);
+}
+
+void CpuBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
+                             std::span<const tensor::SequenceRows> sequences) {
+  check_cache_dtype(cache);
+  const int64_t n_kv_heads = cache.k.shape[1];
+  const auto store = [&](const tensor::Tensor& from, const tensor::Tensor& to,
+                         const tensor::SequenceRows& sequence, int64_t token) {
+    const int64_t head_dim = to.shape[3];
+    for (int64_t head = 0; head < n_kv_heads; ++head) {
+      const float* elements = from.f32() + ((sequence.first_row + token) * n_kv_heads + head) * head_dim;
+      const int64_t slot = cache_offset(to, sequence, sequence.start_position + token, head);
+      kernels_.to_f16(elements, head_dim, to.as<uint16_t>() + slot);
+    }
+  };
+  for (const tensor::SequenceRows& sequence : sequences) {
+    parallel(sequence.n_tokens, 1, 2 * n_kv_heads * cache.k.shape[3], [&](int, int64_t begin, int64_t end) {
+      for (int64_t token = begin; token < end; ++token) {
+        store(k, cache.k, sequence, token);
+        store(v, cache.v, sequence, token);
+      }
+    });
+  }
+}
+
+}  // namespace hearth::cpu

@@ -1,0 +1,107 @@
+// The table of kernels that each instruction set exports. Plain structs and function pointers only: per-ISA
+// translation units include this file (docs/architecture.md, "Compute").
+//
+// Every kernel computes an element of its output by the same operations in the same order whatever else it is
+// asked to compute beside it; the contract of tensor/backend.h rests on this. Shapes have been checked above.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hearth::cpu {
+
+// Activations rounded to integers, to be multiplied with quantised weights: x ~ scale * q, |q| <= 127. A
+// scale is shared by as many elements as a block of the weights has (32 or 256), so that the dot product of
+// two blocks is an integer, exact in any order of summation.
+struct QuantizedRows {
+  int8_t* q;      // [n, k], rows aligned to 32 bytes
+  float* scales;  // [n, k / block elements]
+  int16_t* sums;  // [n, k / 16], of each 16 q
+};
+
+// out[i, r] = sum_j x[i, j] w[r, j] for rows row_begin <= r < row_end of w and 0 <= i < n.
+struct MatmulTask {
+  const void* w;        // row 0 of the weights
+  int64_t w_row_bytes;  // from one row to the next
+  int64_t k;            // elements of a row
+  int64_t row_begin;
+  int64_t row_end;
+  const float* x;      // [n, k]: for F32, F16 and BF16 weights
+  QuantizedRows q;     // for quantised weights
+  const void* packed;  // for TileKernels: what pack() wrote
+  int64_t n;
+  float* out;  // [n, out_stride]
+  int64_t out_stride;
+  void* scratch;  // for TileKernels: scratch_bytes(n), aligned to 64 bytes
+};
+using MatmulKernel = void (*)(const MatmulTask& task) noexcept;
+
+// One kernel per weight type; null where a set has none.
+struct MatmulKernels {
+  MatmulKernel f32;
+  MatmulKernel f16;
+  MatmulKernel bf16;
+  MatmulKernel q4_0;
+  MatmulKernel q8_0;
+  MatmulKernel q4_k;
+  MatmulKernel q5_k;
+  MatmulKernel q6_k;
+};
+
+// Matrix-unit kernels for many activation rows, bit-identical to the set's other kernels.
+struct TileKernels {
+  int64_t min_rows;  // activation rows from which they are faster
+  // Size of n quantised rows in the tiles' order, `block` elements to a scale; the kernels' scratch memory.
+  size_t (*packed_bytes)(int64_t n, int64_t k, int64_t block) noexcept;
+  size_t (*scratch_bytes)(int64_t n) noexcept;
+  // Packs the tiles of rows 16 tile_begin .. 16 tile_end (of n).
+  void (*pack)(const QuantizedRows& rows, int64_t n, int64_t k, int64_t block, int64_t tile_begin,
+               int64_t tile_end, void* packed) noexcept;
+  MatmulKernels matmul;
+};
+
+// Attention of some tokens' query heads over one KV head's cache, positions begin <= p < end; as online
+// softmax state, so that ranges can be merged. Query row r = token * group + head; its token stands at
+// position first_position + token and sees no later one.
+struct AttentionTask {
+  const float* q;  // row (token, head) at token * q_token_stride + head * head_dim
+  int64_t q_token_stride;
+  int64_t n_tokens;
+  int64_t group;  // query heads that share the KV head
+  int64_t first_position;
+  const uint16_t* k;  // f16 [n_blocks, n_kv_heads, block_tokens, head_dim]
+  const uint16_t* v;  // f16 [n_blocks, n_kv_heads, block_tokens, v_head_dim]
+  const int32_t* block_table;
+  int64_t block_tokens;
+  int64_t n_kv_heads;
+  int64_t kv_head;
+  int64_t head_dim;
+  int64_t v_head_dim;
+  int64_t begin;  // a multiple of kAttentionChunk
+  int64_t end;
+  float scale;
+  // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
+  // where the row sees nothing of the range), then the sum of weights.
+  float* state;
+  float* scratch;  // [kAttentionChunk, head_dim + v_head_dim], aligned to 64 bytes
+};
+inline constexpr int64_t kAttentionChunk = 32;  // positions that one update of the softmax covers
+
+struct Kernels {
+  // out = x * weight / sqrt(mean(x^2) + epsilon); out may be x
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept;
+  void (*swiglu)(float* gate, const float* up, int64_t n) noexcept;  // gate = silu(gate) * up
+  void (*add)(float* x, const float* y, int64_t n) noexcept;         // x += y
+  // Turns pairs (0, 1), (2, 3), ... or (0, n), (1, n + 1), ... of one head.
+  void (*rope_interleaved)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
+  void (*rope_halves)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
+  void (*to_f16)(const float* x, int64_t n, uint16_t* out) noexcept;
+  // One row to integers, `block` elements (a multiple of 32) to a scale.
+  void (*quantize)(const float* x, int64_t k, int64_t block, int8_t* q, float* scales,
+                   int16_t* sums) noexcept;
+  void (*attention)(const AttentionTask& task) noexcept;
+  MatmulKernels matmul;
+  const TileKernels* tiles;  // or null
+};
+
+}  // namespace hearth::cpu

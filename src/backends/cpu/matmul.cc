@@ -1,0 +1,119 @@
+#include <algorithm>
+
+#include "backends/cpu/cpu_backend_impl.h"
+#include "quant/blocks.h"
+
+namespace hearth::cpu {
+namespace {
+
+using tensor::DType;
+using tensor::Tensor;
+
+MatmulKernel kernel_for(const MatmulKernels& kernels, DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return kernels.f32;
+    case DType::kF16:
+      return kernels.f16;
+    case DType::kBF16:
+      return kernels.bf16;
+    case DType::kQ4_0:
+      return kernels.q4_0;
+    case DType::kQ8_0:
+      return kernels.q8_0;
+    case DType::kQ4_K:
+      return kernels.q4_k;
+    case DType::kQ5_K:
+      return kernels.q5_k;
+    case DType::kQ6_K:
+      return kernels.q6_k;
+    default:
+      return nullptr;
+  }
+}
+
+size_t round_up_64(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+// Weight rows are dealt to threads in multiples of the widest panel of any kernel.
+constexpr int64_t kRowGrain = 16;
+// Activations that a pass over the weights uses: half of a 2 MiB L2, the other half being the weights'.
+constexpr int64_t kActivationBytes = 1 << 20;
+
+}  // namespace
+
+QuantizedRows CpuBackend::quantize_rows(const Tensor& x, int64_t block) {
+  const int64_t n = x.shape[0];
+  const int64_t k = x.shape[1];
+  const size_t q_bytes = round_up_64(static_cast<size_t>(n * k));
+  const size_t scale_bytes = round_up_64(static_cast<size_t>(n * (k / block)) * sizeof(float));
+  const size_t sum_bytes = static_cast<size_t>(n * (k / 16)) * sizeof(int16_t);
+  auto* memory = static_cast<std::byte*>(scratch_.take(q_bytes + scale_bytes + sum_bytes));
+  const QuantizedRows rows{reinterpret_cast<int8_t*>(memory), reinterpret_cast<float*>(memory + q_bytes),
+                           reinterpret_cast<int16_t*>(memory + q_bytes + scale_bytes)};
+  parallel(n, 1, k, [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      kernels_.quantize(x.f32() + i * k, k, block, rows.q + i * k, rows.scales + i * (k / block),
+                        rows.sums + i * (k / 16));
+    }
+  });
+  return rows;
+}
+
+void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) {
+  const int64_t n = x.shape[0];
+  const int64_t m = w.shape[0];
+  const int64_t k = w.shape[1];
+  if (n == 0 || m == 0) return;
+  const int64_t block = tensor::dtype_traits(w.dtype).block_elements;
+  const bool quantized = block > 1;
+
+  MatmulTask task{};
+  task.w = w.data;
+  task.w_row_bytes = static_cast<int64_t>(*tensor::row_bytes(w.dtype, static_cast<uint64_t>(k)));
+  task.k = k;
+  task.x = x.f32();
+  if (quantized) task.q = quantize_rows(x, block);
+  task.out = out.f32();
+  task.out_stride = m;
+
+  const TileKernels* tiles = kernels_.tiles;
+  const MatmulKernel tile_kernel = tiles != nullptr ? kernel_for(tiles->matmul, w.dtype) : nullptr;
+  if (tile_kernel != nullptr && n >= tiles->min_rows) {
+    void* packed = packed_scratch_.take(tiles->packed_bytes(n, k, block));
+    parallel((n + 15) / 16, 1, 16 * k,
+             [&](int, int64_t begin, int64_t end) { tiles->pack(task.q, n, k, block, begin, end, packed); });
+    task.packed = packed;
+    task.n = n;
+    parallel(m, kRowGrain, k, [&](int thread, int64_t begin, int64_t end) {
+      MatmulTask part = task;
+      part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(tiles->scratch_bytes(n));
+      part.row_begin = begin;
+      part.row_end = end;
+      tile_kernel(part);
+    });
+    return;
+  }
+
+  const MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
+  const int64_t element_bytes = quantized ? 1 : static_cast<int64_t>(sizeof(float));
+  const int64_t chunk =
+      std::max<int64_t>(16, kActivationBytes / std::max<int64_t>(1, k * element_bytes) / 16 * 16);
+  parallel(m, kRowGrain, k, [&](int, int64_t begin, int64_t end) {
+    MatmulTask part = task;
+    part.row_begin = begin;
+    part.row_end = end;
+    for (int64_t first = 0; first < n; first += chunk) {
+      part.n = std::min(chunk, n - first);
+      part.x = task.x + first * k;
+      if (quantized) {
+        part.q = {task.q.q + first * k, task.q.scales + first * (k / block), task.q.sums + first * (k / 16)};
+      }
+      part.out = task.out + first * m;
+      kernel(part);
+    }
+  });
+}
+
+}  // namespace hearth::cpu

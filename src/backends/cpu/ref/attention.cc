@@ -1,0 +1,60 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "backends/cpu/ref/ref_backend.h"
+#include "quant/half.h"
+
+namespace hearth::cpu {
+namespace {
+
+using tensor::PagedKv;
+using tensor::SequenceRows;
+
+// softmax(scale * q K^T) V over positions 0 .. last, for one query head.
+void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, int64_t kv_head, int64_t last,
+            double scale, float* out) {
+  const int64_t head_dim = cache.k.shape[3];
+  const int64_t v_head_dim = cache.v.shape[3];
+  std::vector<double> weights;
+  for (int64_t position = 0; position <= last; ++position) {
+    const uint16_t* key = cache.k.as<uint16_t>() + cache_offset(cache.k, sequence, position, kv_head);
+    double score = 0.0;
+    for (int64_t i = 0; i < head_dim; ++i) score += static_cast<double>(q[i]) * quant::f16_to_f32(key[i]);
+    weights.push_back(score * scale);
+  }
+  const double largest = *std::max_element(weights.begin(), weights.end());
+  double sum = 0.0;
+  for (double& weight : weights) {
+    weight = std::exp(weight - largest);
+    sum += weight;
+  }
+  std::vector<double> mixed(static_cast<size_t>(v_head_dim));
+  for (int64_t position = 0; position <= last; ++position) {
+    const uint16_t* value = cache.v.as<uint16_t>() + cache_offset(cache.v, sequence, position, kv_head);
+    const double weight = weights[static_cast<size_t>(position)] / sum;
+    for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += weight * quant::f16_to_f32(value[i]);
+  }
+  std::transform(mixed.begin(), mixed.end(), out, [](double v) { return static_cast<float>(v); });
+}
+
+}  // namespace
+
+void RefBackend::do_attention(const tensor::Tensor& q, const PagedKv& cache,
+                              std::span<const SequenceRows> sequences, const tensor::AttentionArgs& args,
+                              const tensor::Tensor& out) {
+  check_cache_dtype(cache);
+  const int64_t n_heads = q.shape[1];
+  const int64_t group = n_heads / cache.k.shape[1];
+  for (const SequenceRows& sequence : sequences) {
+    for (int64_t token = 0; token < sequence.n_tokens; ++token) {
+      for (int64_t head = 0; head < n_heads; ++head) {
+        const int64_t row = (sequence.first_row + token) * n_heads + head;
+        attend(q.f32() + row * q.shape[2], cache, sequence, head / group, sequence.start_position + token,
+               args.scale, out.f32() + row * out.shape[2]);
+      }
+    }
+  }
+}
+
+}  // namespace hearth::cpu

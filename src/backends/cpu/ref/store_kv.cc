@@ -1,0 +1,31 @@
+#include "backends/cpu/ref/ref_backend.h"
+#include "quant/half.h"
+
+namespace hearth::cpu {
+namespace {
+
+void store(const tensor::Tensor& from, const tensor::Tensor& cache, const tensor::SequenceRows& sequence) {
+  const int64_t n_kv_heads = cache.shape[1];
+  const int64_t head_dim = cache.shape[3];
+  for (int64_t token = 0; token < sequence.n_tokens; ++token) {
+    for (int64_t head = 0; head < n_kv_heads; ++head) {
+      const float* elements = from.f32() + ((sequence.first_row + token) * n_kv_heads + head) * head_dim;
+      uint16_t* slot =
+          cache.as<uint16_t>() + cache_offset(cache, sequence, sequence.start_position + token, head);
+      for (int64_t i = 0; i < head_dim; ++i) slot[i] = quant::f32_to_f16(elements[i]);
+    }
+  }
+}
+
+}  // namespace
+
+void RefBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
+                             std::span<const tensor::SequenceRows> sequences) {
+  check_cache_dtype(cache);
+  for (const tensor::SequenceRows& sequence : sequences) {
+    store(k, cache.k, sequence);
+    store(v, cache.v, sequence);
+  }
+}
+
+}  // namespace hearth::cpu

@@ -1,0 +1,114 @@
+// Attention of a few query rows over a range of one KV head's cache, for any vector type F (see
+// elementwise-inl.h). Online softmax: arXiv:2205.14135, algorithm 1, one update per kAttentionChunk
+// positions.
+
+namespace hearth::cpu::HEARTH_ISA {
+namespace {
+
+// Expands the f16 rows of `count` positions to [count, dim].
+inline void expand_chunk(const uint16_t* cache, int64_t dim, const AttentionTask& task, int64_t position,
+                         int64_t count, float* out) {
+  for (int64_t t = 0; t < count; ++t, out += dim) {
+    const int64_t block = task.block_table[(position + t) / task.block_tokens];
+    const int64_t slot = (position + t) % task.block_tokens;
+    const uint16_t* from =
+        cache + ((block * task.n_kv_heads + task.kv_head) * task.block_tokens + slot) * dim;
+    int64_t i = 0;
+    for (; i + kLanes <= dim; i += kLanes) store(out + i, load_f16(from + i));
+    if (i < dim) store_partial(out + i, load_f16_partial(from + i, dim - i), dim - i);
+  }
+}
+
+inline float dot(const float* a, const float* b, int64_t n) {
+  F sum = zero();
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) sum = fma(load(a + i), load(b + i), sum);
+  if (i < n) sum = fma(load_partial(a + i, n - i), load_partial(b + i, n - i), sum);
+  return reduce_add(sum);
+}
+
+// sums = sums * decay + sum_t weights[t] * values[t, :], for kVectors vectors of a row of values.
+template <int kVectors>
+inline void accumulate_values(const float* weights, int64_t count, const float* values, int64_t stride,
+                              float decay, float* sums) {
+  F acc[kVectors];
+  for (int j = 0; j < kVectors; ++j) acc[j] = mul(load(sums + j * kLanes), broadcast(decay));
+  for (int64_t t = 0; t < count; ++t) {
+    const F weight = broadcast(weights[t]);
+    for (int j = 0; j < kVectors; ++j) acc[j] = fma(weight, load(values + t * stride + j * kLanes), acc[j]);
+  }
+  for (int j = 0; j < kVectors; ++j) store(sums + j * kLanes, acc[j]);
+}
+
+inline void accumulate_all_values(const float* weights, int64_t count, const float* values, int64_t dim,
+                                  float decay, float* sums) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= dim; i += 4 * kLanes) {
+    accumulate_values<4>(weights, count, values + i, dim, decay, sums + i);
+  }
+  for (; i + kLanes <= dim; i += kLanes) {
+    accumulate_values<1>(weights, count, values + i, dim, decay, sums + i);
+  }
+  if (i < dim) {
+    F acc = mul(load_partial(sums + i, dim - i), broadcast(decay));
+    for (int64_t t = 0; t < count; ++t) {
+      acc = fma(broadcast(weights[t]), load_partial(values + t * dim + i, dim - i), acc);
+    }
+    store_partial(sums + i, acc, dim - i);
+  }
+}
+
+// One query row sees `count` more positions, whose keys and values stand in scratch.
+inline void attend_chunk(const AttentionTask& task, const float* q, int64_t count, const float* keys,
+                         const float* values, float* state) {
+  float scores[kAttentionChunk];
+  for (int64_t t = 0; t < count; ++t)
+    scores[t] = dot(q, keys + t * task.head_dim, task.head_dim) * task.scale;
+  for (int64_t t = count; t < kAttentionChunk; ++t) scores[t] = -__builtin_inff();
+  float& largest = state[task.v_head_dim];
+  float& sum = state[task.v_head_dim + 1];
+  F new_largest = broadcast(largest);
+  for (int64_t t = 0; t < kAttentionChunk; t += kLanes) new_largest = max(new_largest, load(scores + t));
+  const float shift = reduce_max(new_largest);
+  F weights = zero();
+  for (int64_t t = 0; t < kAttentionChunk; t += kLanes) {
+    const F weight = exp(sub(load(scores + t), broadcast(shift)));
+    weights = add(weights, weight);
+    store(scores + t, weight);
+  }
+  float decays[kLanes];
+  store(decays, exp(broadcast(largest - shift)));
+  accumulate_all_values(scores, count, values, task.v_head_dim, decays[0], state);
+  sum = sum * decays[0] + reduce_add(weights);
+  largest = shift;
+}
+
+void attention_kernel(const AttentionTask& task) noexcept {
+  const int64_t state_size = task.v_head_dim + 2;
+  for (int64_t row = 0; row < task.n_tokens * task.group; ++row) {
+    float* state = task.state + row * state_size;
+    for (int64_t i = 0; i < state_size; ++i) state[i] = 0.0F;
+    state[task.v_head_dim] = -__builtin_inff();
+  }
+  float* keys = task.scratch;
+  float* values = task.scratch + kAttentionChunk * task.head_dim;
+  const int64_t last_limit = task.first_position + task.n_tokens;  // of the last token
+  const int64_t end = task.end < last_limit ? task.end : last_limit;
+  for (int64_t position = task.begin; position < end; position += kAttentionChunk) {
+    const int64_t chunk_end = position + kAttentionChunk < end ? position + kAttentionChunk : end;
+    expand_chunk(task.k, task.head_dim, task, position, chunk_end - position, keys);
+    expand_chunk(task.v, task.v_head_dim, task, position, chunk_end - position, values);
+    for (int64_t token = 0; token < task.n_tokens; ++token) {
+      const int64_t limit = task.first_position + token + 1;
+      const int64_t count = (limit < chunk_end ? limit : chunk_end) - position;
+      if (count <= 0) continue;
+      for (int64_t head = 0; head < task.group; ++head) {
+        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, count, keys, values,
+                     task.state + (token * task.group + head) * state_size);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hearth::cpu::HEARTH_ISA

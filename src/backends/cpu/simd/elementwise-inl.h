@@ -1,0 +1,122 @@
+// Kernels without reuse of operands, for any vector type F of kLanes floats (the set's vector-inl.h, included
+// before this file). Included once per instruction set; see kernels.h for the contracts.
+
+namespace hearth::cpu::HEARTH_ISA {
+namespace {
+
+// e^x to about 2e-7 relative: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by its series to degree 7 (the
+// remainder is below 1e-8). 0 below the smallest normal result; the largest finite power above.
+inline F exp(F x) {
+  constexpr float kLowest = -87.33654F;
+  constexpr float kHighest = 88.37626F;
+  const F clamped = min(max(x, broadcast(kLowest)), broadcast(kHighest));
+  const F n = round(mul(clamped, broadcast(1.44269504F)));
+  F r = fma(n, broadcast(-0.693359375F), clamped);  // ln 2 in two parts, the first of few bits
+  r = fma(n, broadcast(2.12194440e-4F), r);
+  F p = broadcast(1.0F / 5040.0F);
+  p = fma(p, r, broadcast(1.0F / 720.0F));
+  p = fma(p, r, broadcast(1.0F / 120.0F));
+  p = fma(p, r, broadcast(1.0F / 24.0F));
+  p = fma(p, r, broadcast(1.0F / 6.0F));
+  p = fma(p, r, broadcast(0.5F));
+  p = fma(p, r, broadcast(1.0F));
+  p = fma(p, r, broadcast(1.0F));
+  return zero_below(times_power_of_two(p, n), x, kLowest);
+}
+
+// x / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the fraction
+// are multiplied by e^x.
+inline F silu(F x) {
+  const F e = exp(sub(zero(), abs(x)));
+  const F numerator = add(zero_below(sub(broadcast(1.0F), e), x, 0.0F), e);
+  return mul(x, div(numerator, add(broadcast(1.0F), e)));
+}
+
+void rms_norm_kernel(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept {
+  F sum = zero();
+  F sum2 = zero();
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
+    const F a = load(x + i);
+    const F b = load(x + i + kLanes);
+    sum = fma(a, a, sum);
+    sum2 = fma(b, b, sum2);
+  }
+  for (; i < width; i += kLanes) {
+    const F a = load_partial(x + i, width - i);
+    sum = fma(a, a, sum);
+  }
+  const float mean = reduce_add(add(sum, sum2)) / static_cast<float>(width);
+  const F scale = broadcast(1.0F / __builtin_sqrtf(mean + epsilon));
+  for (i = 0; i + kLanes <= width; i += kLanes) {
+    store(out + i, mul(mul(load(x + i), scale), load(weight + i)));
+  }
+  if (i < width) {
+    const F y = mul(mul(load_partial(x + i, width - i), scale), load_partial(weight + i, width - i));
+    store_partial(out + i, y, width - i);
+  }
+}
+
+void swiglu_kernel(float* gate, const float* up, int64_t n) noexcept {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(gate + i, mul(silu(load(gate + i)), load(up + i)));
+  if (i < n) {
+    store_partial(gate + i, mul(silu(load_partial(gate + i, n - i)), load_partial(up + i, n - i)), n - i);
+  }
+}
+
+void add_kernel(float* x, const float* y, int64_t n) noexcept {
+  for (int64_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+void rope_interleaved_kernel(float* head, const float* cosines, const float* sines,
+                             int64_t n_pairs) noexcept {
+  for (int64_t i = 0; i < n_pairs; ++i) {
+    const float a = head[2 * i];
+    const float b = head[2 * i + 1];
+    head[2 * i] = a * cosines[i] - b * sines[i];
+    head[2 * i + 1] = a * sines[i] + b * cosines[i];
+  }
+}
+
+void rope_halves_kernel(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept {
+  float* second = head + n_pairs;
+  for (int64_t i = 0; i < n_pairs; ++i) {
+    const float a = head[i];
+    const float b = second[i];
+    head[i] = a * cosines[i] - b * sines[i];
+    second[i] = a * sines[i] + b * cosines[i];
+  }
+}
+
+void to_f16_kernel(const float* x, int64_t n, uint16_t* out) noexcept {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store_f16(out + i, load(x + i));
+  if (i < n) {
+    uint16_t last[kLanes];
+    store_f16(last, load_partial(x + i, n - i));
+    for (int64_t j = 0; i + j < n; ++j) out[i + j] = last[j];
+  }
+}
+
+void quantize_kernel(const float* x, int64_t k, int64_t block, int8_t* q, float* scales,
+                     int16_t* sums) noexcept {
+  for (int64_t b = 0; b < k / block; ++b, x += block, q += block, sums += block / 16) {
+    F largest = zero();
+    for (int64_t i = 0; i < block; i += kLanes) largest = max(largest, abs(load(x + i)));
+    const float top = reduce_max(largest);
+    // Below this the reciprocal overflows; such activations add nothing to any sum.
+    const bool vanishes = !(top > 1e-36F);
+    scales[b] = vanishes ? 0.0F : top / 127.0F;
+    const F inverse = broadcast(vanishes ? 0.0F : 127.0F / top);
+    for (int64_t i = 0; i < block; i += kLanes) store_rounded_i8(q + i, mul(load(x + i), inverse));
+    for (int64_t g = 0; g < block / 16; ++g) {
+      int sum = 0;
+      for (int64_t i = 0; i < 16; ++i) sum += q[g * 16 + i];
+      sums[g] = static_cast<int16_t>(sum);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hearth::cpu::HEARTH_ISA

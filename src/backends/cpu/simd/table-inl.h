@@ -1,0 +1,23 @@
+// The table of a set, from the kernels included before this file.
+
+namespace hearth::cpu::HEARTH_ISA {
+namespace {
+
+constexpr MatmulKernels kMatmulKernels{
+    matmul_float<F32Weight>,
+    matmul_float<F16Weight>,
+    matmul_float<BF16Weight>,
+    matmul_quantized<quant::BlockQ4_0, quant::kSmallBlock>,
+    matmul_quantized<quant::BlockQ8_0, quant::kSmallBlock>,
+    matmul_quantized<quant::BlockQ4_K, quant::kSuperBlock>,
+    matmul_quantized<quant::BlockQ5_K, quant::kSuperBlock>,
+    matmul_quantized<quant::BlockQ6_K, quant::kSuperBlock>,
+};
+
+constexpr Kernels kKernels{
+    rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
+    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,          nullptr,
+};
+
+}  // namespace
+}  // namespace hearth::cpu::HEARTH_ISA

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <numeric>
+
+#include "tests/ops/op_test.h"
+
+namespace hearth::ops_test {
+namespace {
+
+using tensor::PagedKv;
+using tensor::SequenceRows;
+
+class Attention : public Ops {};
+HEARTH_FOR_EVERY_SET(Attention);
+
+struct Heads {
+  int64_t n_heads;
+  int64_t n_kv_heads;
+  int64_t head_dim;
+  int64_t v_head_dim;
+};
+
+constexpr int64_t kBlockTokens = 16;
+constexpr int64_t kBlocks = 160;
+
+// A cache whose free slots hold NaN: reading one shows.
+struct Cache {
+  explicit Cache(const Heads& heads)
+      : k(make_tensor(DType::kF16, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.head_dim})),
+        v(make_tensor(DType::kF16, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.v_head_dim})) {
+    std::ranges::fill(k.memory, std::byte{0x7F});
+    std::ranges::fill(v.memory, std::byte{0x7F});
+  }
+  PagedKv paged() const { return {k.tensor, v.tensor}; }
+
+  Owned k;
+  Owned v;
+};
+
+// Blocks of the pool in shuffled order, dealt to sequences.
+class BlockDealer {
+ public:
+  BlockDealer() : blocks_(kBlocks) {
+    std::iota(blocks_.begin(), blocks_.end(), 0);
+    std::shuffle(blocks_.begin(), blocks_.end(), std::mt19937(4));
+  }
+  std::vector<int32_t> deal(int64_t n_tokens) {
+    const auto n = static_cast<size_t>((n_tokens + kBlockTokens - 1) / kBlockTokens);
+    std::vector<int32_t> table(blocks_.end() - static_cast<std::ptrdiff_t>(n), blocks_.end());
+    blocks_.resize(blocks_.size() - n);
+    return table;
+  }
+
+ private:
+  std::vector<int32_t> blocks_;
+};
+
+// One sequence of `n_tokens` random keys and values, stored by `backend` in steps of `step` tokens.
+struct Story {
+  Story(const Heads& heads, int64_t n_tokens, uint64_t seed)
+      : k(random_tensor(DType::kF32, {n_tokens, heads.n_kv_heads, heads.head_dim}, seed)),
+        v(random_tensor(DType::kF32, {n_tokens, heads.n_kv_heads, heads.v_head_dim}, seed + 1)),
+        q(random_tensor(DType::kF32, {n_tokens, heads.n_heads, heads.head_dim}, seed + 2, 2.0F)) {}
+  Owned k;
+  Owned v;
+  Owned q;
+};
+
+void store_all(tensor::Backend& backend, const Story& story, const PagedKv& cache,
+               const std::vector<int32_t>& table) {
+  const SequenceRows rows{0, story.k.tensor.shape[0], 0, table};
+  backend.store_kv(story.k.tensor, story.v.tensor, cache, {&rows, 1});
+}
+
+std::vector<float> attend(tensor::Backend& backend, const Tensor& q, const PagedKv& cache,
+                          const std::vector<SequenceRows>& sequences) {
+  Owned out = make_tensor(DType::kF32, {q.shape[0], q.shape[1], cache.v.shape[3]});
+  backend.attention(q, cache, sequences, {0.125F}, out.tensor);
+  backend.synchronize();
+  return out.floats();
+}
+
+Tensor rows_of(const Tensor& x, int64_t first, int64_t count) {
+  return {x.dtype, {count, x.shape[1], x.shape[2]}, x.f32() + first * x.shape[1] * x.shape[2]};
+}
+
+constexpr Heads kHeads[] = {{4, 4, 64, 64}, {8, 2, 128, 128}, {6, 1, 20, 12}, {3, 3, 7, 33}, {40, 1, 64, 64}};
+
+TEST_P(Attention, PagedSequences_AgreeWithTheOracle) {
+  for (const Heads& heads : kHeads) {
+    Cache cache(heads);
+    Cache oracle_cache(heads);
+    BlockDealer dealer;
+    for (const int64_t n_tokens : {1, 2, 31, 33, 100, 1100}) {
+      const Story story(heads, n_tokens, static_cast<uint32_t>(n_tokens));
+      const std::vector<int32_t> table = dealer.deal(n_tokens);
+      store_all(*backend, story, cache.paged(), table);
+      store_all(*ref, story, oracle_cache.paged(), table);
+      const int64_t first = std::max<int64_t>(0, n_tokens - 40);
+      const std::vector<SequenceRows> rows{{0, n_tokens - first, first, table}};
+      const Tensor q = rows_of(story.q.tensor, first, n_tokens - first);
+      EXPECT_LE(nmse(attend(*backend, q, cache.paged(), rows), attend(*ref, q, oracle_cache.paged(), rows)),
+                kFloatNmse)
+          << n_tokens << " tokens, head_dim " << heads.head_dim;
+    }
+    EXPECT_EQ(cache.k.memory, oracle_cache.k.memory);
+    EXPECT_EQ(cache.v.memory, oracle_cache.v.memory);
+  }
+}
+
+TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
+  for (const Heads& heads : kHeads) {
+    Cache cache(heads);
+    BlockDealer dealer;
+    const int64_t lengths[] = {1200, 45, 7};
+    std::vector<Story> stories;
+    std::vector<std::vector<int32_t>> tables;
+    for (const int64_t length : lengths) {
+      stories.emplace_back(heads, length, static_cast<uint32_t>(length));
+      tables.push_back(dealer.deal(length));
+      store_all(*backend, stories.back(), cache.paged(), tables.back());
+    }
+    const size_t row_size = static_cast<size_t>(heads.n_heads * heads.v_head_dim);
+    std::vector<std::vector<float>> whole;
+    for (size_t s = 0; s < stories.size(); ++s) {
+      whole.push_back(attend(*backend, stories[s].q.tensor, cache.paged(), {{0, lengths[s], 0, tables[s]}}));
+    }
+    for (const int n_threads : {1, 2, 3}) {
+      const auto other = make_backend(GetParam(), n_threads);
+      for (const int64_t position : {0L, 1L, 31L, 32L, 511L, 512L, 600L, 1199L}) {  // decoding
+        const std::vector<float> one = attend(*other, rows_of(stories[0].q.tensor, position, 1),
+                                              cache.paged(), {{0, 1, position, tables[0]}});
+        EXPECT_TRUE(
+            std::equal(one.begin(), one.end(), whole[0].begin() + position * static_cast<int64_t>(row_size)))
+            << position << ", threads " << n_threads;
+      }
+      // A step of all three: a slice of a prompt, and two that decode.
+      Owned q = make_tensor(DType::kF32, {52, heads.n_heads, heads.head_dim});
+      const auto copy = [&](size_t s, int64_t first, int64_t count, int64_t to) {
+        const Tensor from = rows_of(stories[s].q.tensor, first, count);
+        std::copy_n(from.f32(), from.shape.n_elements(), rows_of(q.tensor, to, count).f32());
+      };
+      copy(1, 44, 1, 0);
+      copy(0, 490, 50, 1);
+      copy(2, 6, 1, 51);
+      const std::vector<float> mixed =
+          attend(*other, q.tensor, cache.paged(),
+                 {{0, 1, 44, tables[1]}, {1, 50, 490, tables[0]}, {51, 1, 6, tables[2]}});
+      const auto at = [&](size_t row) { return mixed.begin() + static_cast<std::ptrdiff_t>(row * row_size); };
+      EXPECT_TRUE(std::equal(at(0), at(1), whole[1].begin() + static_cast<std::ptrdiff_t>(44 * row_size)));
+      EXPECT_TRUE(std::equal(at(1), at(51), whole[0].begin() + static_cast<std::ptrdiff_t>(490 * row_size)));
+      EXPECT_TRUE(
+          std::equal(at(51), mixed.end(), whole[2].begin() + static_cast<std::ptrdiff_t>(6 * row_size)));
+    }
+  }
+}
+
+TEST_P(Attention, HugeScores_PickOnePositionWithoutOverflow) {
+  const Heads heads{2, 1, 16, 16};
+  Cache cache(heads);
+  BlockDealer dealer;
+  Story story(heads, 600, 1);
+  for (int64_t i = 0; i < 16; ++i) story.k.tensor.f32()[3 * 16 + i] = 100.0F;
+  for (int64_t i = 0; i < story.q.tensor.shape.n_elements(); ++i) story.q.tensor.f32()[i] = 1000.0F;
+  const std::vector<int32_t> table = dealer.deal(600);
+  store_all(*backend, story, cache.paged(), table);
+  const std::vector<float> out =
+      attend(*backend, rows_of(story.q.tensor, 599, 1), cache.paged(), {{0, 1, 599, table}});
+  for (size_t i = 0; i < 16; ++i) EXPECT_NEAR(out[i], story.v.tensor.f32()[3 * 16 + i], 1e-2);
+}
+
+}  // namespace
+}  // namespace hearth::ops_test

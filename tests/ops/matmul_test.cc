@@ -1,0 +1,135 @@
+#include <array>
+#include <limits>
+
+#include "tests/ops/op_test.h"
+
+namespace hearth::ops_test {
+namespace {
+
+class Matmul : public Ops {};
+HEARTH_FOR_EVERY_SET(Matmul);
+
+std::vector<float> multiply(tensor::Backend& backend, const Tensor& x, const Tensor& w) {
+  Owned out = make_tensor(DType::kF32, {x.shape[0], w.shape[0]});
+  for (int64_t i = 0; i < out.tensor.shape.n_elements(); ++i) {
+    out.tensor.f32()[i] = std::numeric_limits<float>::quiet_NaN();  // every element must be overwritten
+  }
+  backend.matmul(x, w, out.tensor);
+  backend.synchronize();
+  return out.floats();
+}
+
+// Eight-bit activations cost about 4e-5 for normally distributed ones; the weights are those of the type.
+double bound(DType dtype) {
+  return tensor::dtype_traits(dtype).block_elements == 1 ? kFloatNmse : 1e-4;
+}
+
+TEST_P(Matmul, RandomShapes_AgreeWithTheOracle) {
+  std::mt19937 random(3);
+  for (const DType dtype : kWeightTypes) {
+    const int64_t block = tensor::dtype_traits(dtype).block_elements;
+    for (int round = 0; round < 24; ++round) {
+      const auto pick = [&](int64_t low, int64_t high) {
+        return std::uniform_int_distribution<int64_t>(low, high)(random);
+      };
+      const int64_t n = round < 4 ? 1 : pick(1, 70);
+      const int64_t m = round % 4 == 0 ? pick(1, 3) : pick(1, 75);
+      const int64_t k = block == 1 ? pick(1, 300) : block * pick(1, block == 32 ? 20 : 5);
+      const Owned x = random_tensor(DType::kF32, {n, k}, random());
+      const Owned w = random_tensor(dtype, {m, k}, random(), 0.02F);
+      const double power = static_cast<double>(n * m * k) * 0.02 * 0.02;
+      const std::vector<float> expected = multiply(*ref, x.tensor, w.tensor);
+      EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), expected, power), bound(dtype))
+          << tensor::dtype_name(dtype) << " n " << n << " m " << m << " k " << k;
+    }
+  }
+}
+
+TEST_P(Matmul, Row_WhateverBatchAndThreads_HasTheSameBits) {
+  for (const DType dtype : kWeightTypes) {
+    const int64_t k = tensor::dtype_traits(dtype).block_elements == 1 ? 531 : 512;
+    const int64_t m = 83;
+    const int64_t n = 67;
+    const Owned x = random_tensor(DType::kF32, {n, k}, 11);
+    Owned w = random_tensor(dtype, {m, k}, 12, 0.05F);
+    const std::vector<float> all = multiply(*backend, x.tensor, w.tensor);
+    for (const int n_threads : {1, 2, 3}) {
+      const auto other = make_backend(GetParam(), n_threads);
+      for (const auto& [first, count] : std::vector<std::pair<int64_t, int64_t>>{
+               {0, 67}, {0, 1}, {66, 1}, {5, 2}, {9, 3}, {20, 7}, {31, 16}, {1, 33}, {3, 64}}) {
+        const Tensor rows{DType::kF32, {count, k}, x.tensor.f32() + first * k};
+        const std::vector<float> some = multiply(*other, rows, w.tensor);
+        EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin() + first * m))
+            << tensor::dtype_name(dtype) << " rows " << first << " + " << count << ", threads " << n_threads;
+      }
+      // A row of weights among others or alone.
+      const Tensor one_row{dtype, {1, k}, w.memory.data() + 82 * (w.memory.size() / 83)};
+      EXPECT_EQ(multiply(*other, x.tensor, one_row)[40], all[40 * 83 + 82]) << tensor::dtype_name(dtype);
+    }
+  }
+}
+
+TEST_P(Matmul, ExtremeActivations_StayFiniteAndExactWhereTheyMust) {
+  for (const DType dtype : kWeightTypes) {
+    const Owned w = random_tensor(dtype, {20, 256}, 5);
+    for (const float scale : {0.0F, 1e-42F, 1e-30F, 1e30F}) {
+      Owned x = random_tensor(DType::kF32, {17, 256}, 6, 1.0F);
+      for (int64_t i = 0; i < x.tensor.shape.n_elements(); ++i) x.tensor.f32()[i] *= scale;
+      const std::vector<float> out = multiply(*backend, x.tensor, w.tensor);
+      for (const float v : out) {
+        ASSERT_TRUE(std::isfinite(v)) << tensor::dtype_name(dtype) << " " << scale;
+        if (scale == 0.0F) {
+          ASSERT_EQ(v, 0.0F) << tensor::dtype_name(dtype);
+        }
+      }
+      if (scale >= 1e-30F) {
+        EXPECT_LE(nmse(out, multiply(*ref, x.tensor, w.tensor)), bound(dtype))
+            << tensor::dtype_name(dtype) << scale;
+      }
+    }
+  }
+}
+
+// Blocks of random bytes reach every scale, min and sign, also those that no quantiser writes.
+TEST_P(Matmul, AnyBitsOfABlock_AgreeWithTheOracle) {
+  std::mt19937 random(8);
+  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+    Owned w = make_tensor(dtype, {37, 512});
+    for (std::byte& b : w.memory) b = static_cast<std::byte>(random());
+    const size_t scale_at = dtype == DType::kQ6_K ? 208 : 0;
+    const bool has_min = dtype == DType::kQ4_K || dtype == DType::kQ5_K;
+    for (size_t block = 0; block < w.memory.size(); block += traits.block_bytes) {
+      w.memory[block + scale_at + 1] = std::byte{0x2C};  // a finite half-precision scale
+      if (has_min) w.memory[block + 3] = std::byte{0xA8};
+    }
+    // One activation at the end of its range, so that the others' rounding is all that differs.
+    const Owned x = random_tensor(DType::kF32, {19, 512}, 9);
+    EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), multiply(*ref, x.tensor, w.tensor)), 5e-4)
+        << traits.name;
+  }
+}
+
+// Activations that are whole multiples of their scale lose nothing in rounding, so any error is the kernel's.
+TEST_P(Matmul, IntegerActivations_AreMultipliedExactly) {
+  std::mt19937 random(10);
+  std::uniform_int_distribution<int> level(-127, 127);
+  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const Owned w = random_tensor(dtype, {35, 768}, 13);
+    Owned x = make_tensor(DType::kF32, {18, 768});
+    for (int64_t i = 0; i < x.tensor.shape.n_elements(); ++i) {
+      x.tensor.f32()[i] = static_cast<float>(i % 32 == 0 ? 127 : level(random));
+    }
+    EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), multiply(*ref, x.tensor, w.tensor)), 1e-12)
+        << tensor::dtype_name(dtype);
+  }
+}
+
+TEST_P(Matmul, EmptyBatch_WritesNothing) {
+  const Owned w = random_tensor(DType::kQ8_0, {4, 64}, 1);
+  const Owned x = make_tensor(DType::kF32, {0, 64});
+  EXPECT_TRUE(multiply(*backend, x.tensor, w.tensor).empty());
+}
+
+}  // namespace
+}  // namespace hearth::ops_test
