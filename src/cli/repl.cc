@@ -148,7 +148,7 @@ class Repl {
                                   name == "stop" ? unquote(value) : std::string(value)));
     const Parameters& after = session_.parameters();
     if (after.num_ctx == before.num_ctx && after.num_thread == before.num_thread) return {};
-    const Result<void> loaded = session_.load();
+    Result<void> loaded = session_.load();
     if (!loaded) session_.parameters() = before;
     return loaded;
   }
