@@ -1,0 +1,39 @@
+// A command of `hearth`: one file each, which adds the command's options and help to the parser and says what
+// to do once the line is parsed.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+#include "cli/terminal.h"
+#include "tensor/backend.h"
+
+namespace hearth::cli {
+
+// Makes the backend that computes. The command line does not know which one it is.
+using BackendFactory = std::function<Result<std::unique_ptr<tensor::Backend>>(int n_threads)>;
+
+// What every command has at hand.
+struct Context {
+  const Console& console;
+  const BackendFactory& make_backend;
+};
+
+// The work of a parsed command. An Error becomes a line on stderr and the exit code of its kind.
+using Action = std::function<Result<void>(const Context&)>;
+
+// Each adds its command to `parser`; when the command was chosen, parsing sets `action`, which must outlive
+// it.
+void add_run_command(CLI::App& parser, Action& action);
+void add_tokenize_command(CLI::App& parser, Action& action);
+void add_logits_command(CLI::App& parser, Action& action);
+void add_inspect_command(CLI::App& parser, Action& action);
+void add_bench_command(CLI::App& parser, Action& action);
+void add_perplexity_command(CLI::App& parser, Action& action);
+void add_hardware_command(CLI::App& parser, Action& action);
+
+}  // namespace hearth::cli

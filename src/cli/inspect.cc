@@ -1,0 +1,221 @@
+// hearth inspect: what is in a model file, and what Hearth will do with it.
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/model_loading.h"
+#include "cli/output.h"
+#include "cli/units.h"
+#include "engine/local_runner.h"
+#include "models/model.h"
+
+namespace hearth::cli {
+namespace {
+
+struct InspectOptions {
+  std::string file;
+  int64_t context_tokens = 0;
+  bool json = false;
+};
+
+struct TypeTotal {
+  size_t n_tensors = 0;
+  uint64_t n_elements = 0;
+  uint64_t size_bytes = 0;
+};
+using TypeTotals = std::map<std::string_view, TypeTotal>;
+
+// What running the model would take, or why it cannot be run.
+struct Verdict {
+  std::string architecture;
+  bool architecture_known = false;
+  std::string problem;  // empty: it runs
+  std::string backend;
+  int64_t context_tokens = 0;
+  int64_t trained_context_tokens = 0;
+  uint64_t n_parameters = 0;
+  uint64_t weight_bytes = 0;
+  uint64_t kv_bytes = 0;
+  uint64_t workspace_bytes = 0;
+  uint64_t total_bytes() const { return weight_bytes + kv_bytes + workspace_bytes; }
+};
+
+TypeTotals total_by_type(const gguf::File& file) {
+  TypeTotals totals;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    TypeTotal& total = totals[tensor::dtype_name(tensor.dtype)];
+    ++total.n_tensors;
+    total.n_elements += static_cast<uint64_t>(tensor.shape.n_elements());
+    total.size_bytes += tensor.size_bytes;
+  }
+  return totals;
+}
+
+Result<void> judge_memory(const gguf::File& file, const Context& context, int64_t wanted_context,
+                          Verdict& verdict) {
+  HEARTH_ASSIGN(const auto backend, context.make_backend(threads_or_default(0)));
+  verdict.backend = backend->description();
+  HEARTH_ASSIGN(const auto model, models::load_model(file, *backend));
+  const models::ModelInfo& info = model->info();
+  verdict.trained_context_tokens = info.context_tokens;
+  verdict.context_tokens =
+      wanted_context > 0 ? wanted_context : std::min(info.context_tokens, engine::kDefaultContextTokens);
+  verdict.n_parameters = info.n_parameters;
+  verdict.weight_bytes = info.weight_bytes;
+  verdict.kv_bytes =
+      models::KvCache::bytes_per_token(info.kv_layers) * static_cast<uint64_t>(verdict.context_tokens);
+  const engine::LocalRunnerOptions step;
+  verdict.workspace_bytes = model->workspace_bytes(step.max_step_tokens, step.max_step_logits);
+  return {};
+}
+
+Verdict judge(const gguf::File& file, const Context& context, int64_t wanted_context) {
+  Verdict verdict;
+  if (const auto architecture = file.string("general.architecture")) verdict.architecture = *architecture;
+  const auto known = models::known_architectures();
+  verdict.architecture_known = std::find(known.begin(), known.end(), verdict.architecture) != known.end();
+  if (file.tensors().empty()) {
+    verdict.problem = "the file has no weights (a vocabulary alone; hearth tokenize works with it)";
+  } else if (const auto judged = judge_memory(file, context, wanted_context, verdict); !judged) {
+    verdict.problem = judged.error().message();
+  }
+  return verdict;
+}
+
+std::string table_of_contents(const gguf::File& file) {
+  std::string out = fmt::format("{}: GGUF version {}, {}", escape_line(file.name()), file.version(),
+                                format_bytes(file.size_bytes()));
+  if (file.n_parts() > 1) out += fmt::format(" in {} parts", file.n_parts());
+  out += fmt::format("\n\nMetadata: {} entries\n", file.metadata().size());
+  for (const gguf::MetadataEntry& entry : file.metadata()) {
+    out += fmt::format("  {:<44} {:<8} {}\n", escape_line(entry.key),
+                       gguf::value_type_name(entry.value.type()), escape_line(entry.value.to_string()));
+  }
+  out += fmt::format("\nTensors: {}\n", file.tensors().size());
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    out += fmt::format("  {:<44} {:<8} {:<22} {:>10}\n", escape_line(tensor.name),
+                       tensor::dtype_name(tensor.dtype), tensor.shape.to_string(),
+                       format_bytes(tensor.size_bytes));
+  }
+  out += "\nBy type\n";
+  for (const auto& [type, total] : total_by_type(file)) {
+    out += fmt::format("  {:<8} {:>5} tensors {:>20} elements {:>10}\n", type, total.n_tensors,
+                       group_digits(total.n_elements), format_bytes(total.size_bytes));
+  }
+  return out;
+}
+
+std::string table_of_verdict(const Verdict& verdict) {
+  std::string out = "\nWhat Hearth does with it\n";
+  const auto row = [&out](std::string_view name, std::string_view value) {
+    out += fmt::format("  {:<16} {}\n", name, value);
+  };
+  row("architecture",
+      fmt::format("{} ({})", verdict.architecture.empty() ? "none" : escape_line(verdict.architecture),
+                  verdict.architecture_known ? "known" : "not known"));
+  if (!verdict.backend.empty()) row("kernels", verdict.backend);
+  if (!verdict.problem.empty()) {
+    row("runs", fmt::format("no: {}", escape_line(verdict.problem)));
+    return out;
+  }
+  row("runs", "yes");
+  row("parameters", format_count(verdict.n_parameters));
+  row("weights",
+      fmt::format("{}, computed from where the file is mapped", format_bytes(verdict.weight_bytes)));
+  row("KV cache",
+      fmt::format("{} for a context of {} tokens (trained for {})", format_bytes(verdict.kv_bytes),
+                  verdict.context_tokens, verdict.trained_context_tokens));
+  row("work buffers", format_bytes(verdict.workspace_bytes));
+  row("memory in all", format_bytes(verdict.total_bytes()));
+  return out;
+}
+
+nlohmann::ordered_json json_of_verdict(const Verdict& verdict) {
+  nlohmann::ordered_json object;
+  object["architecture"] = verdict.architecture;
+  object["architecture_known"] = verdict.architecture_known;
+  object["runs"] = verdict.problem.empty();
+  object["backend"] = verdict.backend;
+  if (!verdict.problem.empty()) {
+    object["problem"] = verdict.problem;
+    return object;
+  }
+  object["n_parameters"] = verdict.n_parameters;
+  object["context_tokens"] = verdict.context_tokens;
+  object["trained_context_tokens"] = verdict.trained_context_tokens;
+  object["weight_bytes"] = verdict.weight_bytes;
+  object["kv_cache_bytes"] = verdict.kv_bytes;
+  object["workspace_bytes"] = verdict.workspace_bytes;
+  object["total_bytes"] = verdict.total_bytes();
+  return object;
+}
+
+nlohmann::ordered_json json_of_value(const gguf::Value& value) {
+  if (const auto text = value.as_string()) return std::string(*text);
+  if (const auto flag = value.as_bool()) return *flag;
+  if (const auto whole = value.as_i64()) return *whole;
+  if (const auto whole = value.as_u64()) return *whole;
+  if (const auto real = value.as_f64()) return *real;
+  return value.to_string();  // an array: its first elements and their count
+}
+
+nlohmann::ordered_json json_of_file(const gguf::File& file) {
+  nlohmann::ordered_json object;
+  object["name"] = file.name();
+  object["version"] = file.version();
+  object["size_bytes"] = file.size_bytes();
+  object["n_parts"] = file.n_parts();
+  nlohmann::ordered_json& metadata = object["metadata"] = nlohmann::ordered_json::object();
+  for (const gguf::MetadataEntry& entry : file.metadata())
+    metadata[std::string(entry.key)] = json_of_value(entry.value);
+  nlohmann::ordered_json& tensors = object["tensors"] = nlohmann::ordered_json::array();
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    std::vector<int64_t> shape;
+    for (size_t i = 0; i < tensor.shape.rank(); ++i) shape.push_back(tensor.shape[i]);
+    tensors.push_back({{"name", std::string(tensor.name)},
+                       {"type", std::string(tensor::dtype_name(tensor.dtype))},
+                       {"shape", shape},
+                       {"size_bytes", tensor.size_bytes}});
+  }
+  nlohmann::ordered_json& types = object["types"] = nlohmann::ordered_json::object();
+  for (const auto& [type, total] : total_by_type(file)) {
+    types[std::string(type)] = {
+        {"tensors", total.n_tensors}, {"elements", total.n_elements}, {"size_bytes", total.size_bytes}};
+  }
+  return object;
+}
+
+Result<void> inspect(const InspectOptions& options, const Context& context) {
+  HEARTH_ASSIGN(const gguf::File file, open_model_file(options.file));
+  const Verdict verdict = judge(file, context, options.context_tokens);
+  if (!options.json) return write_output(table_of_contents(file) + table_of_verdict(verdict));
+  nlohmann::ordered_json object = json_of_file(file);
+  object["hearth"] = json_of_verdict(verdict);
+  return write_json(object);
+}
+
+constexpr const char* kExamples = R"(Examples:
+  hearth inspect model.gguf
+  hearth inspect model.gguf --context 32768
+  hearth inspect model.gguf --json | jq .hearth)";
+
+}  // namespace
+
+void add_inspect_command(CLI::App& parser, Action& action) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* command = parser.add_subcommand("inspect", "Show what is in a model file and whether it runs");
+  command->add_option("FILE", options->file, "the path of a GGUF file")->required()->type_name("");
+  command
+      ->add_option("--context", options->context_tokens,
+                   "tokens to reckon the KV cache for (default: the model's, at most 8192)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
+      ->type_name("N");
+  command->add_flag("--json", options->json, "print one JSON object");
+  command->footer(kExamples);
+  command->callback([options, &action] {
+    action = [options](const Context& context) { return inspect(*options, context); };
+  });
+}
+
+}  // namespace hearth::cli

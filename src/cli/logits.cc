@@ -1,0 +1,86 @@
+// hearth logits: the next-token probabilities after each token of a sequence, for comparison with other
+// programs.
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/model_loading.h"
+
+namespace hearth::cli {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "rows are written as they stand in memory");
+
+struct LogitsOptions {
+  std::string model;
+  std::vector<int32_t> tokens;
+  std::string out;
+  int64_t n_threads = 0;
+};
+
+// In double: the sum over a large vocabulary would lose the last digits of a float.
+std::vector<float> softmax(std::span<const float> logits) {
+  const double highest = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> powers(logits.size());
+  double total = 0.0;
+  for (size_t i = 0; i < logits.size(); ++i)
+    total += powers[i] = std::exp(static_cast<double>(logits[i]) - highest);
+  std::vector<float> probabilities(logits.size());
+  for (size_t i = 0; i < logits.size(); ++i) probabilities[i] = static_cast<float>(powers[i] / total);
+  return probabilities;
+}
+
+Result<void> write_probabilities(const LogitsOptions& options, const Context& context) {
+  engine::LoadOptions load;
+  // Room for one more token than there are, as the engine demands of a context.
+  load.context_tokens = std::max<int64_t>(2, static_cast<int64_t>(options.tokens.size()));
+  HEARTH_ASSIGN(const RunnableModel loaded,
+                load_runnable_model(context, options.model, options.n_threads, load));
+  std::ofstream out(options.out, std::ios::binary | std::ios::trunc);
+  if (!out) return make_error(ErrorCode::kIo, "{}: cannot write: {}", options.out, std::strerror(errno));
+  HEARTH_TRY(loaded.model->engine().evaluate(options.tokens, [&](int64_t, std::span<const float> logits) {
+    const std::vector<float> row = softmax(logits);
+    out.write(reinterpret_cast<const char*>(row.data()),
+              static_cast<std::streamsize>(row.size() * sizeof(float)));
+    return out.good() && !interrupted();
+  }));
+  out.close();
+  if (!out) return make_error(ErrorCode::kIo, "{}: cannot write: {}", options.out, std::strerror(errno));
+  context.console.note(fmt::format("{}: {} rows of {} float32", options.out, options.tokens.size(),
+                                   loaded.model->info().vocabulary_size));
+  return {};
+}
+
+constexpr const char* kExamples =
+    R"(The file gets one row per token, in order: the softmax, at temperature 1, of the logits after that token;
+float32, little-endian, one number per entry of the vocabulary. The sequence starts from an empty context, and no BOS
+is added.
+
+Example:
+  hearth logits model.gguf --tokens 1,5,9 --out probabilities.f32)";
+
+}  // namespace
+
+void add_logits_command(CLI::App& parser, Action& action) {
+  auto options = std::make_shared<LogitsOptions>();
+  CLI::App* command = parser.add_subcommand("logits", "Write next-token probabilities to a file");
+  add_model_argument(*command, options->model);
+  command->add_option("--tokens", options->tokens, "the sequence: token ids, separated by commas")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("IDS");
+  command->add_option("--out", options->out, "the file to write")->required()->type_name("FILE");
+  add_threads_option(*command, options->n_threads);
+  command->footer(kExamples);
+  command->callback([options, &action] {
+    action = [options](const Context& context) { return write_probabilities(*options, context); };
+  });
+}
+
+}  // namespace hearth::cli

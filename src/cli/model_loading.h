@@ -1,0 +1,36 @@
+// From the MODEL of a command line to a model that runs.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "cli/command.h"
+#include "engine/loaded_model.h"
+
+namespace hearth::cli {
+
+// The file opened and checked. Where there is none, the error names files beside it that the name may have
+// meant.
+Result<gguf::File> open_model_file(const std::string& path);
+
+struct RunnableModel {
+  std::unique_ptr<engine::LoadedModel> model;
+  double load_s = 0.0;
+  int n_threads = 0;
+};
+// n_threads 0: one per physical core.
+Result<RunnableModel> load_runnable_model(const Context& context, const std::string& path, int64_t n_threads,
+                                          const engine::LoadOptions& options);
+
+// `n_threads`, or where it is 0 the default.
+int threads_or_default(int64_t n_threads);
+
+// The MODEL argument that most commands have.
+CLI::Option* add_model_argument(CLI::App& command, std::string& path);
+
+// --num-thread, for commands that compute.
+void add_threads_option(CLI::App& command, int64_t& n_threads);
+
+}  // namespace hearth::cli
