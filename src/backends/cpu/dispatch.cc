@@ -4,6 +4,7 @@ namespace hearth::cpu {
 
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
+extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
 
@@ -15,7 +16,7 @@ const Kernels* kernels_for(Isa isa) noexcept {
       return &kScalarKernels;
 #if defined(__x86_64__)
     case Isa::kAvx2:
-      return nullptr;
+      return &kAvx2Kernels;
     case Isa::kAvx512:
       return &kAvx512Kernels;
     case Isa::kAmx:
