@@ -11,8 +11,12 @@ struct UnpackedBlock {
   I scales[kSuperVectors];  // 16-bit, one per two bytes of u
 };
 
-inline I low_nibbles(I x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
-inline I high_nibbles(I x) { return low_nibbles(_mm256_srli_epi16(x, 4)); }
+inline I low_nibbles(I x) {
+  return _mm256_and_si256(x, _mm256_set1_epi8(15));
+}
+inline I high_nibbles(I x) {
+  return low_nibbles(_mm256_srli_epi16(x, 4));
+}
 
 // The eight scales of Q4_K and Q5_K, each spread over the vector of its group.
 inline void spread_scales_of_32(__m128i scales, UnpackedBlock& out) {
