@@ -34,14 +34,15 @@ MAY_NAME_A_BACKEND = {"apps"}
 
 # Code compiled for one instruction set. An inline function of the standard library that is compiled there may be the
 # copy that the linker keeps for everybody, and an older processor then meets an instruction that it does not know.
-# So these files, and all that they include, see nothing but this.
-PER_ISA_FOLDERS = ["backends/cpu/avx2", "backends/cpu/avx512", "backends/cpu/amx", "backends/cpu/neon"]
+# So these files, and all that they include, see nothing but this. simd/ holds what the others share.
+PER_ISA_FOLDERS = tuple(f"backends/cpu/{isa}/" for isa in ("avx2", "avx512", "amx", "neon", "simd"))
 PER_ISA_SYSTEM_HEADERS = {"immintrin.h", "arm_neon.h", "cstdint", "cstddef"}
 PER_ISA_HEADERS = {"quant/blocks.h", "backends/cpu/kernels.h"}
-PER_ISA_LOCAL = "backends/cpu/"  # and any *-inl.h below it
+PER_ISA_SUFFIX = "-inl.h"  # of the files in these folders that others in them include
 
-# Tests (x_test.cc beside the code) may include whatever they test against; nothing but tests includes test support.
-TEST_SUFFIX = "_test.cc"
+# Tests and their fixtures, which stand beside the code, may include whatever they test against. Nothing but tests
+# includes a fixture or test support.
+TEST_SUFFIXES = ("_test.cc", "_fixture.h")
 TEST_SUPPORT = "tests/"
 
 CODE_FOLDERS = ["src", "include", "apps"]  # what the dependency rule is about
@@ -97,17 +98,13 @@ def below_src(path):
 
 
 def is_test(path):
-    return path.name.endswith(TEST_SUFFIX)
+    return path.name.endswith(TEST_SUFFIXES)
 
 
 def is_per_isa(path):
     """Whether a file is compiled for one instruction set, or is included by one that is."""
     name = below_src(path)
-    return (
-        name in PER_ISA_HEADERS
-        or any(name.startswith(folder + "/") for folder in PER_ISA_FOLDERS)
-        or (name.startswith(PER_ISA_LOCAL) and name.endswith("-inl.h"))
-    )
+    return name in PER_ISA_HEADERS or name.startswith(PER_ISA_FOLDERS)
 
 
 def per_isa_breach(target_name, quoted):
@@ -115,17 +112,17 @@ def per_isa_breach(target_name, quoted):
         if target_name in PER_ISA_SYSTEM_HEADERS:
             return None
     elif target_name in PER_ISA_HEADERS or (
-        target_name.startswith(PER_ISA_LOCAL) and target_name.endswith("-inl.h")
+        target_name.startswith(PER_ISA_FOLDERS) and target_name.endswith(PER_ISA_SUFFIX)
     ):
         return None
-    allowed = sorted(PER_ISA_SYSTEM_HEADERS) + sorted(PER_ISA_HEADERS) + [PER_ISA_LOCAL + "**/*-inl.h"]
-    return f"code of one instruction set includes only {', '.join(allowed)}"
+    allowed = sorted(PER_ISA_SYSTEM_HEADERS) + sorted(PER_ISA_HEADERS)
+    return f"code of one instruction set includes only {', '.join(allowed)} and *{PER_ISA_SUFFIX} of such code"
 
 
 def layer_breach(includer, target):
     """Which rule `includer` breaks by including `target` (both relative to the root), or None."""
-    if target.as_posix().startswith(TEST_SUPPORT):
-        return "only tests include test support"
+    if target.as_posix().startswith(TEST_SUPPORT) or is_test(target):
+        return "only tests include fixtures and test support"
     source, source_backend = folder_of(includer)
     to, to_backend = folder_of(target)
     for folder, path in ((source, includer), (to, target)):

@@ -103,7 +103,14 @@ class CheckLayersTest(unittest.TestCase):
 
     def test_code_including_test_support_is_broken(self):
         self.write("src/cli/a.cc", '#include "tests/support/test_data.h"\n')
-        self.assert_broken("only tests include test support")
+        self.assert_broken("only tests include fixtures and test support")
+
+    def test_fixture_may_include_test_support_and_only_tests_may_include_it(self):
+        self.write("src/cli/a_fixture.h", '#include "tests/support/test_data.h"\n')
+        self.write("src/cli/a_test.cc", '#include "cli/a_fixture.h"\n')
+        self.assert_kept()
+        self.write("src/cli/a.cc", '#include "cli/a_fixture.h"\n')
+        self.assert_broken("src/cli/a.cc:1:", "only tests include fixtures")
 
     def test_folder_that_the_rule_does_not_know_is_broken(self):
         self.write("src/utils/a.cc", '#include "base/result.h"\n')
@@ -136,9 +143,19 @@ class CheckLayersTest(unittest.TestCase):
         self.write("src/backends/cpu/avx2/dot-inl.h", "#include <cmath>\n")
         self.assert_broken("src/backends/cpu/avx2/dot-inl.h:1: includes cmath")
 
-    def test_reference_kernels_may_use_the_standard_library(self):
-        self.write("src/backends/cpu/ref/dot.cc", "#include <algorithm>\n")
+    def test_code_that_instruction_sets_share_is_held_to_their_rule(self):
+        self.write("src/backends/cpu/simd/norm-inl.h", '#include "../avx2/dot-inl.h"\n')
+        self.write("src/backends/cpu/avx512/norm.cc", '#include "backends/cpu/simd/norm-inl.h"\n')
         self.assert_kept()
+        self.write("src/backends/cpu/simd/norm-inl.h", "#include <cmath>\n")
+        self.assert_broken("src/backends/cpu/simd/norm-inl.h:1: includes cmath")
+
+    def test_kernels_for_every_processor_may_use_the_standard_library_but_not_lend_it(self):
+        self.write("src/backends/cpu/ref/dot.cc", "#include <algorithm>\n")
+        self.write("src/backends/cpu/scalar/dot-inl.h", "#include <cmath>\n")
+        self.assert_kept()
+        self.write("src/backends/cpu/avx2/dot.cc", '#include "backends/cpu/scalar/dot-inl.h"\n')
+        self.assert_broken("src/backends/cpu/avx2/dot.cc:1: includes backends/cpu/scalar/dot-inl.h")
 
     def test_file_of_more_than_a_thousand_lines_is_broken(self):
         self.write("src/base/a.cc", "\n" * 1000)

@@ -86,25 +86,27 @@ constexpr uint64_t kHostileNumbers[] = {0,
 std::string mutate(const Base& base, std::mt19937& random) {
   std::string bytes = base.bytes;
   const auto below = [&](size_t n) { return static_cast<size_t>(random()) % n; };
-  for (size_t n = 1 + below(3); n > 0; --n) {
-    // Nine in ten strike the header.
-    const size_t span = std::min(bytes.size(), below(10) == 0 ? bytes.size() : base.header_bytes);
+  for (size_t n = 1 + below(2); n > 0; --n) {
+    // Three in four strike the header.
+    const size_t span = std::min(bytes.size(), below(4) == 0 ? bytes.size() : base.header_bytes);
     if (span < 16) return bytes;
     const size_t at = below(span - 8);
-    switch (below(6)) {
+    switch (below(8)) {
       case 0:
+      case 1:
+      case 2:
         bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
         break;
-      case 1:
+      case 3:
         bytes[at] = static_cast<char>(random());
         break;
-      case 2:
-      case 3: {
+      case 4:
+      case 5: {
         const uint64_t hostile = kHostileNumbers[below(std::size(kHostileNumbers))];
         std::memcpy(bytes.data() + at, &hostile, below(2) == 0 ? 4 : 8);
         break;
       }
-      case 4:
+      case 6:
         bytes.erase(at, 1 + below(9));
         break;
       default:

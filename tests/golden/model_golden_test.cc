@@ -95,7 +95,7 @@ Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa) {
 
 class IsaTest : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
-                         [](const auto& info) { return std::string(isa_name(info.param)); });
+                         [](const auto& set) { return std::string(isa_name(set.param)); });
 
 TEST_P(IsaTest, LlamaFiles_AgainstLlamaCpp_DivergeByAtMost1e4) {
   for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base"}) {
@@ -137,7 +137,7 @@ Divergence compare_tiny(const TinyLlama& tiny, Isa isa) {
   return compare(*model, tokens, [&](size_t i) -> const std::vector<double>& { return expected[i]; });
 }
 
-TEST_P(IsaTest, TinyLlamas_AgainstFloat64_DivergeByAtMost1e5) {
+TEST_P(IsaTest, TinyLlamas_AgainstFloat64_DivergeByAtMost1e6) {
   const std::vector<std::pair<const char*, TinyLlamaShape>> shapes{
       {"plain", {}},
       {"odd widths",
@@ -149,8 +149,8 @@ TEST_P(IsaTest, TinyLlamas_AgainstFloat64_DivergeByAtMost1e5) {
   };
   for (const auto& [name, shape] : shapes) {
     const Divergence kl = compare_tiny(TinyLlama(shape, 5), GetParam());
-    // The cache holds keys and values in F16: that is what is left of the difference.
-    EXPECT_LE(kl.max, 1e-5) << name;
+    // What is left is F32 rounding, and now and then a key or value that it pushes to the next F16.
+    EXPECT_LE(kl.max, 1e-6) << name << ": " << kl.max;
     EXPECT_GT(kl.mean, 0) << name << ": suspiciously equal";
   }
 }
@@ -200,23 +200,24 @@ std::vector<int32_t> generate_greedily(engine::LoadedModel& model, std::vector<i
   return tokens;
 }
 
+// llama2.c ran 256 steps from an empty prompt and ended its output with a newline of its own.
 TEST_P(IsaTest, Stories260K_Greedy_WritesWhatLlama2cWrites) {
   HEARTH_NEEDS_TEST_DATA(path, "models/stories260K.gguf");
   HEARTH_NEEDS_TEST_DATA(expected_path, "models/stories260K.greedy256.txt");
-  const std::string expected = testing::read_file(expected_path);
+  std::string expected = testing::read_file(expected_path);
+  ASSERT_TRUE(expected.ends_with('\n'));
+  expected.pop_back();
   const auto model = load(path, GetParam());
   ASSERT_NE(model, nullptr);
-  const std::string prompt = "Once upon a time";
-  ASSERT_TRUE(expected.starts_with(prompt));
-  const text::Tokenizer& tokenizer = model->tokenizer();
-  const std::vector<int32_t> prompt_tokens = tokenizer.encode(prompt, {});
 
-  // Token by token: the expected text's own tokens are what must come.
-  std::string text = prompt;
-  const std::vector<int32_t> tokens = generate_greedily(*model, prompt_tokens, 256, &text);
-  const size_t n = std::min(text.size(), expected.size());
-  EXPECT_EQ(text.substr(0, n), expected.substr(0, n));
-  EXPECT_GE(n + 8, expected.size()) << "256 tokens reach the end of the expected text";
+  for (const std::string prompt : {"", "Once upon a time"}) {
+    const std::vector<int32_t> tokens = model->tokenizer().encode(prompt, {});
+    const auto n_prompt = static_cast<int64_t>(tokens.size()) - 1;  // BOS is no step
+    std::string text;
+    generate_greedily(*model, tokens, 256 - n_prompt, &text);
+    if (prompt.empty()) text.erase(0, 1);  // SPM's dummy space before the first word
+    EXPECT_EQ(prompt + text, expected);
+  }
 }
 
 TEST_P(IsaTest, EightSequences_AtDifferentPositions_AnswerAsAlone) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "quant/half.h"
+
 namespace hearth::testing {
 namespace {
 
@@ -37,6 +39,11 @@ void add_vocabulary(GgufWriter& writer) {
       .add_array<int32_t>("tokenizer.ggml.token_type", types);
   writer.add_u32("tokenizer.ggml.bos_token_id", 1).add_u32("tokenizer.ggml.eos_token_id", 2);
   writer.add_u32("tokenizer.ggml.unknown_token_id", 0);
+}
+
+// The cache holds keys and values in F16, which is a part of what a model answers.
+void round_to_f16(std::vector<double>& x) {
+  for (double& v : x) v = static_cast<double>(quant::f16_to_f32(quant::f32_to_f16(static_cast<float>(v))));
 }
 
 std::string prefix_of(int64_t layer) {
@@ -245,6 +252,8 @@ std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_
       values.push_back(matvec(p + ".attn_v.weight", x));
       rotate(q, static_cast<int64_t>(t));
       rotate(keys[t], static_cast<int64_t>(t));
+      round_to_f16(keys[t]);
+      round_to_f16(values[t]);
 
       std::vector<double> attended(q.size());
       for (size_t h = 0; h < static_cast<size_t>(shape_.n_heads); ++h) {

@@ -28,7 +28,7 @@ struct TinyLlamaShape {
   int64_t n_experts = 0;
   int64_t n_experts_used = 0;
   double rope_base = 10000.0;
-  std::vector<float> rope_factors;  // empty, or [n_rotated / 2]
+  std::vector<float> rope_factors = {};  // empty, or [n_rotated / 2]
 };
 
 // How matrices are stored: their type, the bytes of values, and the values that those bytes stand for.

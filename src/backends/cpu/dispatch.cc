@@ -3,10 +3,8 @@
 namespace hearth::cpu {
 
 extern const Kernels kScalarKernels;
-#if 0
-extern const Kernels kAvx2Kernels;
+#if defined(__x86_64__)
 extern const Kernels kAvx512Kernels;
-extern const Kernels kAmxKernels;
 #endif
 
 const Kernels* kernels_for(Isa isa) noexcept {
@@ -15,13 +13,13 @@ const Kernels* kernels_for(Isa isa) noexcept {
       return nullptr;
     case Isa::kScalar:
       return &kScalarKernels;
-#if 0
+#if defined(__x86_64__)
     case Isa::kAvx2:
-      return &kAvx2Kernels;
+      return nullptr;
     case Isa::kAvx512:
       return &kAvx512Kernels;
     case Isa::kAmx:
-      return &kAmxKernels;
+      return nullptr;
 #else
     case Isa::kAvx2:
     case Isa::kAvx512:

@@ -64,7 +64,7 @@ Result<uint32_t> read_version(Reader& reader) {
   HEARTH_ASSIGN(const uint32_t version, reader.number<uint32_t>("the version"));
   if (version >= kMinVersion && version <= kMaxVersion) return version;
   const uint32_t swapped = __builtin_bswap32(version);
-  if (swapped >= 1 && swapped <= UINT16_MAX) {
+  if (swapped >= 1 && swapped <= UINT8_MAX) {
     return make_error(
         ErrorCode::kUnsupported,
         "byte 4: expected a little-endian file, found a big-endian one of version {}; convert it", swapped);

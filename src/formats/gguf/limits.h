@@ -1,5 +1,5 @@
 // What a GGUF file may ask of Hearth. Wider than any file in use, and low enough that the tables made from a
-// file of tiny entries stay within the 64 MiB that gguf.h promises (limits_test.cc measures it).
+// file of tiny entries stay within the 64 MiB that gguf.h promises (gguf_memory_test.cc measures it).
 #pragma once
 
 #include <cstdint>

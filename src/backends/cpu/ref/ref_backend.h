@@ -25,6 +25,12 @@ class RefBackend final : public HostBackend {
                     const tensor::Tensor& out) override;
   void do_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) override;
   void do_add(const tensor::Tensor& x, const tensor::Tensor& y) override;
+  void do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args, const tensor::Tensor& experts,
+                const tensor::Tensor& weights) override;
+  void do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& experts,
+                         const tensor::Tensor& out) override;
+  void do_combine_experts(const tensor::Tensor& x, const tensor::Tensor& weights,
+                          const tensor::Tensor& out) override;
   void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
                     const tensor::Tensor& out) override;
 };

@@ -1,0 +1,23 @@
+// The set for processors with AVX-512 with VNNI.
+#define HEARTH_ISA avx512
+
+// The kernels are written in terms of the vector type, which therefore comes first.
+// clang-format off
+#include "backends/cpu/avx512/vector-inl.h"
+#include "backends/cpu/simd/elementwise-inl.h"
+#include "backends/cpu/simd/attention-inl.h"
+#include "backends/cpu/simd/matmul_float-inl.h"
+#include "backends/cpu/simd/k_scales-inl.h"
+#include "backends/cpu/simd/panel-inl.h"
+#include "backends/cpu/avx512/unpack-inl.h"
+#include "backends/cpu/avx512/matmul_small-inl.h"
+#include "backends/cpu/simd/matmul_quantized-inl.h"
+#include "backends/cpu/simd/table-inl.h"
+// clang-format on
+
+namespace hearth::cpu {
+
+extern const Kernels kAvx512Kernels;
+const Kernels kAvx512Kernels = avx512::kKernels;
+
+}  // namespace hearth::cpu
