@@ -121,6 +121,12 @@ TEST(BpeTokenizer, Encode_AMegabyteOfOneLetter_EndsSoon) {
   EXPECT_EQ(ids, Ids(size_t{1} << 19, aa));
 }
 
+TEST(BpeTokenizer, Encode_WordBeyondTheLimit_IsCutAndWhole) {
+  const std::string text((size_t{4} << 20) + 3, 'a');
+  const auto tokenizer = byte_level_vocabulary().create();
+  EXPECT_EQ(tokenizer->encode(text, kPlain), Ids(text.size(), 'a'));
+}
+
 TEST(BpeTokenizer, Create_MergeWithoutTwoStrings_IsRefused) {
   for (const char* merge : {"", "ab", "a ", " ", " a"}) {
     TestVocabulary vocabulary = byte_level_vocabulary();
