@@ -109,16 +109,18 @@ TEST(Vocabulary, Create_UnknownModel_IsUnsupportedByName) {
   EXPECT_EQ(vocabulary.refusal(), "unsupported: tokenizer model: expected llama or gpt2, found \"t5\uFFFD\"");
 }
 
-TEST(Vocabulary, EndsGeneration_ControlTokensAndNamedIds_Only) {
+TEST(Vocabulary, EndsGeneration_MarkersAndNamedIds_Only) {
   TestVocabulary vocabulary = byte_level_vocabulary();
   const TokenId im_end = vocabulary.add("<|im_end|>", TokenType::kControl);
   const TokenId im_start = vocabulary.add("<|im_start|>", TokenType::kControl);
+  const TokenId eot = vocabulary.add("<|eot_id|>", TokenType::kUserDefined);
+  const TokenId text = vocabulary.add("[EOS]");
   const TokenId html = vocabulary.add("</s>", TokenType::kUserDefined);  // strikes text out, in HTML
   vocabulary.source.eos = 10;
   vocabulary.source.eot = 11;
   const auto tokenizer = vocabulary.create();
-  for (const TokenId id : {im_end, 10, 11}) EXPECT_TRUE(tokenizer->ends_generation(id)) << id;
-  for (const TokenId id : {im_start, html, 12, -1, 100'000})
+  for (const TokenId id : {im_end, eot, 10, 11}) EXPECT_TRUE(tokenizer->ends_generation(id)) << id;
+  for (const TokenId id : {im_start, text, html, 12, -1, 100'000})
     EXPECT_FALSE(tokenizer->ends_generation(id)) << id;
 }
 
