@@ -41,9 +41,11 @@ std::string_view value_type_name(ValueType type) noexcept;  // "u32", "string", 
 // One metadata value: a view into the file, checked when the file was parsed.
 class Value {
  public:
-  Value() = default;
-  // `bytes` has been checked to hold exactly one value of `type` (of `count` elements, for an array).
+  Value() = default;  // the empty string
+  // `bytes` has been checked to hold exactly one value of `type` (of a string: its text, without the length
+  // before it) ...
   Value(ValueType type, std::span<const std::byte> bytes) : type_(type), bytes_(bytes) {}
+  // ... or `count` elements of an array, as they stand in the file.
   Value(ValueType element_type, uint64_t count, std::span<const std::byte> bytes)
       : type_(ValueType::kArray), element_type_(element_type), count_(count), bytes_(bytes) {}
 
@@ -59,7 +61,8 @@ class Value {
   std::optional<double> as_f64() const noexcept;
   std::optional<bool> as_bool() const noexcept;
   std::optional<std::string_view> as_string() const noexcept;
-  // Arrays, element by element in the file's order; nothing where an element does not fit.
+  // Arrays, element by element in the file's order; nothing where an element does not fit. as_integers takes
+  // bools as 0 and 1, since per-layer patterns are written either way.
   std::optional<std::vector<std::string_view>> as_strings() const;
   std::optional<std::vector<float>> as_floats() const;
   std::optional<std::vector<int64_t>> as_integers() const;
@@ -69,8 +72,8 @@ class Value {
   std::string to_string(size_t max_length = 80) const;
 
  private:
-  ValueType type_ = ValueType::kU8;
-  ValueType element_type_ = ValueType::kU8;
+  ValueType type_ = ValueType::kString;
+  ValueType element_type_ = ValueType::kString;
   uint64_t count_ = 0;
   std::span<const std::byte> bytes_;
 };
