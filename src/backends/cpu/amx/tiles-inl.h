@@ -18,8 +18,8 @@ static_assert(sizeof(TileConfig) == 64);
 
 // GCC 12 believes that loading a configuration reads 8 of its bytes and loading a tile none, and would move
 // or drop the stores of what they read. To be called between the two.
-inline void publish_to_tiles() {
-  __asm__ volatile("" : : : "memory");
+inline void publish_to_tiles(const void* memory) {
+  __asm__ volatile("" : : "r"(memory) : "memory");
 }
 
 // Tiles 0-3 hold sums, 4 and 5 weights, 6 and 7 activations, each product over k_bytes elements.
