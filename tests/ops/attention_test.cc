@@ -115,7 +115,7 @@ TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
     std::vector<Story> stories;
     std::vector<std::vector<int32_t>> tables;
     for (const int64_t length : lengths) {
-      stories.emplace_back(heads, length, static_cast<uint32_t>(length));
+      stories.emplace_back(heads, length, static_cast<uint64_t>(length));
       tables.push_back(dealer.deal(length));
       store_all(*backend, stories.back(), cache.paged(), tables.back());
     }
