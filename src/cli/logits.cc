@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 
 namespace hearth::cli {
 namespace {

@@ -167,7 +167,8 @@ class Repl {
   void show_parameters() {
     const Parameters& parameters = session_.parameters();
     for (const ParameterSpec& spec : parameter_specs()) {
-      fmt::print(stderr, "  {:<18} {:<10} {}\n", spec.name, spec.get(parameters), spec.range);
+      fmt::print(stderr, "  {:<18} {:<10} {}{}{}\n", spec.name, spec.get(parameters), spec.range,
+                 spec.special.empty() ? "" : "; ", spec.special);
     }
     for (const std::string& stop : parameters.stop)
       fmt::print(stderr, "  {:<18} \"{}\"\n", "stop", escape_line(stop));
