@@ -139,8 +139,10 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     add(app, action);
   }
   add_common_options(app, common);
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     add_common_options(*command, common);
+    command->group("Commands");
+  }
 
   if (const auto name = mistyped_command(app, argc, argv)) {
     return fail(Console(ColorMode::kAuto, false), unknown_command(app, *name));
