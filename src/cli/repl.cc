@@ -30,7 +30,7 @@ Ctrl-C stops an answer. Up and down go through what you typed before, Ctrl-R sea
 
 // The first word and the rest, without the spaces between and around them.
 std::pair<std::string_view, std::string_view> split_word(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t";
+  static constexpr std::string_view kSpaces = " \t";
   const auto trim = [](std::string_view s) {
     const size_t first = s.find_first_not_of(kSpaces);
     if (first == std::string_view::npos) return std::string_view();
