@@ -108,7 +108,7 @@ TEST_P(IsaTest, LlamaFiles_AgainstLlamaCpp_DivergeByAtMost1e4) {
 }
 
 TEST_P(IsaTest, QuantisedFiles_AgainstExactWeights_DivergeByAtMost25e4) {
-  for (const char* name : {"F32", "BF16", "Q4_0", "Q8_0", "Q4_K_S", "Q5_K_S", "Q6_K"}) {
+  for (const char* name : testing::kQuantGoldenFiles) {
     HEARTH_NEEDS_TEST_DATA(path, std::string("golden/quant/") + name + ".gguf");
     const Divergence kl = compare_golden(path, GetParam());
     EXPECT_LE(kl.mean, 2.5e-3) << name;

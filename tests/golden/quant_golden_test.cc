@@ -22,7 +22,9 @@ TEST_P(QuantGolden, FirstRowsOfAMatrix_HaveTheSameBits) {
   const gguf::TensorInfo* matrix = file->find_tensor("blk.0.ffn_down.weight");
   ASSERT_NE(matrix, nullptr);
   ASSERT_TRUE(quant::can_dequantize(matrix->dtype));
-  EXPECT_TRUE(type.starts_with(tensor::dtype_name(matrix->dtype)))
+  // The recipe that llama.cpp calls IQ2_S makes these matrices IQ2_XS.
+  EXPECT_TRUE(type.starts_with(tensor::dtype_name(matrix->dtype)) ||
+              (type == "IQ2_S" && matrix->dtype == tensor::DType::kIQ2_XS))
       << "the file is of another type than its name";
 
   const std::vector<float> expected =
@@ -43,8 +45,7 @@ TEST_P(QuantGolden, FirstRowsOfAMatrix_HaveTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, QuantGolden,
-                         ::testing::Values("F32", "BF16", "Q4_0", "Q8_0", "Q4_K_S", "Q5_K_S", "Q6_K"),
+INSTANTIATE_TEST_SUITE_P(Types, QuantGolden, ::testing::ValuesIn(testing::kQuantGoldenFiles),
                          [](const auto& type) { return std::string(type.param); });
 
 }  // namespace
