@@ -14,9 +14,11 @@ constexpr MatmulKernels kMatmulKernels{
     matmul_quantized<quant::BlockQ6_K, quant::kSuperBlock>,
 };
 
+constexpr ExpandKernels kExpandKernels{expand_f16, expand_bf16, expand_q8_0, expand_q4_0};
+
 constexpr Kernels kKernels{
     rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
-    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,
+    to_f16_kernel,   quantize_kernel, attention_kernel, kExpandKernels,          kMatmulKernels,
 };
 
 }  // namespace
