@@ -1,5 +1,5 @@
-// A model file of any bytes is loaded or refused, and one that loads can be computed with: the GGUF reader, the
-// vocabulary, the architecture's shapes and a step of the engine, one behind the other.
+// A model file of any bytes is loaded or refused, and one that loads can be computed with: the GGUF reader,
+// the vocabulary, the architecture's shapes and a step of the engine, one behind the other.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -48,15 +48,4 @@ Result<RunnableModel> load_runnable_model(const Context& context, const std::str
   return loaded;
 }
 
-CLI::Option* add_model_argument(CLI::App& command, std::string& path) {
-  return command.add_option("MODEL", path, "the path of a GGUF file")->required()->type_name("");
-}
-
-void add_threads_option(CLI::App& command, int64_t& n_threads) {
-  constexpr int64_t kMostThreads = 1024;
-  command.add_option("--num-thread", n_threads, "threads that compute (default: one per physical core)")
-      ->check(CLI::Range(int64_t{1}, kMostThreads))
-      ->type_name("N");
-}
-
 }  // namespace hearth::cli

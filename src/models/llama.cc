@@ -161,8 +161,9 @@ class Llama : public Model {
     HEARTH_ASSIGN(embedding_, weights.matrix("token_embd.weight", table));
     embedding_bytes_ = weights.bytes_read();
     for (int64_t i = 0; i < config_.n_layers; ++i) {
-      HEARTH_ASSIGN(LlamaLayer layer, LlamaLayer::load(weights, fmt::format("blk.{}", i), config_, rope_));
-      layers_.push_back(std::move(layer));
+      HEARTH_ASSIGN(const LlamaLayer layer,
+                    LlamaLayer::load(weights, fmt::format("blk.{}", i), config_, rope_));
+      layers_.push_back(layer);
     }
     HEARTH_ASSIGN(const Tensor norm, weights.vector("output_norm.weight", config_.width));
     output_norm_ = RmsNorm(norm, config_.norm_epsilon);

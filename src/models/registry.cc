@@ -15,6 +15,7 @@ constexpr std::array kFamilies{
 
 std::vector<std::string_view> known_architectures() {
   std::vector<std::string_view> names;
+  names.reserve(kFamilies.size());
   for (const Family& family : kFamilies) names.push_back(family.architecture);
   return names;
 }

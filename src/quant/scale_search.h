@@ -8,8 +8,8 @@
 
 namespace hearth::quant {
 
-// A value rounded to the integer levels low .. high at `inverse_scale`. Clamped first, since an integer cannot
-// hold what a value far outside would round to.
+// A value rounded to the integer levels low .. high at `inverse_scale`. Clamped first, since an integer
+// cannot hold what a value far outside would round to.
 inline int round_to_level(float x, float inverse_scale, int low, int high) noexcept {
   const float level = std::clamp(x * inverse_scale, static_cast<float>(low), static_cast<float>(high));
   return static_cast<int>(std::lrint(level));

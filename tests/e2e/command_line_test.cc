@@ -8,13 +8,6 @@
 namespace hearth::testing {
 namespace {
 
-using ::testing::Test;
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-#define EXPECT_CONTAINS(text, part) EXPECT_TRUE(contains(text, part)) << "'" << (part) << "' in: " << (text)
-
 const Arguments kCommands{"run", "tokenize", "inspect", "bench", "perplexity", "logits", "hardware"};
 
 TEST(CommandLine, NoArguments_ShowsHelpOnStderrAndFails) {
@@ -83,7 +76,7 @@ TEST(CommandLine, MissingFile_FailsAndNamesItsNeighbour) {
   const TemporaryFolder folder;
   std::ofstream(folder / "stories.gguf") << "x";
   const std::string typed = (folder / "stroies.gguf").string();
-  for (const std::string& command : {"run", "inspect", "tokenize", "bench"}) {
+  for (const char* command : {"run", "inspect", "tokenize", "bench"}) {
     const Outcome outcome = run_hearth({command, typed}, "hi");
     EXPECT_EQ(outcome.exit_code, 1) << command;
     EXPECT_EQ(outcome.out, "");
@@ -96,7 +89,7 @@ TEST(CommandLine, FileOfGarbage_FailsAndSaysWhatWasExpected) {
   const TemporaryFolder folder;
   const std::string path = (folder / "garbage.gguf").string();
   std::ofstream(path) << "this is no model at all, but long enough for a header";
-  for (const std::string& command : {"run", "inspect", "tokenize", "bench"}) {
+  for (const char* command : {"run", "inspect", "tokenize", "bench"}) {
     const Outcome outcome = run_hearth({command, path}, "hi");
     EXPECT_EQ(outcome.exit_code, 1) << command;
     EXPECT_CONTAINS(outcome.err, "garbage.gguf");
@@ -123,14 +116,16 @@ TEST(CommandLine, NoColorOnATerminal_IsHonoured) {
 
 TEST(CommandLine, UnknownIsaInTheEnvironment_IsAClearError) {
   const TemporaryFolder folder;
-  const Outcome outcome = run_hearth({"run", write_tiny_model(folder), "a"}, std::nullopt, {{"HEARTH_ISA", "pdp11"}});
+  const Outcome outcome =
+      run_hearth({"run", write_tiny_model(folder), "a"}, std::nullopt, {{"HEARTH_ISA", "pdp11"}});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_CONTAINS(outcome.err, "pdp11");
 }
 
 TEST(CommandLine, OutputThatCannotBeWritten_Fails) {
   const TemporaryFolder folder;
-  const Outcome outcome = run_hearth({"logits", write_tiny_model(folder), "--tokens", "1", "--out", "/dev/full"});
+  const Outcome outcome =
+      run_hearth({"logits", write_tiny_model(folder), "--tokens", "1", "--out", "/dev/full"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_CONTAINS(outcome.err, "/dev/full");
 }

@@ -133,7 +133,9 @@ HearthProcess HearthProcess::start_on_terminal(const Arguments& arguments, const
 }
 
 HearthProcess::HearthProcess(HearthProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), file_(std::exchange(other.file_, -1)), buffer_(std::move(other.buffer_)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      file_(std::exchange(other.file_, -1)),
+      buffer_(std::move(other.buffer_)) {}
 
 HearthProcess::~HearthProcess() {
   if (pid_ > 0) {

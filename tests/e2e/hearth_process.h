@@ -1,6 +1,7 @@
 // The built program, run as people run it: with pipes, with signals, and on a terminal.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -39,12 +40,13 @@ class HearthProcess {
   HearthProcess& operator=(HearthProcess&&) = delete;
   ~HearthProcess();
 
-  // Waits until `text` came (of stdout or the terminal) and returns everything up to its end; everything that came is
-  // consumed. Fails the test after a minute.
+  // Waits until `text` came (of stdout or the terminal) and returns everything up to its end; everything that
+  // came is consumed. Fails the test after a minute.
   std::string read_until(std::string_view text);
   void type(std::string_view keys);
   void send_signal(int signal);
-  // Reads what is still to come and waits for the end; fails the test after a minute. The exit code as in Outcome.
+  // Reads what is still to come and waits for the end; fails the test after a minute. The exit code as in
+  // Outcome.
   int wait();
   // stdout, or the terminal, from the last read_until() on.
   const std::string& rest() const { return buffer_; }
@@ -57,6 +59,10 @@ class HearthProcess {
   int file_;
   std::string buffer_;
 };
+
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 // A folder that is removed with everything in it.
 class TemporaryFolder {
@@ -76,3 +82,6 @@ class TemporaryFolder {
 std::string write_tiny_model(const TemporaryFolder& folder, int64_t context_tokens = 256);
 
 }  // namespace hearth::testing
+
+#define EXPECT_CONTAINS(text, part) \
+  EXPECT_TRUE(::hearth::testing::contains(text, part)) << "'" << (part) << "' in: " << (text)

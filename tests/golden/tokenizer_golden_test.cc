@@ -82,6 +82,40 @@ TEST_P(TokenizerGolden, Encode_Books_RoundTrip) {
   }
 }
 
+// <|end_of_text|> and <|eot_id|>; <|endoftext|> and <|im_end|>; <|endoftext|> and <|end|>; ...
+TEST(TokenizerGoldenEnds, EndsGeneration_RealVocabularies_KnowTheirMarkers) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers/gguf");
+  const std::pair<const char*, std::vector<TokenId>> kEnds[] = {{"llama-bpe", {128001, 128009}},
+                                                                {"qwen2", {151643, 151645}},
+                                                                {"phi-3", {32000, 32007}},
+                                                                {"llama-spm", {2}},
+                                                                {"smollm2", {0, 2}},
+                                                                {"deepseek-llm", {100001}}};
+  for (const auto& [name, ends] : kEnds) {
+    const auto tokenizer = load(folder / (std::string(name) + ".gguf"));
+    ASSERT_NE(tokenizer, nullptr);
+    std::vector<TokenId> found;
+    for (TokenId id = 0; id < tokenizer->vocabulary_size(); ++id) {
+      if (tokenizer->ends_generation(id)) found.push_back(id);
+    }
+    EXPECT_EQ(found, ends) << name;
+  }
+}
+
+TEST(TokenizerGoldenChat, Encode_Turn_GivesItsControlTokens) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers/gguf");
+  const auto qwen = load(folder / "qwen2.gguf");
+  ASSERT_NE(qwen, nullptr);
+  const auto ids =
+      qwen->encode("<|im_start|>user\nHi<|im_end|>\n", {.add_special = true, .parse_special = true});
+  EXPECT_EQ(ids, (std::vector<TokenId>{151644, 872, 198, 13048, 151645, 198}));
+  const auto phi = load(folder / "phi-3.gguf");
+  ASSERT_NE(phi, nullptr);
+  // "<|user|>\n" is one token, and the word behind it has its own prefix.
+  EXPECT_EQ(phi->encode("<|user|>\nHi<|end|>\n", {.add_special = false, .parse_special = true}),
+            (std::vector<TokenId>{32010, 6324, 32007}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerGolden,
                          ::testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2",
                                            "deepseek-coder", "deepseek-llm", "falcon", "starcoder"),

@@ -20,7 +20,7 @@ using tensor::DType;
 using tensor::Shape;
 using tensor::Tensor;
 
-inline constexpr Isa kSets[] = {Isa::kScalar, Isa::kAvx512};
+inline constexpr Isa kSets[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx};
 inline constexpr DType kWeightTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0,
                                          DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 

@@ -15,12 +15,11 @@ Result<std::unique_ptr<tensor::Backend>> make_cpu_backend(const CpuOptions& opti
   }
   HEARTH_TRY(check_isa(options.isa));
   if (options.isa == Isa::kRef) return std::unique_ptr<tensor::Backend>(std::make_unique<RefBackend>());
-  const Kernels* kernels = kernels_for(options.isa);
-  if (kernels == nullptr) {
+  const KernelSet set = kernels_for(options.isa);
+  if (set.kernels == nullptr) {
     return make_error(ErrorCode::kUnsupported, "this build has no {} kernels", isa_name(options.isa));
   }
-  return std::unique_ptr<tensor::Backend>(
-      std::make_unique<CpuBackend>(options.isa, *kernels, options.n_threads));
+  return std::unique_ptr<tensor::Backend>(std::make_unique<CpuBackend>(options.isa, set, options.n_threads));
 }
 
 std::string CpuBackend::description() const {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "backends/cpu/dispatch.h"
 #include "backends/cpu/host_backend.h"
-#include "backends/cpu/kernels.h"
 #include "base/cpu.h"
 #include "base/thread_pool.h"
 
@@ -43,8 +43,12 @@ class RopeTable {
 
 class CpuBackend final : public HostBackend {
  public:
-  CpuBackend(Isa isa, const Kernels& kernels, int n_threads)
-      : isa_(isa), kernels_(kernels), pool_(n_threads), thread_scratch_(static_cast<size_t>(n_threads)) {}
+  CpuBackend(Isa isa, const KernelSet& set, int n_threads)
+      : isa_(isa),
+        kernels_(*set.kernels),
+        tiles_(set.tiles),
+        pool_(n_threads),
+        thread_scratch_(static_cast<size_t>(n_threads)) {}
 
   std::string description() const override;
 
@@ -93,6 +97,7 @@ class CpuBackend final : public HostBackend {
 
   const Isa isa_;
   const Kernels& kernels_;
+  const TileKernels* const tiles_;
   ThreadPool pool_;
   Scratch scratch_;         // quantised activations, attention states
   Scratch expert_scratch_;  // activations and products of one expert

@@ -4,30 +4,26 @@ namespace hearth::cpu {
 
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
+extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const TileKernels kAmxTiles;
 #endif
 
-const Kernels* kernels_for(Isa isa) noexcept {
+KernelSet kernels_for(Isa isa) noexcept {
   switch (isa) {
-    case Isa::kRef:
-      return nullptr;
     case Isa::kScalar:
-      return &kScalarKernels;
+      return {&kScalarKernels, nullptr};
 #if defined(__x86_64__)
     case Isa::kAvx2:
-      return nullptr;
+      return {&kAvx2Kernels, nullptr};
     case Isa::kAvx512:
-      return &kAvx512Kernels;
+      return {&kAvx512Kernels, nullptr};
     case Isa::kAmx:
-      return nullptr;
-#else
-    case Isa::kAvx2:
-    case Isa::kAvx512:
-    case Isa::kAmx:
-      return nullptr;
+      return {&kAvx512Kernels, &kAmxTiles};
 #endif
+    default:
+      return {nullptr, nullptr};
   }
-  return nullptr;
 }
 
 }  // namespace hearth::cpu

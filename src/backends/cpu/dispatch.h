@@ -5,8 +5,12 @@
 
 namespace hearth::cpu {
 
-// The kernels of a set, or null where this build has none (kRef is no such set). Whether the machine can run
-// them is check_isa's to say.
-const Kernels* kernels_for(Isa isa) noexcept;
+struct KernelSet {
+  const Kernels* kernels;    // null where this build has no such set (kRef is none)
+  const TileKernels* tiles;  // null for sets without a matrix unit
+};
+
+// Whether the machine can run them is check_isa's to say.
+KernelSet kernels_for(Isa isa) noexcept;
 
 }  // namespace hearth::cpu

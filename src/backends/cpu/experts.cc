@@ -13,11 +13,13 @@ namespace {
 using tensor::Tensor;
 
 // A damaged model's NaN counts as the lowest score: it must not upset the order of the others.
-float ordered(float score) { return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score; }
+float ordered(float score) {
+  return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
+}
 
 // One row: its best experts and their shares. `order` is scratch for n_experts indices.
-void route_row(const float* logits, int64_t n_experts, int64_t n_used, bool renormalize, std::vector<int32_t>& order,
-               int32_t* experts, float* weights) {
+void route_row(const float* logits, int64_t n_experts, int64_t n_used, bool renormalize,
+               std::vector<int32_t>& order, int32_t* experts, float* weights) {
   order.resize(static_cast<size_t>(n_experts));
   for (int64_t e = 0; e < n_experts; ++e) order[static_cast<size_t>(e)] = static_cast<int32_t>(e);
   const auto better = [&](int32_t a, int32_t b) {
@@ -30,7 +32,8 @@ void route_row(const float* logits, int64_t n_experts, int64_t n_used, bool reno
   const float largest = ordered(logits[order[0]]);
   double sum = 0.0;
   if (!renormalize) {
-    for (int64_t e = 0; e < n_experts; ++e) sum += std::exp(static_cast<double>(ordered(logits[e]) - largest));
+    for (int64_t e = 0; e < n_experts; ++e)
+      sum += std::exp(static_cast<double>(ordered(logits[e]) - largest));
   }
   double chosen = 0.0;
   for (int64_t j = 0; j < n_used; ++j) {
@@ -39,12 +42,13 @@ void route_row(const float* logits, int64_t n_experts, int64_t n_used, bool reno
   }
   if (renormalize) sum = chosen;
   for (int64_t j = 0; j < n_used; ++j) {
-    weights[j] = static_cast<float>(std::exp(static_cast<double>(ordered(logits[experts[j]]) - largest)) / sum);
+    weights[j] =
+        static_cast<float>(std::exp(static_cast<double>(ordered(logits[experts[j]]) - largest)) / sum);
   }
 }
 
-// The pairs (row, choice) of a step by expert: those of expert e are pairs[begin[e]] .. pairs[begin[e + 1] - 1], in
-// their own order.
+// The pairs (row, choice) of a step by expert: those of expert e are pairs[begin[e]] .. pairs[begin[e + 1] -
+// 1], in their own order.
 struct PairsByExpert {
   std::vector<int64_t> begin;
   std::vector<int64_t> pairs;
@@ -76,7 +80,8 @@ void CpuBackend::do_route(const Tensor& logits, const tensor::RouteArgs& args, c
   }
 }
 
-void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out) {
+void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
+                                   const Tensor& out) {
   const int64_t n_experts = w.shape[0];
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];
@@ -86,7 +91,8 @@ void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tenso
   if (n_pairs == 0 || m == 0) return;
   const PairsByExpert grouped = group_pairs(experts.as<int32_t>(), n_pairs, n_experts);
   const size_t expert_bytes = static_cast<size_t>(m) * *tensor::row_bytes(w.dtype, static_cast<uint64_t>(k));
-  auto* gathered = static_cast<float*>(expert_scratch_.take(static_cast<size_t>(n_pairs * (k + m)) * sizeof(float)));
+  auto* gathered =
+      static_cast<float*>(expert_scratch_.take(static_cast<size_t>(n_pairs * (k + m)) * sizeof(float)));
   float* products = gathered + n_pairs * k;
 
   for (int64_t e = 0; e < n_experts; ++e) {

@@ -101,7 +101,6 @@ struct Kernels {
                    int16_t* sums) noexcept;
   void (*attention)(const AttentionTask& task) noexcept;
   MatmulKernels matmul;
-  const TileKernels* tiles;  // or null
 };
 
 }  // namespace hearth::cpu

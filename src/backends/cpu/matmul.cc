@@ -78,17 +78,16 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) 
   task.out = out.f32();
   task.out_stride = m;
 
-  const TileKernels* tiles = kernels_.tiles;
-  const MatmulKernel tile_kernel = tiles != nullptr ? kernel_for(tiles->matmul, w.dtype) : nullptr;
-  if (tile_kernel != nullptr && n >= tiles->min_rows) {
-    void* packed = packed_scratch_.take(tiles->packed_bytes(n, k, block));
+  const MatmulKernel tile_kernel = tiles_ != nullptr ? kernel_for(tiles_->matmul, w.dtype) : nullptr;
+  if (tile_kernel != nullptr && n >= tiles_->min_rows) {
+    void* packed = packed_scratch_.take(tiles_->packed_bytes(n, k, block));
     parallel((n + 15) / 16, 1, 16 * k,
-             [&](int, int64_t begin, int64_t end) { tiles->pack(task.q, n, k, block, begin, end, packed); });
+             [&](int, int64_t begin, int64_t end) { tiles_->pack(task.q, n, k, block, begin, end, packed); });
     task.packed = packed;
     task.n = n;
     parallel(m, kRowGrain, k, [&](int thread, int64_t begin, int64_t end) {
       MatmulTask part = task;
-      part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(tiles->scratch_bytes(n));
+      part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(tiles_->scratch_bytes(n));
       part.row_begin = begin;
       part.row_end = end;
       tile_kernel(part);

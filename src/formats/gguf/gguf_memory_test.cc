@@ -144,12 +144,12 @@ TEST(ParsingMemory, SplitsOfMostEntries_StayWithinTheLimit) {
     }
     const auto paths = writer.write_split(folder.path(), "m", n_parts);
     size_t n_tensors = 0;
-    EXPECT_LE(measure_peak([&] {
-                const auto file = File::open(paths[0]);
-                n_tensors = file ? file->tensors().size() : 0;
-              }),
-              kAllowedBytes)
-        << n_parts;
+    const size_t peak = measure_peak([&] {
+      const auto file = File::open(paths[0]);
+      n_tensors = file ? file->tensors().size() : 0;
+    });
+    EXPECT_LE(peak, kAllowedBytes) << n_parts;
+    ::testing::Test::RecordProperty(fmt::format("peak_bytes_{}_parts", n_parts), fmt::format("{}", peak));
     EXPECT_EQ(n_tensors, kMaxTensors);
   }
 }

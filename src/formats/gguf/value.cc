@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <type_traits>
 #include <variant>
 
 #include "formats/gguf/excerpt.h"
@@ -183,15 +182,12 @@ std::optional<int64_t> Value::as_i64() const noexcept {
 }
 
 std::optional<double> Value::as_f64() const noexcept {
-  return std::visit(
-      [](auto value) -> std::optional<double> {
-        if constexpr (std::is_same_v<decltype(value), std::monostate>) {
-          return std::nullopt;
-        } else {
-          return static_cast<double>(value);
-        }
-      },
-      load_number(type_, bytes_));
+  const Number number = load_number(type_, bytes_);
+  if (const auto* value = std::get_if<double>(&number)) return *value;
+  if (const auto* value = std::get_if<float>(&number)) return *value;
+  if (const auto* value = std::get_if<int64_t>(&number)) return static_cast<double>(*value);
+  if (const auto* value = std::get_if<uint64_t>(&number)) return static_cast<double>(*value);
+  return std::nullopt;
 }
 
 std::optional<bool> Value::as_bool() const noexcept {

@@ -170,7 +170,7 @@ size_t SpmTokenizer::word_end(std::string_view text, size_t begin) const noexcep
   if (!words_are_apart_) return limit;
   size_t at = begin;
   while (at < limit && text[at] == ' ') ++at;
-  return std::min(text.find(' ', at), limit);
+  return std::min(text.substr(0, limit).find(' ', at), limit);
 }
 
 void SpmTokenizer::encode_word(std::string_view word, Session& session, std::vector<TokenId>& out) const {

@@ -1,5 +1,7 @@
 #include "text/tokenizer/tokenizer_base.h"
 
+#include <algorithm>
+
 namespace hearth::text {
 
 std::vector<TokenId> TokenizerBase::encode(std::string_view text, const EncodeOptions& options) const {

@@ -1,6 +1,6 @@
 #include "text/tokenizer/vocabulary.h"
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 #include "base/utf8.h"
@@ -179,7 +179,9 @@ void Vocabulary::find_end_tokens(const std::optional<TokenId>& eot) {
   bool has_return_or_flush = false;
   for (size_t i = 0; i < size(); ++i) {
     const auto id = static_cast<TokenId>(i);
-    if (!is_special(type(id))) continue;
+    // Some converters make every added token a user-defined one. As one of those, </s> is HTML.
+    const bool is_html = type(id) == TokenType::kUserDefined && bytes(id) == "</s>";
+    if ((!is_special(type(id)) && type(id) != TokenType::kUserDefined) || is_html) continue;
     ends_generation_[i] = is_end_marker(bytes(id));
     if (bytes(id) == "<|end|>") end = id;
     if (bytes(id) == "<|call|>" || bytes(id) == "<|calls|>") call = id;

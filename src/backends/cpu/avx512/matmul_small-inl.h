@@ -51,7 +51,8 @@ inline void small_panel(const MatmulTask& task, const Panel& panel, int64_t row,
   F sums[kActivations];
   for (F& sum : sums) sum = zero();
   int64_t b = 0;
-  for (; b + 2 <= n_blocks; b += 2) multiply_small<Small, kActivations, true>(task, panel, activation, b, sums);
+  for (; b + 2 <= n_blocks; b += 2)
+    multiply_small<Small, kActivations, true>(task, panel, activation, b, sums);
   if (b < n_blocks) multiply_small<Small, kActivations, false>(task, panel, activation, b, sums);
   for (int a = 0; a < kActivations; ++a) {
     store_partial(task.out + (activation + a) * task.out_stride + row, sums[a], panel.count);

@@ -18,11 +18,19 @@ constexpr int kLanes = 16;
 constexpr int kTileRows = 4;
 constexpr int kTileActivations = 4;
 
-inline __mmask16 first_lanes(int64_t count) { return static_cast<__mmask16>((1U << count) - 1U); }
+inline __mmask16 first_lanes(int64_t count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
 
-inline F zero() { return _mm512_setzero_ps(); }
-inline F broadcast(float x) { return _mm512_set1_ps(x); }
-inline F load(const float* p) { return _mm512_loadu_ps(p); }
+inline F zero() {
+  return _mm512_setzero_ps();
+}
+inline F broadcast(float x) {
+  return _mm512_set1_ps(x);
+}
+inline F load(const float* p) {
+  return _mm512_loadu_ps(p);
+}
 inline F load_partial(const float* p, int64_t count) {
   return count >= kLanes ? load(p) : _mm512_maskz_loadu_ps(first_lanes(count), p);
 }
@@ -41,7 +49,9 @@ inline F load_bf16(const uint16_t* p) {
 inline F load_bf16_partial(const uint16_t* p, int64_t count) {
   return widen_bf16(_mm256_maskz_loadu_epi16(first_lanes(count), p));
 }
-inline void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+inline void store(float* p, F x) {
+  _mm512_storeu_ps(p, x);
+}
 inline void store_partial(float* p, F x, int64_t count) {
   _mm512_mask_storeu_ps(p, count >= kLanes ? static_cast<__mmask16>(0xFFFF) : first_lanes(count), x);
 }
@@ -50,20 +60,46 @@ inline void store_f16(uint16_t* p, F x) {
                       _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-inline F add(F a, F b) { return _mm512_add_ps(a, b); }
-inline F sub(F a, F b) { return _mm512_sub_ps(a, b); }
-inline F mul(F a, F b) { return _mm512_mul_ps(a, b); }
-inline F div(F a, F b) { return _mm512_div_ps(a, b); }
-inline F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
-inline F fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a b
-inline F max(F a, F b) { return _mm512_max_ps(a, b); }
-inline F min(F a, F b) { return _mm512_min_ps(a, b); }
-inline F abs(F x) { return _mm512_abs_ps(x); }
-inline float reduce_add(F x) { return _mm512_reduce_add_ps(x); }
-inline float reduce_max(F x) { return _mm512_reduce_max_ps(x); }
-inline F round(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline F add(F a, F b) {
+  return _mm512_add_ps(a, b);
+}
+inline F sub(F a, F b) {
+  return _mm512_sub_ps(a, b);
+}
+inline F mul(F a, F b) {
+  return _mm512_mul_ps(a, b);
+}
+inline F div(F a, F b) {
+  return _mm512_div_ps(a, b);
+}
+inline F fma(F a, F b, F c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+inline F fnma(F a, F b, F c) {
+  return _mm512_fnmadd_ps(a, b, c);
+}  // c - a b
+inline F max(F a, F b) {
+  return _mm512_max_ps(a, b);
+}
+inline F min(F a, F b) {
+  return _mm512_min_ps(a, b);
+}
+inline F abs(F x) {
+  return _mm512_abs_ps(x);
+}
+inline float reduce_add(F x) {
+  return _mm512_reduce_add_ps(x);
+}
+inline float reduce_max(F x) {
+  return _mm512_reduce_max_ps(x);
+}
+inline F round(F x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 // x * 2^n for whole n.
-inline F times_power_of_two(F x, F n) { return _mm512_scalef_ps(x, n); }
+inline F times_power_of_two(F x, F n) {
+  return _mm512_scalef_ps(x, n);
+}
 // y where x >= limit, else 0.
 inline F zero_below(F y, F x, float limit) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, broadcast(limit), _CMP_GE_OQ), y);
@@ -71,25 +107,39 @@ inline F zero_below(F y, F x, float limit) {
 inline void store_rounded_i8(int8_t* p, F x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
 }
-inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
-inline void prefetch_l2(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
+inline void prefetch(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+inline void prefetch_l2(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
 
 // Integers: vectors of kVectorBytes bytes, with 32-bit sums.
 using I = __m512i;
 constexpr int kVectorBytes = 64;
 
-inline I load_bytes(const void* p) { return _mm512_loadu_si512(p); }
-inline I zero_integers() { return _mm512_setzero_si512(); }
+inline I load_bytes(const void* p) {
+  return _mm512_loadu_si512(p);
+}
+inline I zero_integers() {
+  return _mm512_setzero_si512();
+}
 // sums + the sums of four products of unsigned and signed bytes.
-inline I dot_bytes(I sums, I u, I s) { return _mm512_dpbusd_epi32(sums, u, s); }
+inline I dot_bytes(I sums, I u, I s) {
+  return _mm512_dpbusd_epi32(sums, u, s);
+}
 // sums + the sums of two products: the sums of two products of bytes (which must fit 16 bits), times scales.
 inline I dot_scaled(I sums, I u, I s, I scales) {
   return _mm512_dpwssd_epi32(sums, _mm512_maddubs_epi16(u, s), scales);
 }
-inline I widen_low(__m256i x) { return _mm512_zextsi256_si512(x); }
+inline I widen_low(__m256i x) {
+  return _mm512_zextsi256_si512(x);
+}
 
 // One integer per row, and a row per lane of F.
-inline F to_floats(I x) { return _mm512_cvtepi32_ps(x); }
+inline F to_floats(I x) {
+  return _mm512_cvtepi32_ps(x);
+}
 
 // The sums of the low and of the high half of each of sixteen vectors, lane r from vector r.
 struct Halves {
@@ -119,8 +169,12 @@ inline I sum_all(const I* v) {
   const Halves halves = sum_halves(v);
   return _mm512_add_epi32(halves.low, halves.high);
 }
-inline I sub_integers(I a, I b) { return _mm512_sub_epi32(a, b); }
-inline I broadcast_integer(int32_t x) { return _mm512_set1_epi32(x); }
+inline I sub_integers(I a, I b) {
+  return _mm512_sub_epi32(a, b);
+}
+inline I broadcast_integer(int32_t x) {
+  return _mm512_set1_epi32(x);
+}
 
 }  // namespace
 }  // namespace hearth::cpu::HEARTH_ISA

@@ -2,7 +2,8 @@
 
 namespace hearth::cpu {
 
-void RefBackend::do_combine_experts(const tensor::Tensor& x, const tensor::Tensor& weights, const tensor::Tensor& out) {
+void RefBackend::do_combine_experts(const tensor::Tensor& x, const tensor::Tensor& weights,
+                                    const tensor::Tensor& out) {
   const int64_t n_used = x.shape[1];
   const int64_t width = x.shape[2];
   for (int64_t row = 0; row < x.shape[0]; ++row) {

@@ -5,8 +5,8 @@
 
 namespace hearth::cpu {
 
-void RefBackend::do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& experts,
-                                   const tensor::Tensor& out) {
+void RefBackend::do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w,
+                                   const tensor::Tensor& experts, const tensor::Tensor& out) {
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];
   const int64_t n_used = experts.shape[1];
@@ -18,7 +18,8 @@ void RefBackend::do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor
     for (int64_t row = 0; row < m; ++row) {
       quant::dequantize_row(w.dtype, row_of(w, expert * m + row), weights.data(), k);
       double sum = 0.0;
-      for (int64_t j = 0; j < k; ++j) sum += static_cast<double>(weights[static_cast<size_t>(j)]) * activations[j];
+      for (int64_t j = 0; j < k; ++j)
+        sum += static_cast<double>(weights[static_cast<size_t>(j)]) * activations[j];
       out.f32()[pair * m + row] = static_cast<float>(sum);
     }
   }

@@ -20,8 +20,8 @@ std::vector<double> ordered_scores(const float* logits, int64_t n) {
 
 }  // namespace
 
-void RefBackend::do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args, const tensor::Tensor& experts,
-                          const tensor::Tensor& weights) {
+void RefBackend::do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args,
+                          const tensor::Tensor& experts, const tensor::Tensor& weights) {
   const int64_t n_experts = logits.shape[1];
   const int64_t n_used = experts.shape[1];
   for (int64_t row = 0; row < logits.shape[0]; ++row) {

@@ -24,8 +24,8 @@ inline F exp(F x) {
   return zero_below(times_power_of_two(p, n), x, kLowest);
 }
 
-// x / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the fraction
-// are multiplied by e^x.
+// x / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the
+// fraction are multiplied by e^x.
 inline F silu(F x) {
   const F e = exp(sub(zero(), abs(x)));
   const F numerator = add(zero_below(sub(broadcast(1.0F), e), x, 0.0F), e);

@@ -1,12 +1,13 @@
 // Products with quantised weights, for AVX2 and AVX-512.
 //
 // A panel of kLanes weight rows is multiplied at once: each row's block becomes one vector of integer partial
-// sums, and a transposing sum turns those of the panel into one vector with a row per lane. So the scales of a
-// block are applied to kLanes rows by one multiplication, and nothing is left to add up at the end of a row. Per
-// element of the output and block of weights, in order:
-//   K-quants   sum = fma(dots, d * scale, sum); sum = fma(mins, -(dmin * scale), sum)   (Q6_K: the first alone)
-//   32-blocks  sum = fma(dots, d * scale, sum)
-// dots and mins are integers, exact in any order; so the same bits come from tiles of any shape, and from AMX.
+// sums, and a transposing sum turns those of the panel into one vector with a row per lane. So the scales of
+// a block are applied to kLanes rows by one multiplication, and nothing is left to add up at the end of a
+// row. Per element of the output and block of weights, in order:
+//   K-quants   sum = fma(dots, d * scale, sum); sum = fma(mins, -(dmin * scale), sum)   (Q6_K: the first
+//   alone) 32-blocks  sum = fma(dots, d * scale, sum)
+// dots and mins are integers, exact in any order; so the same bits come from tiles of any shape, and from
+// AMX.
 
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
@@ -17,7 +18,8 @@ struct MinSums {
   alignas(kVectorBytes) int32_t quads[kLanes][4];
 
   void set(int r, __m128i mins, __m128i sums) {
-    _mm_store_si128(reinterpret_cast<__m128i*>(quads[r % 4 * (kLanes / 4) + r / 4]), _mm_madd_epi16(mins, sums));
+    _mm_store_si128(reinterpret_cast<__m128i*>(quads[r % 4 * (kLanes / 4) + r / 4]),
+                    _mm_madd_epi16(mins, sums));
   }
 };
 inline I sum_quads(const MinSums& m) {

@@ -16,7 +16,7 @@ constexpr MatmulKernels kMatmulKernels{
 
 constexpr Kernels kKernels{
     rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
-    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,          nullptr,
+    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,
 };
 
 }  // namespace

@@ -1,0 +1,39 @@
+// Matrix-unit products for quantised weights. Everything else of the AMX set is the AVX-512 set's.
+#define HEARTH_ISA amx
+
+// The kernels are written in terms of the vector type, which therefore comes first.
+// clang-format off
+#include "backends/cpu/avx512/vector-inl.h"
+#include "backends/cpu/simd/k_scales-inl.h"
+#include "backends/cpu/simd/panel-inl.h"
+#include "backends/cpu/avx512/unpack-inl.h"
+#include "backends/cpu/amx/tiles-inl.h"
+#include "backends/cpu/amx/pack-inl.h"
+#include "backends/cpu/amx/matmul_k_quants-inl.h"
+#include "backends/cpu/amx/matmul_small-inl.h"
+// clang-format on
+
+namespace hearth::cpu {
+namespace amx {
+namespace {
+
+size_t scratch_bytes(int64_t n) noexcept {
+  return static_cast<size_t>(count_tiles(n) * kTileSide * kTileSide) * sizeof(float);
+}
+
+constexpr TileKernels kTiles{
+    8,
+    packed_bytes,
+    scratch_bytes,
+    pack,
+    {nullptr, nullptr, nullptr, matmul_small<quant::BlockQ4_0>, matmul_small<quant::BlockQ8_0>,
+     matmul_k_quant<Q4_KWeights>, matmul_k_quant<Q5_KWeights>, matmul_k_quant<Q6_KWeights>},
+};
+
+}  // namespace
+}  // namespace amx
+
+extern const TileKernels kAmxTiles;
+const TileKernels kAmxTiles = amx::kTiles;
+
+}  // namespace hearth::cpu

@@ -1,0 +1,181 @@
+// Q4_K, Q5_K and Q6_K on AMX.
+//
+// A weight times the scale of its group is an integer of 16 bits, w = scale * u = 256 high + low. Two
+// products of bytes, by the high and by the low parts, therefore give a whole block's sum exactly, with no
+// scaling between groups: 256 * (high x) + (low x). The floating-point steps that follow are those of
+// matmul_quantized-inl.h.
+
+namespace hearth::cpu::HEARTH_ISA {
+namespace {
+
+// One block of 16 weight rows.
+struct alignas(64) WeightBlock {
+  uint8_t low[4][kTileBytes];
+  int8_t high[4][kTileBytes];
+  int32_t mins[kTileSide][4];  // the mins of groups 2p and 2p + 1 as two words
+  float d[kTileSide];
+  float dmin[kTileSide];
+};
+
+// Splits scale * (u - offset) of one row into bytes.
+inline void fold_scales(const UnpackedBlock& block, int offset, int64_t row, WeightBlock& out) {
+  const I low_byte = _mm512_set1_epi16(0xFF);
+  const I centre = _mm512_set1_epi16(static_cast<int16_t>(offset));
+  constexpr int kSelect = 0xCA;  // mask ? a : b
+  for (int v = 0; v < kSuperVectors; ++v) {
+    const I even =
+        _mm512_mullo_epi16(_mm512_sub_epi16(_mm512_and_si512(block.u[v], low_byte), centre), block.scales[v]);
+    const I odd =
+        _mm512_mullo_epi16(_mm512_sub_epi16(_mm512_srli_epi16(block.u[v], 8), centre), block.scales[v]);
+    const I low = _mm512_ternarylogic_epi32(low_byte, even, _mm512_slli_epi16(odd, 8), kSelect);
+    const I high = _mm512_ternarylogic_epi32(low_byte, _mm512_srli_epi16(even, 8), odd, kSelect);
+    _mm512_store_si512(out.low[v] + 64 * row, low);
+    _mm512_store_si512(out.high[v] + 64 * row, high);
+  }
+}
+
+template <typename Block>
+inline void unpack_affine(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+  const SixBitScales scales = unpack_six_bits(block.scales);
+  UnpackedBlock unpacked;
+  unpack(block, scales.scales, unpacked);
+  fold_scales(unpacked, 0, row, out);
+  _mm_store_si128(reinterpret_cast<__m128i*>(out.mins[row]), scales.mins);
+  d = block.d;
+  dmin = block.dmin;
+}
+
+struct Q4_KWeights {
+  using Block = quant::BlockQ4_K;
+  static constexpr bool kHasMins = true;
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+    unpack_affine(block, row, out, d, dmin);
+  }
+};
+struct Q5_KWeights {
+  using Block = quant::BlockQ5_K;
+  static constexpr bool kHasMins = true;
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+    unpack_affine(block, row, out, d, dmin);
+  }
+};
+struct Q6_KWeights {
+  using Block = quant::BlockQ6_K;
+  static constexpr bool kHasMins = false;
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+    UnpackedBlock unpacked;
+    unpack(block, _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block.scales))),
+           unpacked);
+    fold_scales(unpacked, 32, row, out);
+    d = block.d;
+    dmin = 0;
+  }
+};
+
+template <typename Weights>
+inline void unpack_panel(const Panel& panel, int64_t b, WeightBlock& out) {
+  alignas(32) uint16_t d[kTileSide];
+  alignas(32) uint16_t dmin[kTileSide];
+  for (int64_t r = 0; r < kTileSide; ++r) {
+    const auto* blocks = reinterpret_cast<const typename Weights::Block*>(panel.rows[r]);
+    Weights::unpack_row(blocks[b], r, out, d[r], dmin[r]);
+  }
+  store(out.d, load_f16(d));
+  store(out.dmin, load_f16(dmin));
+}
+
+// The integer sums of two tiles of activations.
+struct alignas(64) TileSums {
+  int32_t low[2][kTileSide][kTileSide];
+  int32_t high[2][kTileSide][kTileSide];
+};
+
+inline void multiply_chunk(const WeightBlock& w, const SuperUnit& first, const SuperUnit& second, int chunk) {
+  _tile_loadd(4, w.low[chunk], 64);
+  _tile_loadd(6, first.q[chunk], 64);
+  _tile_dpbusd(0, 4, 6);
+  _tile_loadd(5, w.high[chunk], 64);
+  _tile_dpbssd(1, 5, 6);
+  _tile_loadd(7, second.q[chunk], 64);
+  _tile_dpbusd(2, 4, 7);
+  _tile_dpbssd(3, 5, 7);
+}
+
+// Scales the integer sums of weight row r and adds them to those of earlier blocks.
+template <bool kHasMins>
+inline void accumulate_row(const WeightBlock& w, const SuperUnit& x, const int32_t* low, const int32_t* high,
+                           int r, float* sums) {
+  const F scales = load(x.scales);
+  const I dots = _mm512_add_epi32(load_bytes(low), _mm512_slli_epi32(load_bytes(high), 8));
+  F sum = fma(to_floats(dots), mul(broadcast(w.d[r]), scales), load(sums));
+  if constexpr (kHasMins) {
+    I mins = zero_integers();
+    for (int p = 0; p < 4; ++p) {
+      mins = _mm512_dpwssd_epi32(mins, load_bytes(x.sums[p]), broadcast_integer(w.mins[r][p]));
+    }
+    sum = fnma(to_floats(mins), mul(broadcast(w.dmin[r]), scales), sum);
+  }
+  store(sums, sum);
+}
+
+// One block of a panel by all activations, two tiles of them at a time. The vector units scale a pair's sums
+// while the matrix unit multiplies the next pair, so the code of both is interleaved.
+template <bool kHasMins>
+inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_tiles, float* sums) {
+  TileSums integers[2];
+  const int64_t n_pairs = (n_tiles + 1) / 2;
+  for (int64_t pair = 0; pair <= n_pairs; ++pair) {
+    const bool multiplies = pair < n_pairs;
+    const SuperUnit* units = x + 2 * pair;
+    // An odd last tile is multiplied twice, and its second sums are left alone.
+    const SuperUnit& second = 2 * pair + 1 < n_tiles ? units[1] : units[0];
+    if (multiplies) {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    for (int chunk = 0; chunk < 4; ++chunk) {
+      if (multiplies) multiply_chunk(w, units[0], second, chunk);
+      if (pair == 0) continue;
+      const TileSums& done = integers[(pair - 1) % 2];
+      for (int64_t i = 0; i < 2 && 2 * (pair - 1) + i < n_tiles; ++i) {
+        const int64_t tile = 2 * (pair - 1) + i;
+        for (int r = 4 * chunk; r < 4 * chunk + 4; ++r) {
+          accumulate_row<kHasMins>(w, x[tile], done.low[i][r], done.high[i][r], r,
+                                   sums + (tile * kTileSide + r) * kTileSide);
+        }
+      }
+    }
+    if (multiplies) {
+      TileSums& to = integers[pair % 2];
+      _tile_stored(0, to.low[0], 64);
+      _tile_stored(1, to.high[0], 64);
+      _tile_stored(2, to.low[1], 64);
+      _tile_stored(3, to.high[1], 64);
+    }
+  }
+}
+
+template <typename Weights>
+void matmul_k_quant(const MatmulTask& task) noexcept {
+  configure_tiles(64);
+  const int64_t n_tiles = count_tiles(task.n);
+  auto* sums = static_cast<float*>(task.scratch);
+  const auto* units = static_cast<const SuperUnit*>(task.packed);
+  WeightBlock weights;
+  for (int64_t row = task.row_begin; row < task.row_end; row += kTileSide) {
+    const Panel panel = make_panel(task, row);
+    for (int64_t i = 0; i < n_tiles * kTileSide; ++i) store(sums + i * kTileSide, zero());
+    for (int64_t b = 0; b < task.k / quant::kSuperBlock; ++b) {
+      unpack_panel<Weights>(panel, b, weights);
+      publish_to_tiles(&weights);
+      multiply_block<Weights::kHasMins>(weights, units + b * n_tiles, n_tiles, sums);
+    }
+    write_panel(sums, task, row, panel.count);
+  }
+  _tile_release();
+}
+
+}  // namespace
+}  // namespace hearth::cpu::HEARTH_ISA

@@ -1,0 +1,109 @@
+#include "models/tokenizer_gguf.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/gguf_writer.h"
+
+namespace hearth::models {
+namespace {
+
+using testing::GgufWriter;
+using Ids = std::vector<text::TokenId>;
+
+constexpr text::EncodeOptions kParseSpecial{.add_special = true, .parse_special = true};
+
+// <unk> <s> </s> and three pieces: "a", a space, and both together.
+GgufWriter sentencepiece_file() {
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "llama")
+      .add_strings("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "a", "\u2581", "\u2581a"})
+      .add_array<float>("tokenizer.ggml.scores", {0, 0, 0, -1, -2, -3})
+      .add_array<int32_t>("tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1});
+  return writer;
+}
+
+// The message of the error, "" if the tokenizer loads.
+std::string refusal(GgufWriter& writer) {
+  const std::string bytes = writer.build();
+  const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "model.gguf");
+  EXPECT_TRUE(file) << (file ? "" : file.error().message());
+  const auto tokenizer = load_tokenizer(*file);
+  return tokenizer ? "" : tokenizer.error().message();
+}
+
+Ids encode(GgufWriter& writer, std::string_view text) {
+  std::unique_ptr<const text::Tokenizer> tokenizer;
+  {
+    const std::string bytes = writer.build();
+    const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "model.gguf");
+    auto loaded = load_tokenizer(*file);
+    EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message());
+    if (!loaded) return {};
+    tokenizer = std::move(loaded).value();
+  }
+  return tokenizer->encode(text, kParseSpecial);  // the file is gone
+}
+
+TEST(TokenizerGguf, Load_SentencePiece_ReadsEveryKey) {
+  GgufWriter plain = sentencepiece_file();
+  EXPECT_EQ(encode(plain, "a"), (Ids{1, 5}));
+  GgufWriter writer = sentencepiece_file();
+  writer.add_u32("tokenizer.ggml.bos_token_id", 2)
+      .add_u32("tokenizer.ggml.eos_token_id", 1)
+      .add_u32("tokenizer.ggml.unknown_token_id", 4)
+      .add_bool("tokenizer.ggml.add_eos_token", true)
+      .add_bool("tokenizer.ggml.add_space_prefix", false);
+  EXPECT_EQ(encode(writer, "a?"), (Ids{2, 3, 4, 1}));
+  GgufWriter without_bos = sentencepiece_file();
+  without_bos.add_bool("tokenizer.ggml.add_bos_token", false);
+  EXPECT_EQ(encode(without_bos, "a"), Ids{5});
+}
+
+TEST(TokenizerGguf, Load_ByteLevelBpe_ReadsMergesAndPreTokenizer) {
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "gpt2")
+      .add_string("tokenizer.ggml.pre", "gpt-2")
+      .add_strings("tokenizer.ggml.tokens", {"a", "b", "ab", "<|x|>"})
+      .add_array<int32_t>("tokenizer.ggml.token_type", {1, 1, 1, 3})
+      .add_strings("tokenizer.ggml.merges", {"a b"})
+      .add_u32("tokenizer.ggml.eot_token_id", 0);
+  EXPECT_EQ(encode(writer, "ab<|x|>a"), (Ids{2, 3, 0}));
+}
+
+TEST(TokenizerGguf, Load_Phi3ByName_SwallowsSpaceBehindSpecialTokens) {
+  GgufWriter other = sentencepiece_file();
+  EXPECT_EQ(encode(other, "</s> a"), (Ids{1, 2, 4, 5}));
+  for (const char* name : {"Phi3", "Microsoft Phi-3 Mini"}) {
+    GgufWriter phi = sentencepiece_file();
+    phi.add_string("general.name", name);
+    EXPECT_EQ(encode(phi, "</s> a"), (Ids{1, 2, 5})) << name;
+  }
+}
+
+TEST(TokenizerGguf, Load_MissingKeys_AreNamed) {
+  GgufWriter nothing;
+  EXPECT_NE(refusal(nothing).find("tokenizer.ggml.model"), std::string::npos) << refusal(nothing);
+  GgufWriter no_tokens;
+  no_tokens.add_string("tokenizer.ggml.model", "llama");
+  EXPECT_EQ(refusal(no_tokens),
+            "model.gguf: tokenizer.ggml.tokens: expected an array of strings, found no such key");
+}
+
+TEST(TokenizerGguf, Load_KeysOfAnotherType_AreNamed) {
+  GgufWriter bos = sentencepiece_file();
+  bos.add_string("tokenizer.ggml.bos_token_id", "1");
+  EXPECT_EQ(refusal(bos), "model.gguf: tokenizer.ggml.bos_token_id: expected an integer, found string");
+  GgufWriter merges = sentencepiece_file();
+  merges.add_array<int32_t>("tokenizer.ggml.merges", {1, 2});
+  EXPECT_EQ(refusal(merges),
+            "model.gguf: tokenizer.ggml.merges: expected an array of strings, found an array of 2 i32");
+}
+
+TEST(TokenizerGguf, Load_BadVocabulary_NamesTheFileAndTheEntry) {
+  GgufWriter writer = sentencepiece_file();
+  writer.add_u32("tokenizer.ggml.eos_token_id", 6);
+  EXPECT_EQ(refusal(writer), "model.gguf: tokenizer: EOS token: expected an id below 6, found 6");
+}
+
+}  // namespace
+}  // namespace hearth::models

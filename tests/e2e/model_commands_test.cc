@@ -1,0 +1,219 @@
+// The commands that look at models: inspect, tokenize, logits, perplexity, bench, hardware.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/e2e/hearth_process.h"
+#include "tests/support/test_data.h"
+#include "tests/support/tiny_llama.h"
+
+namespace hearth::testing {
+namespace {
+
+using nlohmann::json;
+
+json parse_output(const Outcome& outcome) {
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  json object = json::parse(outcome.out, nullptr, false);
+  EXPECT_TRUE(object.is_object()) << outcome.out;
+  return object;
+}
+
+// The distribution after each token, against the fixture's own forward pass.
+TEST(Logits, TinyModel_GivesTheProbabilitiesOfAFloat64Pass) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  const std::string out = (folder / "p.f32").string();
+  const Outcome outcome = run_hearth({"logits", model, "--tokens", "1,5,9,260", "--out", out});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  const std::vector<float> found = read_floats(out);
+  const auto expected = TinyLlama(TinyLlamaShape{}, 1).probabilities(std::vector<int32_t>{1, 5, 9, 260});
+  const size_t width = TinyLlama::kVocabularySize;
+  ASSERT_EQ(found.size(), 4 * width);
+  for (size_t row = 0; row < 4; ++row) {
+    double divergence = 0.0;
+    for (size_t i = 0; i < width; ++i) {
+      const double p = expected[row][i];
+      divergence += p * std::log(p / static_cast<double>(found[row * width + i]));
+    }
+    EXPECT_LT(divergence, 1e-4) << "row " << row;
+  }
+}
+
+TEST(Logits, TokenOutsideTheVocabulary_FailsWithTheRange) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_hearth(
+      {"logits", write_tiny_model(folder), "--tokens", "1,99999", "--out", (folder / "p").string()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_CONTAINS(outcome.err, "99999");
+  EXPECT_CONTAINS(outcome.err, "284");
+}
+
+TEST(Logits, TokensThatAreNoNumbers_AreAWrongCommandLine) {
+  EXPECT_EQ(run_hearth({"logits", "m.gguf", "--tokens", "1,x", "--out", "p"}).exit_code, 2);
+}
+
+TEST(Tokenize, TextFileAndPipe_GiveTheSameIds) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  std::ofstream(folder / "text") << "hello";
+  const Outcome outcome = run_hearth({"tokenize", model, "hello"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::istringstream ids(outcome.out);
+  int count = 0;
+  for (int id = 0; ids >> id; ++count) EXPECT_GE(id, 3);
+  EXPECT_GE(count, 5);
+  EXPECT_EQ(run_hearth({"tokenize", model}, "hello").out, outcome.out);
+  EXPECT_EQ(run_hearth({"tokenize", model, "--file", (folder / "text").string()}).out, outcome.out);
+}
+
+TEST(Tokenize, Special_AddsBos) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  EXPECT_EQ(run_hearth({"tokenize", model, "hello", "--special"}).out,
+            "1 " + run_hearth({"tokenize", model, "hello"}).out);
+}
+
+TEST(Tokenize, Json_HasIdsAndTexts) {
+  const TemporaryFolder folder;
+  const json object = parse_output(run_hearth({"tokenize", write_tiny_model(folder), "hello", "--json"}));
+  EXPECT_EQ(object["ids"].size(), object["n_tokens"]);
+  EXPECT_EQ(object["texts"].size(), object["n_tokens"]);
+}
+
+TEST(Inspect, TinyModel_ShowsTensorsAndThatItRuns) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_hearth({"inspect", write_tiny_model(folder)});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const char* part : {"general.architecture", "token_embd.weight", "[285, 64]", "F32", "llama (known)",
+                           "KV cache", "256 tokens"}) {
+    EXPECT_CONTAINS(outcome.out, part);
+  }
+}
+
+TEST(Inspect, Json_ReckonsTheMemory) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  const json object = parse_output(run_hearth({"inspect", model, "--context", "100", "--json"}));
+  EXPECT_EQ(object["metadata"]["llama.block_count"], 2);
+  EXPECT_EQ(object["size_bytes"], std::filesystem::file_size(model));
+  uint64_t tensor_bytes = 0;
+  for (const json& tensor : object["tensors"]) tensor_bytes += tensor["size_bytes"].get<uint64_t>();
+  EXPECT_EQ(object["types"]["F32"]["size_bytes"], tensor_bytes);
+  const json& hearth = object["hearth"];
+  EXPECT_EQ(hearth["runs"], true);
+  EXPECT_EQ(hearth["weight_bytes"], tensor_bytes);
+  // 2 layers x 2 KV heads x (16 + 16) elements x 2 bytes, for each token
+  EXPECT_EQ(hearth["kv_cache_bytes"], 100 * 2 * 2 * 32 * 2);
+  EXPECT_EQ(hearth["total_bytes"], hearth["weight_bytes"].get<uint64_t>() +
+                                       hearth["kv_cache_bytes"].get<uint64_t>() +
+                                       hearth["workspace_bytes"].get<uint64_t>());
+}
+
+TEST(Inspect, UnknownArchitecture_IsShownWithItsReason) {
+  const TemporaryFolder folder;
+  GgufWriter writer = TinyLlama(TinyLlamaShape{}, 1).gguf({"general.architecture"});
+  writer.add_string("general.architecture", "mystery").write(folder / "m.gguf");
+  const Outcome outcome = run_hearth({"inspect", (folder / "m.gguf").string()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_CONTAINS(outcome.out, "mystery (not known)");
+  EXPECT_CONTAINS(outcome.out, "no: ");
+  const json object = parse_output(run_hearth({"inspect", (folder / "m.gguf").string(), "--json"}));
+  EXPECT_EQ(object["hearth"]["runs"], false);
+  EXPECT_CONTAINS(object["hearth"]["problem"].get<std::string>(), "mystery");
+}
+
+// The windows of the method, over the fixture's own probabilities.
+TEST(Perplexity, TinyModel_IsThatOfTheStatedMethod) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += static_cast<char>('a' + i * 7 % 26);
+  std::ofstream(folder / "text") << text;
+  const json ids = parse_output(run_hearth({"tokenize", model, text, "--special", "--json"}))["ids"];
+  const std::vector<int32_t> tokens = ids.get<std::vector<int32_t>>();
+
+  constexpr size_t kWindow = 16;
+  const TinyLlama reference(TinyLlamaShape{}, 1);
+  double sum = 0.0;
+  int n = 0;
+  for (size_t start = 0; start + kWindow <= tokens.size(); start += kWindow) {
+    std::vector<int32_t> window(tokens.begin() + static_cast<std::ptrdiff_t>(start),
+                                tokens.begin() + static_cast<std::ptrdiff_t>(start + kWindow));
+    window.front() = 1;  // BOS
+    const auto probabilities = reference.probabilities(window);
+    for (size_t i = kWindow / 2; i + 1 < kWindow; ++i, ++n) {
+      sum -= std::log(probabilities[i][static_cast<size_t>(window[i + 1])]);
+    }
+  }
+  const json object = parse_output(
+      run_hearth({"perplexity", model, (folder / "text").string(), "--context", "16", "--json"}));
+  ASSERT_GT(n, 0);
+  EXPECT_EQ(object["tokens_scored"], n);
+  const double expected = std::exp(sum / n);
+  EXPECT_NEAR(object["perplexity"].get<double>() / expected, 1.0, 0.01);
+  EXPECT_GT(object["standard_error"].get<double>(), 0.0);
+  EXPECT_CONTAINS(object["method"].get<std::string>(), "second half");
+}
+
+TEST(Perplexity, TextShorterThanAWindow_FailsWithTheNumbers) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "text") << "abc";
+  const Outcome outcome = run_hearth({"perplexity", write_tiny_model(folder), (folder / "text").string()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_CONTAINS(outcome.err, "256 tokens");
+}
+
+TEST(Bench, Json_HasTheDocumentedKeysInRange) {
+  const TemporaryFolder folder;
+  const json object = parse_output(run_hearth({"bench", write_tiny_model(folder), "--prompt", "32", "--gen",
+                                               "8", "--batch", "2", "--repeat", "2", "--json"}));
+  for (const char* key : {"prompt_tokens_per_s", "decode_tokens_per_s", "read_bandwidth_gb_per_s",
+                          "decode_bandwidth_share", "load_s", "peak_rss_bytes"}) {
+    ASSERT_TRUE(object[key].is_number()) << key;
+    EXPECT_GT(object[key].get<double>(), 0.0) << key;
+  }
+  EXPECT_EQ(object["batch"], 2);
+  EXPECT_NEAR(object["decode_bandwidth_share"].get<double>(),
+              object["bytes_per_step"].get<double>() * object["decode_tokens_per_s"].get<double>() / 2 /
+                  (object["read_bandwidth_gb_per_s"].get<double>() * 1e9),
+              1e-6);
+}
+
+TEST(Bench, PromptBeyondTheContext_FailsWithTheNumbers) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_hearth({"bench", write_tiny_model(folder), "--prompt", "5000"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_CONTAINS(outcome.err, "256");
+}
+
+TEST(Hardware, Json_DescribesTheMachine) {
+  const json object = parse_output(run_hearth({"hardware", "--json"}));
+  EXPECT_GE(object["physical_cores"].get<int>(), 1);
+  EXPECT_GE(object["logical_cores"].get<int>(), object["physical_cores"].get<int>());
+  EXPECT_GT(object["memory_bytes"].get<uint64_t>(), uint64_t{1} << 28);
+  EXPECT_GT(object["read_bandwidth_gb_per_s"].get<double>(), 0.1);
+  EXPECT_TRUE(object["gpus"].is_array());
+  const auto isas = object["available_isas"].get<std::vector<std::string>>();
+  EXPECT_NE(std::find(isas.begin(), isas.end(), object["isa"].get<std::string>()), isas.end());
+}
+
+TEST(Hardware, ChosenIsa_IsThatOfTheEnvironment) {
+  const Outcome outcome = run_hearth({"hardware", "--json"}, std::nullopt, {{"HEARTH_ISA", "scalar"}});
+  EXPECT_EQ(parse_output(outcome)["isa"], "scalar");
+}
+
+TEST(Tokenize, VocabularyWithoutWeights_Suffices) {
+  HEARTH_NEEDS_TEST_DATA(vocabulary, "tokenizers/gguf/gpt-2.gguf");
+  EXPECT_EQ(run_hearth({"tokenize", vocabulary.string(), "Hello world"}).out, "15496 995\n");
+  const json inspected = parse_output(run_hearth({"inspect", vocabulary.string(), "--json"}));
+  EXPECT_EQ(inspected["hearth"]["runs"], false);
+  EXPECT_CONTAINS(inspected["hearth"]["problem"].get<std::string>(), "no weights");
+}
+
+}  // namespace
+}  // namespace hearth::testing
