@@ -27,7 +27,7 @@ std::optional<int64_t> parse_integer(std::string_view text, int base) {
   if (negative) digits->erase(0, 1);
   const std::string_view prefix = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
   if (!prefix.empty() && to_lower(digits->substr(0, 2)) == prefix) digits->erase(0, 2);
-  if (negative) digits->insert(0, "-");
+  if (negative) digits = "-" + *digits;
   int64_t value = 0;
   const char* const end = digits->data() + digits->size();
   const auto parsed = std::from_chars(digits->data(), end, value, base);

@@ -11,6 +11,11 @@ Result<std::string_view> name_argument(std::string_view callee, const Arguments&
   return string_or(callee, &arguments.positional[at], "");
 }
 
+// Falsy inputs, None among them, have no items here.
+Result<std::vector<Value>> items_of(Runtime& runtime, const Value& input) {
+  return is_truthy(input) ? iterate(runtime, input) : std::vector<Value>();
+}
+
 // The arguments behind the first `n`, which go to the filter or test that is applied to each item.
 Arguments without_first(const Arguments& arguments, size_t n) {
   Arguments rest = arguments;
@@ -31,7 +36,7 @@ Result<Value> attr(Runtime& runtime, const Value& input, const Arguments& argume
 Result<Value> map_attribute(Runtime& runtime, const Value& input, const Arguments& arguments) {
   HEARTH_ASSIGN(const auto bound, bind("map", arguments, {"attribute", "default"}));
   HEARTH_ASSIGN(const ItemKey key, ItemKey::create(runtime, "map", bound[0]));
-  HEARTH_ASSIGN(auto items, iterate(runtime, input));
+  HEARTH_ASSIGN(auto items, items_of(runtime, input));
   for (Value& item : items) {
     HEARTH_ASSIGN(item, key.of(runtime, item, bound[1]));
   }
@@ -44,7 +49,7 @@ Result<Value> map(Runtime& runtime, const Value& input, const Arguments& argumen
   const FilterFunction filter = find_filter(name);
   if (filter == nullptr) return template_error("map: no filter named '{}'", shortened(name));
   const Arguments rest = without_first(arguments, 1);
-  HEARTH_ASSIGN(auto items, iterate(runtime, input));
+  HEARTH_ASSIGN(auto items, items_of(runtime, input));
   for (Value& item : items) {
     HEARTH_TRY(runtime.budget().steps(1));
     HEARTH_ASSIGN(item, filter(runtime, item, rest));
@@ -68,7 +73,7 @@ Result<Value> select(Runtime& runtime, const Value& input, const Arguments& argu
     if (test == nullptr) return template_error("select: no test named '{}'", shortened(name));
     rest = without_first(arguments, kTestAt + 1);
   }
-  HEARTH_ASSIGN(const auto items, iterate(runtime, input));
+  HEARTH_ASSIGN(const auto items, items_of(runtime, input));
   std::vector<Value> selected;
   for (const Value& item : items) {
     HEARTH_TRY(runtime.budget().steps(1));

@@ -173,14 +173,19 @@ Result<Value> format(Runtime& runtime, const Value& input, const Arguments& argu
   return runtime.text(std::move(text), in.markup);
 }
 
-// Percent-encodes what may not stand in a URL's path.
-std::string quote_url(std::string_view text, std::string_view also_safe) {
+// Percent-encodes what may not stand in a URL's path, or with `in_query` in its query.
+std::string quote_url(std::string_view text, bool in_query) {
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("_.-~").find(c) != std::string_view::npos ||
-                       also_safe.find(c) != also_safe.npos;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+                       std::string_view("_.-~").find(c) != std::string_view::npos || (c == '/' && !in_query);
+    if (plain) {
+      out.push_back(c);
+    } else if (c == ' ' && in_query) {
+      out.push_back('+');
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
   }
   return out;
 }
@@ -190,14 +195,14 @@ Result<Value> urlencode(Runtime& runtime, const Value& input, const Arguments& a
   if (!input.is_dict()) {
     HEARTH_ASSIGN(const TextInput in, text_input(runtime, input));
     HEARTH_TRY(runtime.budget().bytes(3 * in.text.size()));
-    return runtime.text(quote_url(in.text, "/"));
+    return runtime.text(quote_url(in.text, false));
   }
   std::string out;
   for (const auto& [key, value] : input.dict_data().entries) {
     HEARTH_ASSIGN(const std::string key_text, to_text(runtime, key));
     HEARTH_ASSIGN(const std::string value_text, to_text(runtime, value));
     HEARTH_TRY(runtime.budget().bytes(3 * (key_text.size() + value_text.size())));
-    out += (out.empty() ? "" : "&") + quote_url(key_text, "") + "=" + quote_url(value_text, "");
+    out += (out.empty() ? "" : "&") + quote_url(key_text, true) + "=" + quote_url(value_text, true);
   }
   return runtime.text(std::move(out));
 }
