@@ -104,8 +104,8 @@ inline double nmse(const std::vector<float>& x, const std::vector<float>& y, dou
 // Two float32 computations of the same sum differ by a few roundings of 2^-24 each.
 inline constexpr double kFloatNmse = 1e-11;
 
-// Of `n_outputs` products with weights of a type: eight-bit activations cost about 4e-5 where they are normally
-// distributed; few outputs are few samples of that error.
+// Of `n_outputs` products with weights of a type: eight-bit activations cost about 4e-5 where they are
+// normally distributed; few outputs are few samples of that error.
 inline double matmul_nmse(DType dtype, int64_t n_outputs = 256) {
   const bool rounds_activations =
       std::find(std::begin(kInt8Types), std::end(kInt8Types), dtype) != std::end(kInt8Types);
