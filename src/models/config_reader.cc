@@ -42,6 +42,17 @@ Result<float> ConfigReader::epsilon(std::string_view key) const {
   return static_cast<float>(value);
 }
 
+Result<float> ConfigReader::positive_or(std::string_view key, float fallback) const {
+  if (file_.find(full_key(key)) == nullptr) return fallback;
+  HEARTH_ASSIGN(const double value, file_.f64(full_key(key)));
+  // Also refuses NaN.
+  if (!(value > 0 && value < 1e30)) {
+    return make_error(ErrorCode::kMalformed, "{}: metadata {}: expected a positive number, found {}",
+                      file_.name(), full_key(key), value);
+  }
+  return static_cast<float>(value);
+}
+
 Result<int64_t> ConfigReader::vocabulary_size() const {
   const gguf::Value* tokens = file_.find("tokenizer.ggml.tokens");
   if (tokens == nullptr || !tokens->is_array()) return count("vocab_size");

@@ -38,8 +38,8 @@ Result<Tensor> WeightReader::matrix(const std::string& name, const Shape& expect
   return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
 }
 
-Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, {expected_length}));
+Result<Tensor> WeightReader::floats(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
   if (info->dtype != DType::kF32) {
     return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
                       name, tensor::dtype_name(info->dtype));

@@ -21,8 +21,11 @@ class WeightReader {
   // A matrix or a stack of matrices of any type that the backend multiplies. Missing or of another shape:
   // kMalformed, with name, expected and found shape; of a type that cannot be computed with: kUnsupported.
   Result<tensor::Tensor> matrix(const std::string& name, const tensor::Shape& expected);
-  // A vector of F32.
-  Result<tensor::Tensor> vector(const std::string& name, int64_t expected_length);
+  // A tensor of F32; a vector of F32.
+  Result<tensor::Tensor> floats(const std::string& name, const tensor::Shape& expected);
+  Result<tensor::Tensor> vector(const std::string& name, int64_t expected_length) {
+    return floats(name, {expected_length});
+  }
   // The values of a small F32 vector, copied to the host.
   Result<std::vector<float>> host_vector(const std::string& name, int64_t expected_length);
 

@@ -62,9 +62,8 @@ void CpuBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, c
 }
 
 void CpuBackend::do_soft_cap(const tensor::Tensor& x, float cap) {
-  parallel(x.shape.n_elements(), 1024, 4, [&](int, int64_t begin, int64_t end) {
-    kernels_.soft_cap(x.f32() + begin, cap, end - begin);
-  });
+  parallel(x.shape.n_elements(), 1024, 4,
+           [&](int, int64_t begin, int64_t end) { kernels_.soft_cap(x.f32() + begin, cap, end - begin); });
 }
 
 void CpuBackend::do_gate_by_sigmoid(const tensor::Tensor& x, const tensor::Tensor& gate) {

@@ -97,7 +97,8 @@ void CpuBackend::do_matmul_heads(const Tensor& x, const Tensor& w, const Tensor&
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];
   const size_t head_bytes = static_cast<size_t>(m) * *tensor::row_bytes(w.dtype, static_cast<uint64_t>(k));
-  auto* gathered = static_cast<float*>(expert_scratch_.take(static_cast<size_t>(n * (k + m)) * sizeof(float)));
+  auto* gathered =
+      static_cast<float*>(expert_scratch_.take(static_cast<size_t>(n * (k + m)) * sizeof(float)));
   float* products = gathered + n * k;
   for (int64_t head = 0; head < n_heads; ++head) {
     for (int64_t row = 0; row < n; ++row)

@@ -116,8 +116,8 @@ struct Kernels {
                    int16_t* sums) noexcept;
   void (*attention)(const AttentionTask& task) noexcept;
   MatmulKernels matmul;
-  void (*silu)(float* x, int64_t n) noexcept;                             // x = x sigmoid(x)
-  void (*soft_cap)(float* x, float cap, int64_t n) noexcept;              // x = cap tanh(x / cap)
+  void (*silu)(float* x, int64_t n) noexcept;                                // x = x sigmoid(x)
+  void (*soft_cap)(float* x, float cap, int64_t n) noexcept;                 // x = cap tanh(x / cap)
   void (*gate_by_sigmoid)(float* x, const float* gate, int64_t n) noexcept;  // x = x sigmoid(gate)
   // g sigmoid(1.702 g) (u + 1) with g = min(gate, limit), u = clamp(up, limit); into gate
   void (*clamped_swiglu)(float* gate, const float* up, float limit, int64_t n) noexcept;

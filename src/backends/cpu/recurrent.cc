@@ -85,7 +85,8 @@ void CpuBackend::do_gated_delta_rule(const DeltaRuleInputs& in, const RecurrentS
       const int64_t at = row * n_heads + head;
       to_unit_length(in.q.f32() + key_row, key_dim, scale, q);
       to_unit_length(in.k.f32() + key_row, key_dim, 1.0, k);
-      const double step = static_cast<double>(in.alpha.f32()[at]) + static_cast<double>(in.dt_bias.f32()[head]);
+      const double step =
+          static_cast<double>(in.alpha.f32()[at]) + static_cast<double>(in.dt_bias.f32()[head]);
       kernels_.delta_step({matrix, q, k, in.v.f32() + at * value_dim, sigmoid(in.beta.f32()[at]),
                            decay_of(in.decay.f32()[head], step), key_dim, value_dim,
                            out.f32() + at * value_dim});

@@ -36,8 +36,9 @@ class Router {
     rank(logits);
     order_.resize(n_experts_);
     std::iota(order_.begin(), order_.end(), size_t{0});
-    std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(n_used_), order_.end(),
-                      [&](size_t a, size_t b) { return ranks_[a] != ranks_[b] ? ranks_[a] > ranks_[b] : a < b; });
+    std::partial_sort(
+        order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(n_used_), order_.end(),
+        [&](size_t a, size_t b) { return ranks_[a] != ranks_[b] ? ranks_[a] > ranks_[b] : a < b; });
     double sum = sum_;
     if (args_.renormalize) {
       sum = 0.0;

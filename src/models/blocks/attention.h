@@ -13,6 +13,12 @@ struct AttentionConfig {
   int64_t n_kv_heads = 0;
   int64_t head_dim = 0;    // of queries and keys
   int64_t v_head_dim = 0;  // of values
+  float scale = 0.0F;      // of scores; 0: 1 / sqrt(head_dim)
+  float soft_cap = 0.0F;   // of scores; 0: none
+  int64_t window = 0;      // positions that a token sees; 0: all
+  bool has_biases = false;
+  bool has_sinks = false;
+  float qk_norm_epsilon = 0.0F;  // 0: queries and keys are not normalised
 
   KvLayerShape kv_shape() const noexcept { return {n_kv_heads, head_dim, v_head_dim}; }
 };
@@ -20,7 +26,8 @@ struct AttentionConfig {
 // Projects to q, k, v; turns q and k; caches k and v; attends; projects back.
 class Attention {
  public:
-  // Reads PREFIX.attn_{q,k,v,output}.weight. `rope` must outlive the block.
+  // Reads PREFIX.attn_{q,k,v,output}.weight, and where the configuration says so their biases,
+  // attn_{q,k}_norm.weight (one per head element) and attn_sinks.weight. `rope` must outlive the block.
   static Result<Attention> load(WeightReader& weights, const std::string& prefix,
                                 const AttentionConfig& config, const Rope& rope);
 
@@ -31,9 +38,15 @@ class Attention {
              const tensor::Tensor& out) const;
 
  private:
+  Result<void> load_extras(WeightReader& weights, const std::string& prefix);
+  void normalise_heads(const StepContext& step, const tensor::Tensor& q, const tensor::Tensor& k) const;
+
   AttentionConfig config_;
   const Rope* rope_ = nullptr;
   tensor::Tensor q_, k_, v_, output_;
+  tensor::Tensor q_bias_, k_bias_, v_bias_, output_bias_;
+  tensor::Tensor q_norm_, k_norm_;
+  tensor::Tensor sinks_;
 };
 
 }  // namespace hearth::models

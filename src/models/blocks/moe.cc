@@ -13,6 +13,17 @@ Result<MoeMlp> MoeMlp::load(WeightReader& weights, const std::string& prefix, co
   HEARTH_ASSIGN(block.gate_, weights.matrix(prefix + ".ffn_gate_exps.weight", inward));
   HEARTH_ASSIGN(block.up_, weights.matrix(prefix + ".ffn_up_exps.weight", inward));
   HEARTH_ASSIGN(block.down_, weights.matrix(prefix + ".ffn_down_exps.weight", outward));
+  if (c.has_selection_bias) {
+    HEARTH_ASSIGN(block.config_.route.selection_bias,
+                  weights.vector(prefix + ".exp_probs_b.bias", c.n_experts));
+  }
+  if (c.has_biases) {
+    const tensor::Shape inner{c.n_experts, c.expert_ffn_width};
+    HEARTH_ASSIGN(block.router_bias_, weights.vector(prefix + ".ffn_gate_inp.bias", c.n_experts));
+    HEARTH_ASSIGN(block.gate_bias_, weights.floats(prefix + ".ffn_gate_exps.bias", inner));
+    HEARTH_ASSIGN(block.up_bias_, weights.floats(prefix + ".ffn_up_exps.bias", inner));
+    HEARTH_ASSIGN(block.down_bias_, weights.floats(prefix + ".ffn_down_exps.bias", {c.n_experts, c.width}));
+  }
   return block;
 }
 
@@ -35,13 +46,23 @@ void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) 
 
   tensor::Backend& backend = step.backend;
   backend.matmul(x, router_, logits);
+  if (config_.has_biases) backend.add_bias(logits, router_bias_);
   backend.route(logits, config_.route, experts, weights);
   const Tensor x_for_all = x.reshaped({n, 1, config_.width});
   backend.matmul_experts(x_for_all, gate_, experts, gate);
   backend.matmul_experts(x_for_all, up_, experts, up);
+  if (config_.has_biases) {
+    backend.add_expert_bias(gate, gate_bias_, experts);
+    backend.add_expert_bias(up, up_bias_, experts);
+  }
   const tensor::Shape flat{n * n_used, config_.expert_ffn_width};
-  backend.swiglu(gate.reshaped(flat), up.reshaped(flat));
+  if (config_.swiglu_limit > 0) {
+    backend.clamped_swiglu(gate.reshaped(flat), up.reshaped(flat), config_.swiglu_limit);
+  } else {
+    backend.swiglu(gate.reshaped(flat), up.reshaped(flat));
+  }
   backend.matmul_experts(gate, down_, experts, down);
+  if (config_.has_biases) backend.add_expert_bias(down, down_bias_, experts);
   backend.combine_experts(down, weights, out);
 }
 

@@ -10,14 +10,18 @@ struct MoeConfig {
   int64_t expert_ffn_width = 0;
   int64_t n_experts = 0;
   int64_t n_used = 0;
-  tensor::RouteArgs route;
+  tensor::RouteArgs route;  // without its bias, which is a weight
+  bool has_selection_bias = false;
+  bool has_biases = false;    // of the router and of each expert's matrices
+  float swiglu_limit = 0.0F;  // gpt-oss's clamped gate; 0: the plain one
 };
 
 // Mixture of experts, each a gated feed-forward (arXiv:2401.04088): a router picks n_used experts for each
 // token.
 class MoeMlp {
  public:
-  // Reads PREFIX.ffn_gate_inp.weight and PREFIX.ffn_{gate,up,down}_exps.weight.
+  // Reads PREFIX.ffn_gate_inp.weight and PREFIX.ffn_{gate,up,down}_exps.weight, and where the configuration
+  // says so their biases and PREFIX.exp_probs_b.bias.
   static Result<MoeMlp> load(WeightReader& weights, const std::string& prefix, const MoeConfig& config);
 
   static size_t workspace_bytes(const MoeConfig& config, int64_t n_rows);
@@ -28,6 +32,7 @@ class MoeMlp {
  private:
   MoeConfig config_;
   tensor::Tensor router_, gate_, up_, down_;
+  tensor::Tensor router_bias_, gate_bias_, up_bias_, down_bias_;
 };
 
 }  // namespace hearth::models

@@ -15,8 +15,8 @@ std::vector<double> unit_vector(const float* x, int64_t n) {
 }
 
 // One position of one head; `s` is [key_dim, value_dim].
-void advance(std::vector<double>& s, const std::vector<double>& q, const std::vector<double>& k, const float* v,
-             double beta, double decay, int64_t value_dim, float* out) {
+void advance(std::vector<double>& s, const std::vector<double>& q, const std::vector<double>& k,
+             const float* v, double beta, double decay, int64_t value_dim, float* out) {
   const auto width = static_cast<size_t>(value_dim);
   for (double& element : s) element *= decay;
   for (size_t j = 0; j < width; ++j) {

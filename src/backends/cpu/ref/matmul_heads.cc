@@ -5,7 +5,8 @@
 
 namespace hearth::cpu {
 
-void RefBackend::do_matmul_heads(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) {
+void RefBackend::do_matmul_heads(const tensor::Tensor& x, const tensor::Tensor& w,
+                                 const tensor::Tensor& out) {
   const int64_t n_heads = w.shape[0];
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];

@@ -120,8 +120,8 @@ void attention_kernel(const AttentionTask& task) noexcept {
       const int64_t first = unseen > 0 ? unseen : 0;
       if (first >= count) continue;
       for (int64_t head = 0; head < task.group; ++head) {
-        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, first, count, keys, values,
-                     task.state + (token * task.group + head) * state_size);
+        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, first, count, keys,
+                     values, task.state + (token * task.group + head) * state_size);
       }
     }
   }

@@ -136,7 +136,8 @@ void delta_step_kernel(const DeltaStep& step) noexcept {
   const auto columns = [&](int64_t j, auto&& load_at, auto&& store_at) {
     F recalled = zero();
     for (int64_t i = 0; i < step.key_dim; ++i) {
-      recalled = fma(mul(load_at(step.state + i * step.value_dim + j), decay), broadcast(step.k[i]), recalled);
+      recalled =
+          fma(mul(load_at(step.state + i * step.value_dim + j), decay), broadcast(step.k[i]), recalled);
     }
     const F correction = mul(broadcast(step.beta), sub(load_at(step.v + j), recalled));
     F answer = zero();
@@ -151,7 +152,8 @@ void delta_step_kernel(const DeltaStep& step) noexcept {
   for_lanes(
       step.value_dim,
       [&](int64_t j) {
-        columns(j, [](const float* p) { return load(p); }, [](float* p, F x) { store(p, x); });
+        columns(
+            j, [](const float* p) { return load(p); }, [](float* p, F x) { store(p, x); });
       },
       [&](int64_t j, int64_t count) {
         columns(

@@ -15,9 +15,10 @@ constexpr MatmulKernels kMatmulKernels{
 };
 
 constexpr Kernels kKernels{
-    rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
-    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,
- silu_kernel, soft_cap_kernel, gate_by_sigmoid_kernel, clamped_swiglu_kernel, delta_step_kernel,
+    rms_norm_kernel,       swiglu_kernel,     add_kernel,      rope_interleaved_kernel,
+    rope_halves_kernel,    to_f16_kernel,     quantize_kernel, attention_kernel,
+    kMatmulKernels,        silu_kernel,       soft_cap_kernel, gate_by_sigmoid_kernel,
+    clamped_swiglu_kernel, delta_step_kernel,
 };
 
 }  // namespace
