@@ -24,7 +24,7 @@ void SwigluMlp::apply(const StepContext& step, const Tensor& x, const Tensor& ou
   const Tensor up = step.workspace.take({step.n_rows(), ffn_width_});
   step.backend.matmul(x, gate_, gate);
   step.backend.matmul(x, up_, up);
-  step.backend.swiglu(gate, up);
+  step.backend.activate_gate(tensor::Activation::kSilu, gate, up);
   step.backend.matmul(gate, down_, out);
 }
 

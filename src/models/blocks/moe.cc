@@ -40,7 +40,7 @@ void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) 
   backend.matmul_experts(x_for_all, gate_, experts, gate);
   backend.matmul_experts(x_for_all, up_, experts, up);
   const tensor::Shape flat{n * n_used, config_.expert_ffn_width};
-  backend.swiglu(gate.reshaped(flat), up.reshaped(flat));
+  backend.activate_gate(tensor::Activation::kSilu, gate.reshaped(flat), up.reshaped(flat));
   backend.matmul_experts(gate, down_, experts, down);
   backend.combine_experts(down, weights, out);
 }

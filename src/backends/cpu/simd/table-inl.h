@@ -15,8 +15,19 @@ constexpr MatmulKernels kMatmulKernels{
 };
 
 constexpr Kernels kKernels{
-    rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
-    to_f16_kernel,   quantize_kernel, attention_kernel, kMatmulKernels,
+    rms_norm_kernel,
+    layer_norm_kernel,
+    {activate_kernel<silu>, gate_kernel<silu>},
+    {activate_kernel<gelu_tanh>, gate_kernel<gelu_tanh>},
+    {activate_kernel<gelu_erf>, gate_kernel<gelu_erf>},
+    add_kernel,
+    scale_kernel,
+    rope_interleaved_kernel,
+    rope_halves_kernel,
+    to_f16_kernel,
+    quantize_kernel,
+    attention_kernel,
+    kMatmulKernels,
 };
 
 }  // namespace
