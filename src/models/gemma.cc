@@ -1,6 +1,7 @@
 // Gemma 2 and 3: norms before and after each block, layers over a window between layers over everything,
 // gated GELU, scaled embeddings. Gemma 2 caps scores and logits; Gemma 3 normalises queries and keys instead,
 // and turns them faster in its windowed layers. Source: arXiv:2408.00118, arXiv:2503.19786.
+#include <algorithm>
 #include <cmath>
 
 #include "models/blocks/attention.h"
@@ -35,8 +36,8 @@ Result<GemmaConfig> read_config(const gguf::File& file, int64_t period) {
   HEARTH_ASSIGN(c.ffn_width, reader.count("feed_forward_length"));
   HEARTH_ASSIGN(c.attention, reader.attention(c.decoder.width));
   HEARTH_ASSIGN(c.window, reader.count("attention.sliding_window"));
-  HEARTH_ASSIGN(c.rope, read_rope_config(file, reader.architecture(), c.attention.head_dim,
-                                         c.decoder.context_tokens));
+  HEARTH_ASSIGN(
+      c.rope, read_rope_config(file, reader.architecture(), c.attention.head_dim, c.decoder.context_tokens));
   c.windowed_rope = c.rope;
   return c;
 }
@@ -69,7 +70,8 @@ Result<GemmaConfig> read_gemma3_config(const gguf::File& file) {
 
 struct GemmaRopes {
   explicit GemmaRopes(const GemmaConfig& c)
-      : whole(c.rope, tensor::RopeStyle::kHalves, {}), windowed(c.windowed_rope, tensor::RopeStyle::kHalves, {}) {}
+      : whole(c.rope, tensor::RopeStyle::kHalves, {}),
+        windowed(c.windowed_rope, tensor::RopeStyle::kHalves, {}) {}
   Rope whole;
   Rope windowed;
 };

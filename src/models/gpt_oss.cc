@@ -1,5 +1,7 @@
 // gpt-oss: attention with sinks and biases, every other layer over a window, and a mixture of experts with
 // biases and a clamped gate. Source: OpenAI's reference implementation (arXiv:2508.10925).
+#include <algorithm>
+
 #include "models/blocks/attention.h"
 #include "models/blocks/moe.h"
 #include "models/decoder.h"
@@ -29,8 +31,8 @@ Result<GptOssConfig> read_config(const gguf::File& file) {
   c.attention.has_biases = true;
   c.attention.has_sinks = true;
   HEARTH_ASSIGN(c.window, reader.count("attention.sliding_window"));
-  HEARTH_ASSIGN(c.rope, read_rope_config(file, reader.architecture(), c.attention.head_dim,
-                                         c.decoder.context_tokens));
+  HEARTH_ASSIGN(
+      c.rope, read_rope_config(file, reader.architecture(), c.attention.head_dim, c.decoder.context_tokens));
   if (c.decoder.n_experts == 0) return reader.error("expert_count", "at least 1", 0);
   c.moe.width = c.decoder.width;
   c.moe.n_experts = c.decoder.n_experts;

@@ -60,7 +60,7 @@ struct LlamaLayer {
   RmsNorm attention_norm;
   Attention attention;
   RmsNorm mlp_norm;
-  std::variant<SwigluMlp, MoeMlp> mlp;
+  std::variant<GatedMlp, MoeMlp> mlp;
 
   static Result<LlamaLayer> load(WeightReader& weights, const std::string& prefix, const LlamaConfig& c,
                                  const Rope& rope) {
@@ -71,7 +71,7 @@ struct LlamaLayer {
     layer.mlp_norm = RmsNorm(mlp_norm, c.norm_epsilon);
     HEARTH_ASSIGN(layer.attention, Attention::load(weights, prefix, c.attention, rope));
     if (c.n_experts == 0) {
-      HEARTH_ASSIGN(layer.mlp, SwigluMlp::load(weights, prefix, c.width, c.ffn_width));
+      HEARTH_ASSIGN(layer.mlp, GatedMlp::load(weights, prefix, c.width, c.ffn_width));
     } else {
       HEARTH_ASSIGN(layer.mlp, MoeMlp::load(weights, prefix, c.moe()));
     }
@@ -109,7 +109,7 @@ class Llama : public Model {
   const ModelInfo& info() const noexcept override { return info_; }
 
   size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const override {
-    const size_t mlp = config_.n_experts == 0 ? SwigluMlp::workspace_bytes(config_.ffn_width, max_rows)
+    const size_t mlp = config_.n_experts == 0 ? GatedMlp::workspace_bytes(config_.ffn_width, max_rows)
                                               : MoeMlp::workspace_bytes(config_.moe(), max_rows);
     const size_t layer = std::max(Attention::workspace_bytes(config_.attention, max_rows), mlp);
     return 3 * Workspace::bytes_for({max_rows, config_.width}) + layer +

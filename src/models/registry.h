@@ -14,6 +14,9 @@ struct Family {
   LoadModel load;
 };
 
+Result<std::unique_ptr<Model>> load_gemma2(const gguf::File& file, tensor::Backend& backend);
+Result<std::unique_ptr<Model>> load_gemma3(const gguf::File& file, tensor::Backend& backend);
+Result<std::unique_ptr<Model>> load_gpt_oss(const gguf::File& file, tensor::Backend& backend);
 Result<std::unique_ptr<Model>> load_llama(const gguf::File& file, tensor::Backend& backend);
 
 }  // namespace hearth::models

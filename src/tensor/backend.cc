@@ -106,16 +106,46 @@ void Backend::attention(const Tensor& q, const PagedKv& cache, std::span<const S
   do_attention(q, cache, sequences, args, out);
 }
 
-void Backend::swiglu(const Tensor& gate, const Tensor& up) {
+void Backend::activate_gate(Activation activation, const Tensor& gate, const Tensor& up) {
   check_f32(gate, 2);
   check_f32(up, 2);
   HEARTH_CHECK(gate.shape == up.shape);
-  do_swiglu(gate, up);
+  do_activate_gate(activation, gate, up);
 }
 
 void Backend::add(const Tensor& x, const Tensor& y) {
   HEARTH_CHECK(x.dtype == DType::kF32 && y.dtype == DType::kF32 && x.shape == y.shape);
   do_add(x, y);
+}
+
+void Backend::add_bias(const Tensor& x, const Tensor& bias) {
+  check_f32(x, 2);
+  check_f32(bias, 1);
+  HEARTH_CHECK(x.shape[1] == bias.shape[0]);
+  do_add_bias(x, bias);
+}
+
+void Backend::scale(const Tensor& x, float factor) {
+  HEARTH_CHECK(x.dtype == DType::kF32);
+  do_scale(x, factor);
+}
+
+void Backend::activate(Activation activation, const Tensor& x) {
+  check_f32(x, 2);
+  do_activate(activation, x);
+}
+
+void Backend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor* bias, float epsilon,
+                         const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(weight, 1);
+  check_f32(out, 2);
+  HEARTH_CHECK(x.shape == out.shape && x.shape[1] == weight.shape[0]);
+  if (bias != nullptr) {
+    check_f32(*bias, 1);
+    HEARTH_CHECK(bias->shape == weight.shape);
+  }
+  do_layer_norm(x, weight, bias, epsilon, out);
 }
 
 void Backend::route(const Tensor& logits, const RouteArgs& args, const Tensor& experts,

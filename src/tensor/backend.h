@@ -66,6 +66,14 @@ struct SequenceRows {
   int64_t state_slot = 0;                // of models with a recurrent state
 };
 
+// What a feed-forward applies to its inner elements. Source: arXiv:1606.08415 (GELU), arXiv:1702.03118
+// (SiLU).
+enum class Activation {
+  kSilu,      // x / (1 + exp(-x))
+  kGeluTanh,  // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))): "gelu_new", "gelu_pytorch_tanh"
+  kGeluErf,   // x / 2 * (1 + erf(x / sqrt(2))): "gelu"
+};
+
 struct AttentionArgs {
   float scale = 1.0F;     // of q k^T, usually 1 / sqrt(head_dim)
   float soft_cap = 0.0F;  // if not 0, scores become soft_cap * tanh(score / soft_cap)
@@ -165,12 +173,28 @@ class Backend {
   void attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
                  const AttentionArgs& args, const Tensor& out);
 
-  // gate = silu(gate) * up, in place; silu(x) = x / (1 + exp(-x)). Source: arXiv:2002.05202 (SwiGLU).
+  // gate = activation(gate) * up, in place. Source: arXiv:2002.05202 (SwiGLU, GEGLU).
   //   gate, up [n, width] f32
-  void swiglu(const Tensor& gate, const Tensor& up);
+  void activate_gate(Activation activation, const Tensor& gate, const Tensor& up);
 
   // x += y, in place.  x, y: f32, same shape
   void add(const Tensor& x, const Tensor& y);
+
+  // x[i, :] += bias, in place.  x [n, width] f32;  bias [width] f32
+  void add_bias(const Tensor& x, const Tensor& bias);
+
+  // x *= factor, in place.  x: f32
+  void scale(const Tensor& x, float factor);
+
+  // x = activation(x), in place.  x [n, width] f32
+  void activate(Activation activation, const Tensor& x);
+
+  // out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias, per row; the variance is that of the
+  // population. Source: arXiv:1607.06450.
+  //   x [n, width] f32;  weight [width] f32;  bias [width] f32, or null: none
+  //   out [n, width] f32, may be x itself
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor* bias, float epsilon,
+                  const Tensor& out);
 
   // Chooses each row's experts.
   //   logits [n, n_experts] f32;  experts [n, n_used] i32, weights [n, n_used] f32, both overwritten, the
@@ -238,8 +262,13 @@ class Backend {
                            std::span<const SequenceRows> sequences) = 0;
   virtual void do_attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
                             const AttentionArgs& args, const Tensor& out) = 0;
-  virtual void do_swiglu(const Tensor& gate, const Tensor& up) = 0;
+  virtual void do_activate_gate(Activation activation, const Tensor& gate, const Tensor& up) = 0;
   virtual void do_add(const Tensor& x, const Tensor& y) = 0;
+  virtual void do_add_bias(const Tensor& x, const Tensor& bias) = 0;
+  virtual void do_scale(const Tensor& x, float factor) = 0;
+  virtual void do_activate(Activation activation, const Tensor& x) = 0;
+  virtual void do_layer_norm(const Tensor& x, const Tensor& weight, const Tensor* bias, float epsilon,
+                             const Tensor& out) = 0;
   virtual void do_route(const Tensor& logits, const RouteArgs& args, const Tensor& experts,
                         const Tensor& weights) = 0;
   virtual void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,

@@ -97,8 +97,9 @@ class IsaTest : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
 
-TEST_P(IsaTest, LlamaFiles_AgainstLlamaCpp_DivergeByAtMost1e4) {
-  for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base"}) {
+TEST_P(IsaTest, Files_AgainstLlamaCpp_DivergeByAtMost1e4) {
+  for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base", "gemma2",
+                           "gemma3", "gpt-oss"}) {
     HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
     const Divergence kl = compare_golden(path, GetParam());
     EXPECT_LE(kl.mean, 1e-4) << name;

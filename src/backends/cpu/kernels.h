@@ -102,11 +102,23 @@ struct DeltaStep {
   float* out;  // [value_dim]
 };
 
+// One activation: of n elements in place, and of gates that are then multiplied.
+struct ActivationKernels {
+  void (*activate)(float* x, int64_t n) noexcept;                  // x = activation(x)
+  void (*gate)(float* gate, const float* up, int64_t n) noexcept;  // gate = activation(gate) * up
+};
+
 struct Kernels {
   // out = x * weight / sqrt(mean(x^2) + epsilon); out may be x
   void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept;
-  void (*swiglu)(float* gate, const float* up, int64_t n) noexcept;  // gate = silu(gate) * up
-  void (*add)(float* x, const float* y, int64_t n) noexcept;         // x += y
+  // out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; bias may be null, out may be x
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon, int64_t width,
+                     float* out) noexcept;
+  ActivationKernels silu;
+  ActivationKernels gelu_tanh;
+  ActivationKernels gelu_erf;
+  void (*add)(float* x, const float* y, int64_t n) noexcept;  // x += y
+  void (*scale)(float* x, float factor, int64_t n) noexcept;  // x *= factor
   // Turns pairs (0, 1), (2, 3), ... or (0, n), (1, n + 1), ... of one head.
   void (*rope_interleaved)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
   void (*rope_halves)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
@@ -116,7 +128,6 @@ struct Kernels {
                    int16_t* sums) noexcept;
   void (*attention)(const AttentionTask& task) noexcept;
   MatmulKernels matmul;
-  void (*silu)(float* x, int64_t n) noexcept;                                // x = x sigmoid(x)
   void (*soft_cap)(float* x, float cap, int64_t n) noexcept;                 // x = cap tanh(x / cap)
   void (*gate_by_sigmoid)(float* x, const float* gate, int64_t n) noexcept;  // x = x sigmoid(gate)
   // g sigmoid(1.702 g) (u + 1) with g = min(gate, limit), u = clamp(up, limit); into gate

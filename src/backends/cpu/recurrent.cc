@@ -55,7 +55,7 @@ void CpuBackend::do_causal_conv(const Tensor& x, const Tensor& weight, const Rec
           const float* row = row_at(t + j);
           for (int64_t c = 0; c < n_channels; ++c) sums[c] += weight.f32()[c * kernel + j] * row[c];
         }
-        kernels_.silu(sums, n_channels);
+        kernels_.silu.activate(sums, n_channels);
       }
     });
     // Forwards: with few tokens, rows of the past move within it.

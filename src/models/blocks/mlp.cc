@@ -4,9 +4,10 @@ namespace hearth::models {
 
 using tensor::Tensor;
 
-Result<SwigluMlp> SwigluMlp::load(WeightReader& weights, const std::string& prefix, int64_t width,
-                                  int64_t ffn_width) {
-  SwigluMlp block;
+Result<GatedMlp> GatedMlp::load(WeightReader& weights, const std::string& prefix, int64_t width,
+                                int64_t ffn_width, tensor::Activation activation) {
+  GatedMlp block;
+  block.activation_ = activation;
   block.ffn_width_ = ffn_width;
   HEARTH_ASSIGN(block.gate_, weights.matrix(prefix + ".ffn_gate.weight", {ffn_width, width}));
   HEARTH_ASSIGN(block.up_, weights.matrix(prefix + ".ffn_up.weight", {ffn_width, width}));
@@ -14,17 +15,17 @@ Result<SwigluMlp> SwigluMlp::load(WeightReader& weights, const std::string& pref
   return block;
 }
 
-size_t SwigluMlp::workspace_bytes(int64_t ffn_width, int64_t n_rows) {
+size_t GatedMlp::workspace_bytes(int64_t ffn_width, int64_t n_rows) {
   return 2 * Workspace::bytes_for({n_rows, ffn_width});
 }
 
-void SwigluMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) const {
+void GatedMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) const {
   const Workspace::Scope scope(step.workspace);
   const Tensor gate = step.workspace.take({step.n_rows(), ffn_width_});
   const Tensor up = step.workspace.take({step.n_rows(), ffn_width_});
   step.backend.matmul(x, gate_, gate);
   step.backend.matmul(x, up_, up);
-  step.backend.swiglu(gate, up);
+  step.backend.activate_gate(activation_, gate, up);
   step.backend.matmul(gate, down_, out);
 }
 

@@ -5,12 +5,12 @@
 
 namespace hearth::models {
 
-// Gated feed-forward: down(silu(gate x) * up x). Source: arXiv:2002.05202.
-class SwigluMlp {
+// Gated feed-forward: down(activation(gate x) * up x). Source: arXiv:2002.05202.
+class GatedMlp {
  public:
   // Reads PREFIX.ffn_{gate,up,down}.weight.
-  static Result<SwigluMlp> load(WeightReader& weights, const std::string& prefix, int64_t width,
-                                int64_t ffn_width);
+  static Result<GatedMlp> load(WeightReader& weights, const std::string& prefix, int64_t width,
+                               int64_t ffn_width, tensor::Activation activation = tensor::Activation::kSilu);
 
   static size_t workspace_bytes(int64_t ffn_width, int64_t n_rows);
 
@@ -19,6 +19,7 @@ class SwigluMlp {
 
  private:
   int64_t ffn_width_ = 0;
+  tensor::Activation activation_ = tensor::Activation::kSilu;
   tensor::Tensor gate_, up_, down_;
 };
 

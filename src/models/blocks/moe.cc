@@ -59,7 +59,7 @@ void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) 
   if (config_.swiglu_limit > 0) {
     backend.clamped_swiglu(gate.reshaped(flat), up.reshaped(flat), config_.swiglu_limit);
   } else {
-    backend.swiglu(gate.reshaped(flat), up.reshaped(flat));
+    backend.activate_gate(config_.activation, gate.reshaped(flat), up.reshaped(flat));
   }
   backend.matmul_experts(gate, down_, experts, down);
   if (config_.has_biases) backend.add_expert_bias(down, down_bias_, experts);

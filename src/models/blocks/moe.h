@@ -10,9 +10,10 @@ struct MoeConfig {
   int64_t expert_ffn_width = 0;
   int64_t n_experts = 0;
   int64_t n_used = 0;
-  tensor::RouteArgs route;  // without its bias, which is a weight
+  tensor::RouteArgs route = {};  // without its bias, which is a weight
   bool has_selection_bias = false;
-  bool has_biases = false;    // of the router and of each expert's matrices
+  bool has_biases = false;  // of the router and of each expert's matrices
+  tensor::Activation activation = tensor::Activation::kSilu;
   float swiglu_limit = 0.0F;  // gpt-oss's clamped gate; 0: the plain one
 };
 
