@@ -80,7 +80,7 @@ struct AttentionArgs {
   int64_t window = 0;     // if not 0, position p sees only the last `window` positions, p among them
   // [n_heads] f32, or nothing: logits of a position without a value that each head may attend to instead of
   // the sequence. Source: arXiv:2309.17453, in gpt-oss's form.
-  Tensor sinks;
+  Tensor sinks = {};
 };
 
 enum class RouteScore { kSoftmax, kSigmoid };
@@ -97,7 +97,7 @@ struct RouteArgs {
   bool renormalize = true;
   RouteScore score = RouteScore::kSoftmax;
   float scale = 1.0F;
-  Tensor selection_bias;  // [n_experts] f32, or nothing
+  Tensor selection_bias = {};  // [n_experts] f32, or nothing
   int64_t n_groups = 1;
   int64_t n_groups_used = 1;
   int64_t group_best = 1;
