@@ -34,7 +34,9 @@ class DecoderLayer {
   virtual size_t workspace_bytes(int64_t n_rows) const = 0;
   // residual [n, width], updated in place.
   virtual void apply(const StepContext& step, const KvCache& cache, const tensor::Tensor& residual) const = 0;
-  virtual KvLayerShape kv_shape() const = 0;
+  // What it keeps of past tokens: blocks, or a recurrent state, or neither.
+  virtual KvLayerShape kv_shape() const { return {}; }
+  virtual RecurrentLayerShape recurrent_shape() const { return {}; }
 };
 
 class Decoder : public Model {

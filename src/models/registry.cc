@@ -8,10 +8,8 @@ namespace hearth::models {
 namespace {
 
 constexpr std::array kFamilies{
-    Family{"gemma2", load_gemma2},
-    Family{"gemma3", load_gemma3},
-    Family{"gpt-oss", load_gpt_oss},
-    Family{"llama", load_llama},
+    Family{"gemma2", load_gemma2}, Family{"gemma3", load_gemma3}, Family{"gpt-oss", load_gpt_oss},
+    Family{"llama", load_llama},   Family{"qwen35", load_qwen35}, Family{"qwen35moe", load_qwen35},
 };
 
 }  // namespace

@@ -18,5 +18,6 @@ Result<std::unique_ptr<Model>> load_gemma2(const gguf::File& file, tensor::Backe
 Result<std::unique_ptr<Model>> load_gemma3(const gguf::File& file, tensor::Backend& backend);
 Result<std::unique_ptr<Model>> load_gpt_oss(const gguf::File& file, tensor::Backend& backend);
 Result<std::unique_ptr<Model>> load_llama(const gguf::File& file, tensor::Backend& backend);
+Result<std::unique_ptr<Model>> load_qwen35(const gguf::File& file, tensor::Backend& backend);
 
 }  // namespace hearth::models

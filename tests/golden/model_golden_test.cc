@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
 
 TEST_P(IsaTest, Files_AgainstLlamaCpp_DivergeByAtMost1e4) {
   for (const char* name : {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base", "gemma2",
-                           "gemma3", "gpt-oss"}) {
+                           "gemma3", "gpt-oss", "qwen35", "qwen35moe"}) {
     HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
     const Divergence kl = compare_golden(path, GetParam());
     EXPECT_LE(kl.mean, 1e-4) << name;

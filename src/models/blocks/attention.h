@@ -18,6 +18,7 @@ struct AttentionConfig {
   int64_t window = 0;      // positions that a token sees; 0: all
   bool has_biases = false;
   bool has_sinks = false;
+  bool has_output_gate = false;  // attn_q gives each head a query and a gate of its output (qwen3.5)
   float qk_norm_epsilon = 0.0F;  // 0: queries and keys are not normalised
 
   KvLayerShape kv_shape() const noexcept { return {n_kv_heads, head_dim, v_head_dim}; }
@@ -39,6 +40,8 @@ class Attention {
 
  private:
   Result<void> load_extras(WeightReader& weights, const std::string& prefix);
+  void project_gated(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& q,
+                     const tensor::Tensor& gate) const;
   void normalise_heads(const StepContext& step, const tensor::Tensor& q, const tensor::Tensor& k) const;
 
   AttentionConfig config_;

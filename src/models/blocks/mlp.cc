@@ -5,13 +5,14 @@ namespace hearth::models {
 using tensor::Tensor;
 
 Result<GatedMlp> GatedMlp::load(WeightReader& weights, const std::string& prefix, int64_t width,
-                                int64_t ffn_width, tensor::Activation activation) {
+                                int64_t ffn_width, tensor::Activation activation, std::string_view suffix) {
   GatedMlp block;
   block.activation_ = activation;
+  const auto name = [&](const char* part) { return fmt::format("{}.ffn_{}{}.weight", prefix, part, suffix); };
   block.ffn_width_ = ffn_width;
-  HEARTH_ASSIGN(block.gate_, weights.matrix(prefix + ".ffn_gate.weight", {ffn_width, width}));
-  HEARTH_ASSIGN(block.up_, weights.matrix(prefix + ".ffn_up.weight", {ffn_width, width}));
-  HEARTH_ASSIGN(block.down_, weights.matrix(prefix + ".ffn_down.weight", {width, ffn_width}));
+  HEARTH_ASSIGN(block.gate_, weights.matrix(name("gate"), {ffn_width, width}));
+  HEARTH_ASSIGN(block.up_, weights.matrix(name("up"), {ffn_width, width}));
+  HEARTH_ASSIGN(block.down_, weights.matrix(name("down"), {width, ffn_width}));
   return block;
 }
 

@@ -8,9 +8,10 @@ namespace hearth::models {
 // Gated feed-forward: down(activation(gate x) * up x). Source: arXiv:2002.05202.
 class GatedMlp {
  public:
-  // Reads PREFIX.ffn_{gate,up,down}.weight.
+  // Reads PREFIX.ffn_{gate,up,down}SUFFIX.weight.
   static Result<GatedMlp> load(WeightReader& weights, const std::string& prefix, int64_t width,
-                               int64_t ffn_width, tensor::Activation activation = tensor::Activation::kSilu);
+                               int64_t ffn_width, tensor::Activation activation = tensor::Activation::kSilu,
+                               std::string_view suffix = "");
 
   static size_t workspace_bytes(int64_t ffn_width, int64_t n_rows);
 

@@ -13,22 +13,40 @@ Result<MoeMlp> MoeMlp::load(WeightReader& weights, const std::string& prefix, co
   HEARTH_ASSIGN(block.gate_, weights.matrix(prefix + ".ffn_gate_exps.weight", inward));
   HEARTH_ASSIGN(block.up_, weights.matrix(prefix + ".ffn_up_exps.weight", inward));
   HEARTH_ASSIGN(block.down_, weights.matrix(prefix + ".ffn_down_exps.weight", outward));
-  if (c.has_selection_bias) {
-    HEARTH_ASSIGN(block.config_.route.selection_bias,
-                  weights.vector(prefix + ".exp_probs_b.bias", c.n_experts));
-  }
-  if (c.has_biases) {
-    const tensor::Shape inner{c.n_experts, c.expert_ffn_width};
-    HEARTH_ASSIGN(block.router_bias_, weights.vector(prefix + ".ffn_gate_inp.bias", c.n_experts));
-    HEARTH_ASSIGN(block.gate_bias_, weights.floats(prefix + ".ffn_gate_exps.bias", inner));
-    HEARTH_ASSIGN(block.up_bias_, weights.floats(prefix + ".ffn_up_exps.bias", inner));
-    HEARTH_ASSIGN(block.down_bias_, weights.floats(prefix + ".ffn_down_exps.bias", {c.n_experts, c.width}));
-  }
+  HEARTH_TRY(block.load_extras(weights, prefix));
   return block;
 }
 
+Result<void> MoeMlp::load_extras(WeightReader& weights, const std::string& prefix) {
+  const MoeConfig& c = config_;
+  if (c.has_selection_bias) {
+    HEARTH_ASSIGN(config_.route.selection_bias, weights.vector(prefix + ".exp_probs_b.bias", c.n_experts));
+  }
+  if (c.has_biases) {
+    const tensor::Shape inner{c.n_experts, c.expert_ffn_width};
+    HEARTH_ASSIGN(router_bias_, weights.vector(prefix + ".ffn_gate_inp.bias", c.n_experts));
+    HEARTH_ASSIGN(gate_bias_, weights.floats(prefix + ".ffn_gate_exps.bias", inner));
+    HEARTH_ASSIGN(up_bias_, weights.floats(prefix + ".ffn_up_exps.bias", inner));
+    HEARTH_ASSIGN(down_bias_, weights.floats(prefix + ".ffn_down_exps.bias", {c.n_experts, c.width}));
+  }
+  if (c.shared_ffn_width > 0) {
+    HEARTH_ASSIGN(shared_,
+                  GatedMlp::load(weights, prefix, c.width, c.shared_ffn_width, c.activation, "_shexp"));
+  }
+  if (c.has_shared_gate) {
+    HEARTH_ASSIGN(const Tensor gate, weights.vector(prefix + ".ffn_gate_inp_shexp.weight", c.width));
+    shared_gate_ = gate.reshaped({1, c.width});
+  }
+  return {};
+}
+
 size_t MoeMlp::workspace_bytes(const MoeConfig& c, int64_t n_rows) {
-  return Workspace::bytes_for({n_rows, c.n_experts}) + 2 * Workspace::bytes_for({n_rows, c.n_used}) +
+  const size_t shared_bytes =
+      c.shared_ffn_width > 0 ? Workspace::bytes_for({n_rows, c.width}) + Workspace::bytes_for({n_rows, 1}) +
+                                   GatedMlp::workspace_bytes(c.shared_ffn_width, n_rows)
+                             : 0;
+  return shared_bytes + Workspace::bytes_for({n_rows, c.n_experts}) +
+         2 * Workspace::bytes_for({n_rows, c.n_used}) +
          2 * Workspace::bytes_for({n_rows, c.n_used, c.expert_ffn_width}) +
          Workspace::bytes_for({n_rows, c.n_used, c.width});
 }
@@ -64,6 +82,19 @@ void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) 
   backend.matmul_experts(gate, down_, experts, down);
   if (config_.has_biases) backend.add_expert_bias(down, down_bias_, experts);
   backend.combine_experts(down, weights, out);
+  if (config_.shared_ffn_width > 0) add_shared(step, x, out);
+}
+
+void MoeMlp::add_shared(const StepContext& step, const Tensor& x, const Tensor& out) const {
+  const Workspace::Scope scope(step.workspace);
+  const Tensor answer = step.workspace.take(out.shape);
+  shared_.apply(step, x, answer);
+  if (config_.has_shared_gate) {
+    const Tensor gate = step.workspace.take({step.n_rows(), 1});
+    step.backend.matmul(x, shared_gate_, gate);
+    step.backend.gate_by_sigmoid(answer, gate);
+  }
+  step.backend.add(out, answer);
 }
 
 }  // namespace hearth::models
