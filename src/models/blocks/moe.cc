@@ -16,7 +16,8 @@ Result<MoeMlp> MoeMlp::load(WeightReader& weights, const std::string& prefix, co
   return block;
 }
 
-size_t MoeMlp::workspace_bytes(const MoeConfig& c, int64_t n_rows) {
+size_t MoeMlp::workspace_bytes(int64_t n_rows) const {
+  const MoeConfig& c = config_;
   return Workspace::bytes_for({n_rows, c.n_experts}) + 2 * Workspace::bytes_for({n_rows, c.n_used}) +
          2 * Workspace::bytes_for({n_rows, c.n_used, c.expert_ffn_width}) +
          Workspace::bytes_for({n_rows, c.n_used, c.width});

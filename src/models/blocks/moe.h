@@ -20,7 +20,7 @@ class MoeMlp {
   // Reads PREFIX.ffn_gate_inp.weight and PREFIX.ffn_{gate,up,down}_exps.weight.
   static Result<MoeMlp> load(WeightReader& weights, const std::string& prefix, const MoeConfig& config);
 
-  static size_t workspace_bytes(const MoeConfig& config, int64_t n_rows);
+  size_t workspace_bytes(int64_t n_rows) const;
 
   // x, out [n, width], distinct.
   void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
