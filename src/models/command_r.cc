@@ -56,9 +56,7 @@ Result<std::unique_ptr<Model>> load_command_r(const ModelSource& source) {
 
   HEARTH_ASSIGN(ResidualLayerConfig layer, read_residual_layer_config(reader, config));
   WeightReader weights(source.file, source.backend);
-  HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
-                                                        layer.attention.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, tensor::RopeStyle::kInterleaved));
+  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kInterleaved, layer));
   return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
     return ParallelLayer::load(weights, prefix, layer);
   });

@@ -22,9 +22,7 @@ Result<std::unique_ptr<Model>> load_gpt2(const ModelSource& source) {
   mlp.activation = tensor::Activation::kGeluTanh;
   mlp.bias = Bias::kRequired;
   WeightReader weights(source.file, source.backend);
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
-    return ResidualLayer::load(weights, prefix, layer);
-  });
+  return load_residual_transformer(source, weights, config, layer);
 }
 
 }  // namespace hearth::models

@@ -40,9 +40,7 @@ Result<std::unique_ptr<Model>> load_phi3(const ModelSource& source) {
   HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
                                                         layer.attention.head_dim, config.context_tokens));
   HEARTH_ASSIGN(layer.attention.rope, load_longrope(source, weights, rope));
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
-    return ResidualLayer::load(weights, prefix, layer);
-  });
+  return load_residual_transformer(source, weights, config, layer);
 }
 
 }  // namespace hearth::models

@@ -14,12 +14,8 @@ Result<std::unique_ptr<Model>> load_qwen2(const ModelSource& source) {
   HEARTH_ASSIGN(ResidualLayerConfig layer, read_residual_layer_config(reader, config));
   layer.attention.qkv_bias = Bias::kRequired;
   WeightReader weights(source.file, source.backend);
-  HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
-                                                        layer.attention.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, tensor::RopeStyle::kHalves));
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
-    return ResidualLayer::load(weights, prefix, layer);
-  });
+  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
+  return load_residual_transformer(source, weights, config, layer);
 }
 
 }  // namespace hearth::models

@@ -20,12 +20,8 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, bool with_experts
     HEARTH_ASSIGN(layer.mlp, read_moe_config(reader, config, "expert_feed_forward_length"));
   }
   WeightReader weights(source.file, source.backend);
-  HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
-                                                        layer.attention.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, tensor::RopeStyle::kHalves));
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
-    return ResidualLayer::load(weights, prefix, layer);
-  });
+  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
+  return load_residual_transformer(source, weights, config, layer);
 }
 
 }  // namespace

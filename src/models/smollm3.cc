@@ -13,9 +13,7 @@ Result<std::unique_ptr<Model>> load_smollm3(const ModelSource& source) {
 
   HEARTH_ASSIGN(ResidualLayerConfig layer, read_residual_layer_config(reader, config));
   WeightReader weights(source.file, source.backend);
-  HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
-                                                        layer.attention.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, tensor::RopeStyle::kInterleaved));
+  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kInterleaved, layer));
 
   ResidualLayerConfig layer_without_positions = layer;
   layer_without_positions.attention.rope = nullptr;
