@@ -66,8 +66,8 @@ class LocalRunner : public Runner {
 
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options) {
-  HEARTH_ASSIGN(models::KvCache cache,
-                models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks));
+  HEARTH_ASSIGN(models::KvCache cache, models::KvCache::create(backend, model.info().kv_layers,
+                                                               options.n_kv_blocks, options.kv_types));
   const size_t work_bytes = model.workspace_bytes(options.max_step_tokens, options.max_step_logits);
   HEARTH_ASSIGN(models::Workspace workspace, models::Workspace::create(backend, work_bytes));
   return std::unique_ptr<Runner>(

@@ -12,10 +12,11 @@ struct LocalRunnerOptions {
   int64_t max_step_tokens = 512;
   int64_t max_step_logits = 32;
   int64_t n_kv_blocks = 0;
+  models::KvTypes kv_types = {};
 };
 
-// `model` and `backend` must outlive the runner. kResourceExhausted where the KV cache or the scratch memory
-// cannot be had.
+// `model` and `backend` must outlive the runner. Errors: those of KvCache::create; kResourceExhausted where
+// the KV cache or the scratch memory cannot be had.
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options);
 

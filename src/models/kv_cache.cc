@@ -5,27 +5,56 @@
 namespace hearth::models {
 namespace {
 
-constexpr tensor::DType kCacheType = tensor::DType::kF16;
+using tensor::DType;
 
-uint64_t element_bytes() {
-  return tensor::dtype_traits(kCacheType).block_bytes;
+uint64_t head_bytes(DType dtype, int64_t head_dim) {
+  const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+  const uint64_t n_blocks =
+      (static_cast<uint64_t>(head_dim) + traits.block_elements - 1) / traits.block_elements;
+  return n_blocks * traits.block_bytes;
+}
+
+Result<void> check_type(const tensor::Backend& backend, const char* what, DType dtype, int64_t head_dim) {
+  if (!backend.supports_kv_type(dtype)) {
+    return make_error(ErrorCode::kInvalidArgument, "KV cache: {} of type {}: {} cannot hold them so", what,
+                      tensor::dtype_name(dtype), backend.description());
+  }
+  const int64_t block = tensor::dtype_traits(dtype).block_elements;
+  if (head_dim % block != 0) {
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "KV cache: {} of type {}: expected heads of a multiple of {} elements, found {}; F16 and "
+        "BF16 take any",
+        what, tensor::dtype_name(dtype), block, head_dim);
+  }
+  return {};
 }
 
 }  // namespace
 
-uint64_t KvCache::bytes_per_token(std::span<const KvLayerShape> layers) {
+uint64_t KvCache::bytes_per_token(std::span<const KvLayerShape> layers, const KvTypes& types) {
   uint64_t bytes = 0;
   for (const KvLayerShape& layer : layers) {
-    bytes +=
-        static_cast<uint64_t>(layer.n_kv_heads * (layer.k_head_dim + layer.v_head_dim)) * element_bytes();
+    bytes += static_cast<uint64_t>(layer.n_kv_heads) *
+             (head_bytes(types.k, layer.k_head_dim) + head_bytes(types.v, layer.v_head_dim));
   }
   return bytes;
 }
 
+Result<void> KvCache::check_types(const tensor::Backend& backend, std::span<const KvLayerShape> layers,
+                                  const KvTypes& types) {
+  for (const KvLayerShape& layer : layers) {
+    HEARTH_TRY(check_type(backend, "keys", types.k, layer.k_head_dim));
+    HEARTH_TRY(check_type(backend, "values", types.v, layer.v_head_dim));
+  }
+  return {};
+}
+
 Result<KvCache> KvCache::create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks) {
+                                int64_t n_blocks, const KvTypes& types) {
+  HEARTH_TRY(check_types(backend, layers, types));
   uint64_t total_bytes = 0;
-  const uint64_t block_bytes = bytes_per_token(layers) * kKvBlockTokens;
+  const uint64_t block_bytes = bytes_per_token(layers, types) * kKvBlockTokens;
   if (n_blocks <= 0 || !checked_mul<uint64_t>(block_bytes, static_cast<uint64_t>(n_blocks), total_bytes)) {
     return make_error(ErrorCode::kResourceExhausted,
                       "KV cache: {} blocks of {} bytes exceed the address space", n_blocks, block_bytes);
@@ -33,16 +62,15 @@ Result<KvCache> KvCache::create(tensor::Backend& backend, std::span<const KvLaye
   KvCache cache;
   cache.n_blocks_ = n_blocks;
   for (const KvLayerShape& shape : layers) {
-    const auto half = [&](int64_t head_dim) -> Result<tensor::Tensor> {
-      const tensor::Tensor blocks{
-          kCacheType, {n_blocks, shape.n_kv_heads, kKvBlockTokens, head_dim}, nullptr};
+    const auto half = [&](DType dtype, int64_t head_dim) -> Result<tensor::Tensor> {
+      const tensor::Tensor blocks{dtype, {n_blocks, shape.n_kv_heads, kKvBlockTokens, head_dim}, nullptr};
       auto buffer = backend.allocate(blocks.size_bytes());
       if (!buffer) return buffer.error().in("KV cache");
       cache.buffers_.push_back(*buffer);
       return tensor::Tensor{blocks.dtype, blocks.shape, (*buffer)->data()};
     };
-    HEARTH_ASSIGN(const tensor::Tensor k, half(shape.k_head_dim));
-    HEARTH_ASSIGN(const tensor::Tensor v, half(shape.v_head_dim));
+    HEARTH_ASSIGN(const tensor::Tensor k, half(types.k, shape.k_head_dim));
+    HEARTH_ASSIGN(const tensor::Tensor v, half(types.v, shape.v_head_dim));
     cache.layers_.push_back({k, v});
   }
   return cache;

@@ -20,13 +20,26 @@ struct KvLayerShape {
   int64_t v_head_dim = 0;
 };
 
+// How keys and values are held: F16, BF16, Q8_0 or Q4_0.
+struct KvTypes {
+  tensor::DType k = tensor::DType::kF16;
+  tensor::DType v = tensor::DType::kF16;
+};
+
 class KvCache {
  public:
-  // Zeroed F16 blocks for each layer. Pages that no token has reached yet cost no memory.
+  // Zeroed blocks for each layer. Pages that no token has reached yet cost no memory. kInvalidArgument for a
+  // type that the backend has no cache of, or whose blocks a layer's heads do not fill; kResourceExhausted,
+  // with the numbers, where memory does not suffice.
   static Result<KvCache> create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks);
+                                int64_t n_blocks, const KvTypes& types = {});
 
-  static uint64_t bytes_per_token(std::span<const KvLayerShape> layers);
+  // The errors of create() for these types.
+  static Result<void> check_types(const tensor::Backend& backend, std::span<const KvLayerShape> layers,
+                                  const KvTypes& types);
+
+  // A block that a head does not fill counts whole.
+  static uint64_t bytes_per_token(std::span<const KvLayerShape> layers, const KvTypes& types = {});
 
   int64_t n_blocks() const noexcept { return n_blocks_; }
   const tensor::PagedKv& layer(size_t i) const noexcept { return layers_[i]; }

@@ -110,6 +110,9 @@ TEST(LoadLlama, Description_OfATinyModel_CountsItsBytes) {
   EXPECT_EQ(info.weight_bytes, 2 * table + experts + rest);
   EXPECT_EQ(info.step_weight_bytes, table + experts / 4 + rest) << "one embedding row and one expert in four";
   EXPECT_EQ(KvCache::bytes_per_token(info.kv_layers), 2U * 2 * 16 * 2);
+  EXPECT_EQ(KvCache::bytes_per_token(std::vector<KvLayerShape>{{2, 64, 32}},
+                                     {tensor::DType::kQ8_0, tensor::DType::kQ4_0}),
+            2U * (2 * 34 + 18));
   EXPECT_EQ(info.n_parameters * 4, info.weight_bytes);
 }
 
