@@ -23,6 +23,7 @@ struct BenchOptions {
   int64_t batch = 1;
   int64_t repeats = 5;
   int64_t n_threads = 0;
+  models::KvTypes kv_types;
   bool json = false;
 };
 
@@ -106,7 +107,8 @@ Result<Sample> run_batch(const BenchOptions& options, const std::vector<text::To
 double bytes_per_step(const BenchOptions& options, const models::ModelInfo& info) {
   const double context =
       static_cast<double>(options.prompt_tokens) + static_cast<double>(options.gen_tokens) / 2.0;
-  const auto kv_bytes = static_cast<double>(models::KvCache::bytes_per_token(info.kv_layers));
+  const auto kv_bytes =
+      static_cast<double>(models::KvCache::bytes_per_token(info.kv_layers, options.kv_types));
   return static_cast<double>(info.step_weight_bytes) +
          static_cast<double>(options.batch) * context * kv_bytes;
 }
@@ -121,6 +123,7 @@ Result<BenchReport> measure(const BenchOptions& options, const Context& context)
   engine::LoadOptions load;
   load.context_tokens = options.prompt_tokens + options.gen_tokens;
   load.max_sequences = options.batch;
+  load.kv_types = options.kv_types;
   HEARTH_ASSIGN(const RunnableModel loaded,
                 load_runnable_model(context, options.model, options.n_threads, load));
   engine::LoadedModel& model = *loaded.model;
@@ -228,6 +231,7 @@ void add_bench_command(CLI::App& parser, Action& action) {
   add_count_option(*command, "--batch", options->batch, 1, kMost, "sequences at once (default: 1)");
   add_count_option(*command, "--repeat", options->repeats, 1, kMost,
                    "runs to take the median of (default: 5)");
+  add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer(kExamples);

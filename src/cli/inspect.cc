@@ -17,6 +17,7 @@ namespace {
 struct InspectOptions {
   std::string file;
   int64_t context_tokens = 0;
+  models::KvTypes kv_types;
   bool json = false;
 };
 
@@ -53,32 +54,35 @@ TypeTotals total_by_type(const gguf::File& file) {
   return totals;
 }
 
-Result<void> judge_memory(const gguf::File& file, const Context& context, int64_t wanted_context,
+Result<void> judge_memory(const gguf::File& file, const Context& context, const InspectOptions& options,
                           Verdict& verdict) {
   HEARTH_ASSIGN(const auto backend, context.make_backend(threads_or_default(0)));
   verdict.backend = backend->description();
-  HEARTH_ASSIGN(const auto model, models::load_model(file, *backend));
+  HEARTH_ASSIGN(const int64_t context_tokens, models::trained_context_tokens(file));
+  HEARTH_ASSIGN(const auto model, models::load_model(file, *backend, context_tokens));
   const models::ModelInfo& info = model->info();
   verdict.trained_context_tokens = info.context_tokens;
-  verdict.context_tokens =
-      wanted_context > 0 ? wanted_context : std::min(info.context_tokens, engine::kDefaultContextTokens);
+  verdict.context_tokens = options.context_tokens > 0
+                               ? options.context_tokens
+                               : std::min(info.context_tokens, engine::kDefaultContextTokens);
   verdict.n_parameters = info.n_parameters;
   verdict.weight_bytes = info.weight_bytes;
-  verdict.kv_bytes =
-      models::KvCache::bytes_per_token(info.kv_layers) * static_cast<uint64_t>(verdict.context_tokens);
+  HEARTH_TRY(models::KvCache::check_types(*backend, info.kv_layers, options.kv_types));
+  verdict.kv_bytes = models::KvCache::bytes_per_token(info.kv_layers, options.kv_types) *
+                     static_cast<uint64_t>(verdict.context_tokens);
   const engine::LocalRunnerOptions step;
   verdict.workspace_bytes = model->workspace_bytes(step.max_step_tokens, step.max_step_logits);
   return {};
 }
 
-Verdict judge(const gguf::File& file, const Context& context, int64_t wanted_context) {
+Verdict judge(const gguf::File& file, const Context& context, const InspectOptions& options) {
   Verdict verdict;
   if (const auto architecture = file.string("general.architecture")) verdict.architecture = *architecture;
   const auto known = models::known_architectures();
   verdict.architecture_known = std::find(known.begin(), known.end(), verdict.architecture) != known.end();
   if (file.tensors().empty()) {
     verdict.problem = "the file has no weights (a vocabulary alone; hearth tokenize works with it)";
-  } else if (const auto judged = judge_memory(file, context, wanted_context, verdict); !judged) {
+  } else if (const auto judged = judge_memory(file, context, options, verdict); !judged) {
     verdict.problem = judged.error().message();
   }
   return verdict;
@@ -189,7 +193,7 @@ nlohmann::ordered_json json_of_file(const gguf::File& file) {
 
 Result<void> inspect(const InspectOptions& options, const Context& context) {
   HEARTH_ASSIGN(const gguf::File file, open_model_file(options.file));
-  const Verdict verdict = judge(file, context, options.context_tokens);
+  const Verdict verdict = judge(file, context, options);
   if (!options.json) return write_output(table_of_contents(file) + table_of_verdict(verdict));
   nlohmann::ordered_json object = json_of_file(file);
   object["hearth"] = json_of_verdict(verdict);
@@ -198,7 +202,7 @@ Result<void> inspect(const InspectOptions& options, const Context& context) {
 
 constexpr const char* kExamples = R"(Examples:
   hearth inspect model.gguf
-  hearth inspect model.gguf --context 32768
+  hearth inspect model.gguf --context 32768 --cache-type-k q8_0 --cache-type-v q8_0
   hearth inspect model.gguf --json | jq .hearth)";
 
 }  // namespace
@@ -209,6 +213,7 @@ void add_inspect_command(CLI::App& parser, Action& action) {
   command->add_option("FILE", options->file, "the path of a GGUF file")->required()->type_name("");
   add_count_option(*command, "--context", options->context_tokens, 1, int64_t{1} << 30,
                    "tokens to reckon the KV cache for (default: the model's, at most 8192)");
+  add_cache_type_options(*command, options->kv_types);
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer(kExamples);
   command->callback([options, &action] {

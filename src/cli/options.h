@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "models/kv_cache.h"
+
 namespace hearth::cli {
 
 // MODEL, required.
@@ -17,6 +19,9 @@ void add_count_option(CLI::App& command, const std::string& name, int64_t& value
 
 // --num-thread; 0 stays where it is not given.
 void add_threads_option(CLI::App& command, int64_t& n_threads);
+
+// --cache-type-k and --cache-type-v, for commands that run a model or reckon its memory.
+void add_cache_type_options(CLI::App& command, models::KvTypes& types);
 
 // The whole number that `text` is; false where it is none, or does not fit.
 bool parse_whole_number(const std::string& text, int64_t& value);

@@ -27,6 +27,7 @@ struct PerplexityOptions {
   std::string file;
   int64_t window_tokens = 0;
   int64_t n_threads = 0;
+  models::KvTypes kv_types;
   bool json = false;
 };
 
@@ -126,6 +127,7 @@ Result<void> perplexity(const PerplexityOptions& options, const Context& context
   HEARTH_ASSIGN(const std::string text, read_text_file(options.file));
   engine::LoadOptions load;
   load.context_tokens = options.window_tokens;
+  load.kv_types = options.kv_types;
   HEARTH_ASSIGN(const RunnableModel loaded,
                 load_runnable_model(context, options.model, options.n_threads, load));
   engine::LoadedModel& model = *loaded.model;
@@ -161,6 +163,7 @@ void add_perplexity_command(CLI::App& parser, Action& action) {
   command->add_option("FILE", options->file, "the text")->required()->type_name("");
   add_count_option(*command, "--context", options->window_tokens, kSmallestWindow, int64_t{1} << 30,
                    "tokens of a window (default: 512, or the model's context if that is less)");
+  add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer(fmt::format("Method: {}.\n\n{}", kMethod, kExamples));

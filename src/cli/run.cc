@@ -15,6 +15,7 @@ struct RunOptions {
   std::string model;
   std::vector<std::string> prompt;
   Parameters parameters;
+  models::KvTypes kv_types;
   bool verbose = false;
 };
 
@@ -52,7 +53,7 @@ Result<void> answer_once(const RunOptions& options, Session& session) {
 }
 
 Result<void> run(const RunOptions& options, const Context& context) {
-  Session session(context, options.model, options.parameters);
+  Session session(context, options.model, options.parameters, options.kv_types);
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) return answer_once(options, session);
   HEARTH_TRY(session.load());
   note_missing_template(session);
@@ -76,6 +77,7 @@ void add_run_command(CLI::App& parser, Action& action) {
   add_model_argument(*command, options->model);
   command->add_option("PROMPT", options->prompt, "the text to continue")->type_name("");
   command->add_flag("--verbose", options->verbose, "show durations and rates afterwards");
+  add_cache_type_options(*command, options->kv_types);
   add_parameter_options(*command, options->parameters);
   command->footer(kExamples);
   command->callback(

@@ -9,6 +9,7 @@ namespace hearth::cli {
 Result<void> Session::load() {
   engine::LoadOptions options;
   options.context_tokens = parameters_.num_ctx;
+  options.kv_types = kv_types_;
   HEARTH_ASSIGN(loaded_, load_runnable_model(context_, model_path_, parameters_.num_thread, options));
   return {};
 }

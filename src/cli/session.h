@@ -15,8 +15,12 @@ namespace hearth::cli {
 
 class Session {
  public:
-  Session(const Context& context, std::string model_path, Parameters parameters)
-      : context_(context), model_path_(std::move(model_path)), parameters_(std::move(parameters)) {}
+  Session(const Context& context, std::string model_path, Parameters parameters,
+          const models::KvTypes& kv_types)
+      : context_(context),
+        model_path_(std::move(model_path)),
+        parameters_(std::move(parameters)),
+        kv_types_(kv_types) {}
 
   // Loads the model, or loads it again after num_ctx or num_thread changed; the text so far stays.
   Result<void> load();
@@ -37,6 +41,7 @@ class Session {
   const Context& context_;
   std::string model_path_;
   Parameters parameters_;
+  models::KvTypes kv_types_;
   RunnableModel loaded_;
   std::vector<text::TokenId> tokens_;
 };

@@ -16,6 +16,7 @@ namespace hearth::engine {
 struct LoadOptions {
   int64_t context_tokens = 0;  // 0: what the model was trained for, at most kDefaultContextTokens
   int64_t max_sequences = 1;
+  models::KvTypes kv_types = {};  // how the KV cache holds keys and values
 };
 constexpr int64_t kDefaultContextTokens = 8192;
 
@@ -24,7 +25,8 @@ constexpr int64_t kDefaultContextTokens = 8192;
 class LoadedModel {
  public:
   // Errors: those of gguf::File::open, load_tokenizer and load_model; kInvalidArgument for a context beyond
-  // the model's; kResourceExhausted, with the numbers, where memory does not suffice.
+  // the model's, or a cache type that does not suit its heads; kResourceExhausted, with the numbers, where
+  // memory does not suffice.
   static Result<std::unique_ptr<LoadedModel>> load(const std::filesystem::path& path,
                                                    std::unique_ptr<tensor::Backend> backend,
                                                    const LoadOptions& options);

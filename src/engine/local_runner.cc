@@ -70,9 +70,10 @@ class LocalRunner : public Runner {
 
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options) {
-  HEARTH_ASSIGN(models::KvCache cache,
-                models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks,
-                                        model.info().recurrent_layers, options.n_state_slots));
+  HEARTH_ASSIGN(
+      models::KvCache cache,
+      models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks, options.kv_types,
+                              model.info().recurrent_layers, options.n_state_slots));
   const size_t work_bytes = model.workspace_bytes(options.max_step_tokens, options.max_step_logits);
   HEARTH_ASSIGN(models::Workspace workspace, models::Workspace::create(backend, work_bytes));
   return std::unique_ptr<Runner>(

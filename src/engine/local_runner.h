@@ -13,10 +13,11 @@ struct LocalRunnerOptions {
   int64_t max_step_logits = 32;
   int64_t n_kv_blocks = 0;
   int64_t n_state_slots = 1;  // if the model has recurrent layers
+  models::KvTypes kv_types = {};
 };
 
-// `model` and `backend` must outlive the runner. kResourceExhausted where the KV cache or the scratch memory
-// cannot be had.
+// `model` and `backend` must outlive the runner. Errors: those of KvCache::create; kResourceExhausted where
+// the KV cache or the scratch memory cannot be had.
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options);
 

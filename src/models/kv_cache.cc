@@ -5,25 +5,52 @@
 namespace hearth::models {
 namespace {
 
-constexpr tensor::DType kCacheType = tensor::DType::kF16;
+using tensor::DType;
 
-uint64_t element_bytes() {
-  return tensor::dtype_traits(kCacheType).block_bytes;
+uint64_t head_bytes(DType dtype, int64_t head_dim) {
+  const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+  const uint64_t n_blocks =
+      (static_cast<uint64_t>(head_dim) + traits.block_elements - 1) / traits.block_elements;
+  return n_blocks * traits.block_bytes;
+}
+
+Result<void> check_type(const tensor::Backend& backend, const char* what, DType dtype, int64_t head_dim) {
+  if (!backend.supports_kv_type(dtype)) {
+    return make_error(ErrorCode::kInvalidArgument, "KV cache: {} of type {}: {} cannot hold them so", what,
+                      tensor::dtype_name(dtype), backend.description());
+  }
+  const int64_t block = tensor::dtype_traits(dtype).block_elements;
+  if (head_dim % block != 0) {
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "KV cache: {} of type {}: expected heads of a multiple of {} elements, found {}; F16 and "
+        "BF16 take any",
+        what, tensor::dtype_name(dtype), block, head_dim);
+  }
+  return {};
 }
 
 }  // namespace
 
-uint64_t KvCache::bytes_per_token(std::span<const KvLayerShape> layers) {
+uint64_t KvCache::bytes_per_token(std::span<const KvLayerShape> layers, const KvTypes& types) {
   uint64_t bytes = 0;
   for (const KvLayerShape& layer : layers) {
-    bytes +=
-        static_cast<uint64_t>(layer.n_kv_heads * (layer.k_head_dim + layer.v_head_dim)) * element_bytes();
+    bytes += static_cast<uint64_t>(layer.n_kv_heads) *
+             (head_bytes(types.k, layer.k_head_dim) + head_bytes(types.v, layer.v_head_dim));
   }
   return bytes;
 }
 
-Result<tensor::Tensor> KvCache::allocate(tensor::Backend& backend, tensor::DType dtype,
-                                         const tensor::Shape& shape) {
+Result<void> KvCache::check_types(const tensor::Backend& backend, std::span<const KvLayerShape> layers,
+                                  const KvTypes& types) {
+  for (const KvLayerShape& layer : layers) {
+    HEARTH_TRY(check_type(backend, "keys", types.k, layer.k_head_dim));
+    HEARTH_TRY(check_type(backend, "values", types.v, layer.v_head_dim));
+  }
+  return {};
+}
+
+Result<tensor::Tensor> KvCache::allocate(tensor::Backend& backend, DType dtype, const tensor::Shape& shape) {
   const tensor::Tensor tensor{dtype, shape, nullptr};
   if (shape.n_elements() == 0) return tensor;
   auto buffer = backend.allocate(tensor.size_bytes());
@@ -33,32 +60,32 @@ Result<tensor::Tensor> KvCache::allocate(tensor::Backend& backend, tensor::DType
 }
 
 Result<KvCache> KvCache::create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks, std::span<const RecurrentLayerShape> recurrent,
-                                int64_t n_slots) {
+                                int64_t n_blocks, const KvTypes& types,
+                                std::span<const RecurrentLayerShape> recurrent, int64_t n_slots) {
+  HEARTH_CHECK(recurrent.empty() || recurrent.size() == layers.size());
+  HEARTH_TRY(check_types(backend, layers, types));
   uint64_t total_bytes = 0;
-  const uint64_t block_bytes = bytes_per_token(layers) * kKvBlockTokens;
+  const uint64_t block_bytes = bytes_per_token(layers, types) * kKvBlockTokens;
   if (n_blocks <= 0 || !checked_mul<uint64_t>(block_bytes, static_cast<uint64_t>(n_blocks), total_bytes)) {
     return make_error(ErrorCode::kResourceExhausted,
                       "KV cache: {} blocks of {} bytes exceed the address space", n_blocks, block_bytes);
   }
   KvCache cache;
   cache.n_blocks_ = n_blocks;
-  for (const KvLayerShape& shape : layers) {
-    const auto half = [&](int64_t head_dim) {
-      return cache.allocate(backend, kCacheType, {n_blocks, shape.n_kv_heads, kKvBlockTokens, head_dim});
-    };
-    HEARTH_ASSIGN(const tensor::Tensor k, half(shape.k_head_dim));
-    HEARTH_ASSIGN(const tensor::Tensor v, half(shape.v_head_dim));
-    cache.layers_.push_back({k, v});
-  }
-  for (const RecurrentLayerShape& shape : recurrent) {
-    constexpr tensor::DType kStateType = tensor::DType::kF32;
-    HEARTH_ASSIGN(const tensor::Tensor conv,
-                  cache.allocate(backend, kStateType, {n_slots, shape.n_past, shape.n_channels}));
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const KvLayerShape& kv = layers[i];
+    const RecurrentLayerShape state = recurrent.empty() ? RecurrentLayerShape{} : recurrent[i];
+    LayerCache layer;
+    HEARTH_ASSIGN(layer.kv.k,
+                  cache.allocate(backend, types.k, {n_blocks, kv.n_kv_heads, kKvBlockTokens, kv.k_head_dim}));
+    HEARTH_ASSIGN(layer.kv.v,
+                  cache.allocate(backend, types.v, {n_blocks, kv.n_kv_heads, kKvBlockTokens, kv.v_head_dim}));
+    HEARTH_ASSIGN(layer.state.conv,
+                  cache.allocate(backend, DType::kF32, {n_slots, state.n_past, state.n_channels}));
     HEARTH_ASSIGN(
-        const tensor::Tensor delta,
-        cache.allocate(backend, kStateType, {n_slots, shape.n_heads, shape.key_dim, shape.value_dim}));
-    cache.states_.push_back({conv, delta});
+        layer.state.delta,
+        cache.allocate(backend, DType::kF32, {n_slots, state.n_heads, state.key_dim, state.value_dim}));
+    cache.layers_.push_back(layer);
   }
   return cache;
 }

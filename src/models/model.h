@@ -53,9 +53,16 @@ class Model {
   virtual tensor::Tensor forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
 };
 
-// Builds the model that the file describes. The file and the backend must outlive it. Errors: kUnsupported
-// for an architecture or a type that is not known, kMalformed for a file that contradicts itself.
-Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend);
+// The longest sequence that the model was trained for. Errors: kUnsupported for an architecture that is not
+// known, kMalformed where the file does not say it.
+Result<int64_t> trained_context_tokens(const gguf::File& file);
+
+// Builds the model that the file describes, to evaluate sequences of up to `context_tokens`, which are at
+// most trained_context_tokens(): some models embed positions differently for long contexts. The file and the
+// backend must outlive it. Errors: kUnsupported for an architecture, an option or a type that is not known,
+// kMalformed for a file that contradicts itself.
+Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend,
+                                          int64_t context_tokens);
 
 // The architectures that load_model knows.
 std::vector<std::string_view> known_architectures();

@@ -1,4 +1,4 @@
-// Q4_K, Q5_K, Q6_K: blocks of 256 whose groups have small integer scales of their own.
+// Q2_K to Q6_K: blocks of 256 whose groups have small integer scales of their own.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kGroup = 32;                     // elements of a Q4_K or Q5_K group
 constexpr int kGroups = kSuperBlock / kGroup;  // 8
-constexpr int kGroup6 = 16;                    // elements of a Q6_K group
+constexpr int kGroup6 = 16;                    // elements of a Q2_K, Q3_K or Q6_K group
 constexpr int kGroups6 = kSuperBlock / kGroup6;
 constexpr int kMaxGroupScale = 63;  // six bits
 
@@ -38,15 +38,6 @@ void pack_scales(const GroupScales& s, uint8_t (&packed)[12]) noexcept {
     packed[g + 4] = static_cast<uint8_t>(s.min[g] | ((s.min[g + 4] >> 4) << 6));
     packed[g + 8] = static_cast<uint8_t>((s.scale[g + 4] & 15) | ((s.min[g + 4] & 15) << 4));
   }
-}
-
-float inverse_or_zero(float scale) noexcept {
-  const float inverse = 1.0F / scale;
-  return std::isfinite(inverse) ? inverse : 0.0F;
-}
-
-uint16_t scale_to_f16(float scale) noexcept {
-  return f32_to_f16(std::clamp(scale, -65504.0F, 65504.0F));
 }
 
 // The scales of a Q4_K or Q5_K block and its elements in 0 .. high, in order.
@@ -86,7 +77,47 @@ AffineBlock quantize_affine(const float* x, int high) noexcept {
   return block;
 }
 
+// The two low bits of an element of Q2_K or Q3_K.
+int low_two_bits(const uint8_t (&qs)[64], int i) noexcept {
+  return (qs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
+}
+
+int unpack_q3_k_scale(const uint8_t (&packed)[12], int group) noexcept {
+  const int low = (packed[group % 8] >> (group / 8 * 4)) & 15;
+  const int top = (packed[8 + group % 4] >> (group / 4 * 2)) & 3;
+  return (low | (top << 4)) - 32;
+}
+
 }  // namespace
+
+void dequantize_q2_k(const BlockQ2_K* blocks, float* out, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSuperBlock; ++b) {
+    const BlockQ2_K& block = blocks[b];
+    const float d = f16_to_f32(block.d);
+    const float dmin = f16_to_f32(block.dmin);
+    for (int g = 0; g < kGroups6; ++g) {
+      const float scale = d * static_cast<float>(block.scales[g] & 15);
+      const float min = dmin * static_cast<float>(block.scales[g] >> 4);
+      for (int i = g * kGroup6; i < (g + 1) * kGroup6; ++i) {
+        *out++ = scale * static_cast<float>(low_two_bits(block.qs, i)) - min;
+      }
+    }
+  }
+}
+
+void dequantize_q3_k(const BlockQ3_K* blocks, float* out, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSuperBlock; ++b) {
+    const BlockQ3_K& block = blocks[b];
+    const float d = f16_to_f32(block.d);
+    for (int g = 0; g < kGroups6; ++g) {
+      const float scale = d * static_cast<float>(unpack_q3_k_scale(block.scales, g));
+      for (int i = g * kGroup6; i < (g + 1) * kGroup6; ++i) {
+        const int third = (block.hmask[i % 32] >> (i / 32)) & 1;
+        *out++ = scale * static_cast<float>((low_two_bits(block.qs, i) | (third << 2)) - 4);
+      }
+    }
+  }
+}
 
 void dequantize_q4_k(const BlockQ4_K* blocks, float* out, int64_t n) noexcept {
   for (int64_t b = 0; b < n / kSuperBlock; ++b) {

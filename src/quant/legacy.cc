@@ -1,4 +1,4 @@
-// Q4_0 and Q8_0: blocks of 32 with one half-precision scale.
+// Q4_0, Q4_1, Q5_0, Q5_1, Q8_0: blocks of 32 with one half-precision scale, and an offset or none.
 #include <algorithm>
 #include <cmath>
 
@@ -9,15 +9,48 @@
 namespace hearth::quant {
 namespace {
 
-// Scales that overflow half precision become the largest finite one.
-uint16_t scale_to_f16(float scale) noexcept {
-  return f32_to_f16(std::clamp(scale, -65504.0F, 65504.0F));
+constexpr int kHalf = kSmallBlock / 2;
+
+// The fifth bits of a block, element i's in bit i.
+uint32_t unpack_fifth_bits(const uint8_t (&qh)[4]) noexcept {
+  return qh[0] | uint32_t{qh[1]} << 8 | uint32_t{qh[2]} << 16 | uint32_t{qh[3]} << 24;
 }
 
-// 0 for scales so small that their reciprocal is no number.
-float inverse_or_zero(float scale) noexcept {
-  const float inverse = 1.0F / scale;
-  return std::isfinite(inverse) ? inverse : 0.0F;
+// Elements of five bits, in order.
+void unpack_five_bits(const uint8_t (&qh)[4], const uint8_t (&qs)[16], int (&q)[kSmallBlock]) noexcept {
+  const uint32_t fifth = unpack_fifth_bits(qh);
+  for (int j = 0; j < kHalf; ++j) {
+    q[j] = static_cast<int>((qs[j] & 15U) | ((fifth >> j & 1U) << 4));
+    q[j + kHalf] = static_cast<int>((qs[j] >> 4) | ((fifth >> (j + kHalf) & 1U) << 4));
+  }
+}
+
+void pack_five_bits(const int (&q)[kSmallBlock], uint8_t (&qh)[4], uint8_t (&qs)[16]) noexcept {
+  for (uint8_t& byte : qh) byte = 0;
+  for (int i = 0; i < kSmallBlock; ++i) qh[i / 8] |= static_cast<uint8_t>(q[i] >> 4 << (i % 8));
+  for (int j = 0; j < kHalf; ++j) qs[j] = static_cast<uint8_t>((q[j] & 15) | ((q[j + kHalf] & 15) << 4));
+}
+
+// x ~ d q + m, rounded to what a block can express.
+struct OffsetBlock {
+  uint16_t d;
+  uint16_t m;
+  int q[kSmallBlock];
+};
+
+OffsetBlock quantize_with_offset(const float* x, int high) noexcept {
+  // Moved below zero, where the search may place the offset anywhere.
+  const float highest = *std::max_element(x, x + kSmallBlock);
+  float moved[kSmallBlock];
+  for (int i = 0; i < kSmallBlock; ++i) moved[i] = x[i] - highest;
+  const AffineFit fit = search_affine(moved, high);
+  OffsetBlock block{};
+  block.d = scale_to_f16(fit.scale);
+  block.m = scale_to_f16(highest - fit.min);
+  const float inverse = inverse_or_zero(f16_to_f32(block.d));
+  const float m = f16_to_f32(block.m);
+  for (int i = 0; i < kSmallBlock; ++i) block.q[i] = round_to_level(x[i] - m, inverse, 0, high);
+  return block;
 }
 
 }  // namespace
@@ -42,6 +75,66 @@ void quantize_q4_0(const float* x, BlockQ4_0* blocks, int64_t n) noexcept {
       const int high = round_to_level(x[j + kSmallBlock / 2], inverse, -8, 7) + 8;
       block.qs[j] = static_cast<uint8_t>(low | (high << 4));
     }
+  }
+}
+
+void dequantize_q4_1(const BlockQ4_1* blocks, float* out, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b, out += kSmallBlock) {
+    const float d = f16_to_f32(blocks[b].d);
+    const float m = f16_to_f32(blocks[b].m);
+    for (int j = 0; j < kHalf; ++j) {
+      out[j] = static_cast<float>(blocks[b].qs[j] & 15) * d + m;
+      out[j + kHalf] = static_cast<float>(blocks[b].qs[j] >> 4) * d + m;
+    }
+  }
+}
+
+void quantize_q4_1(const float* x, BlockQ4_1* blocks, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b) {
+    const OffsetBlock from = quantize_with_offset(x + b * kSmallBlock, 15);
+    blocks[b].d = from.d;
+    blocks[b].m = from.m;
+    for (int j = 0; j < kHalf; ++j) {
+      blocks[b].qs[j] = static_cast<uint8_t>(from.q[j] | (from.q[j + kHalf] << 4));
+    }
+  }
+}
+
+void dequantize_q5_0(const BlockQ5_0* blocks, float* out, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b, out += kSmallBlock) {
+    const float d = f16_to_f32(blocks[b].d);
+    int q[kSmallBlock];
+    unpack_five_bits(blocks[b].qh, blocks[b].qs, q);
+    for (int i = 0; i < kSmallBlock; ++i) out[i] = static_cast<float>(q[i] - 16) * d;
+  }
+}
+
+void quantize_q5_0(const float* x, BlockQ5_0* blocks, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b, x += kSmallBlock) {
+    blocks[b].d = scale_to_f16(search_scale({x, kSmallBlock}, -16, 15));
+    const float inverse = inverse_or_zero(f16_to_f32(blocks[b].d));
+    int q[kSmallBlock];
+    for (int i = 0; i < kSmallBlock; ++i) q[i] = round_to_level(x[i], inverse, -16, 15) + 16;
+    pack_five_bits(q, blocks[b].qh, blocks[b].qs);
+  }
+}
+
+void dequantize_q5_1(const BlockQ5_1* blocks, float* out, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b, out += kSmallBlock) {
+    const float d = f16_to_f32(blocks[b].d);
+    const float m = f16_to_f32(blocks[b].m);
+    int q[kSmallBlock];
+    unpack_five_bits(blocks[b].qh, blocks[b].qs, q);
+    for (int i = 0; i < kSmallBlock; ++i) out[i] = static_cast<float>(q[i]) * d + m;
+  }
+}
+
+void quantize_q5_1(const float* x, BlockQ5_1* blocks, int64_t n) noexcept {
+  for (int64_t b = 0; b < n / kSmallBlock; ++b) {
+    const OffsetBlock from = quantize_with_offset(x + b * kSmallBlock, 31);
+    blocks[b].d = from.d;
+    blocks[b].m = from.m;
+    pack_five_bits(from.q, blocks[b].qh, blocks[b].qs);
   }
 }
 

@@ -11,8 +11,12 @@
 
 namespace hearth::quant {
 
-// F32, F16, BF16, Q4_0, Q8_0, Q4_K, Q5_K, Q6_K. The two functions below take these types only; ask first.
+// Every type in which GGUF files hold weights: all but the integers, F64, and Q8_1 and Q8_K, which exist for
+// activations only. dequantize_row takes these types only; ask first.
 bool can_dequantize(tensor::DType dtype) noexcept;
+
+// F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, IQ4_NL, MXFP4: what quantize_row takes.
+bool can_quantize(tensor::DType dtype) noexcept;
 
 // n: elements, a whole number of blocks.
 //   blocks  n / block_elements blocks, aligned to 2 bytes (F32: to 4)

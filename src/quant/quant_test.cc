@@ -16,8 +16,10 @@ namespace {
 
 using tensor::DType;
 
-constexpr std::array kAllTypes{DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0,
-                               DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+// Those that weights can be quantised to.
+constexpr std::array kAllTypes{DType::kF32,  DType::kF16,    DType::kBF16, DType::kQ4_0, DType::kQ4_1,
+                               DType::kQ5_0, DType::kQ5_1,   DType::kQ8_0, DType::kQ4_K, DType::kQ5_K,
+                               DType::kQ6_K, DType::kIQ4_NL, DType::kMXFP4};
 
 std::vector<float> round_trip(DType dtype, const std::vector<float>& x) {
   const auto n = static_cast<int64_t>(x.size());
@@ -38,18 +40,22 @@ double relative_error(const std::vector<float>& x, const std::vector<float>& y) 
   return std::sqrt(error / power);
 }
 
-TEST(Quant, CanDequantize_ExactlyTheTypesItNames) {
+TEST(Quant, CanDequantizeAndQuantize_ExactlyTheTypesThatTheyName) {
+  constexpr std::array kNoWeights{DType::kI8,  DType::kI16,  DType::kI32, DType::kI64,
+                                  DType::kF64, DType::kQ8_1, DType::kQ8_K};
   for (const tensor::DTypeTraits& traits : tensor::all_dtypes()) {
-    const bool known = std::find(kAllTypes.begin(), kAllTypes.end(), traits.dtype) != kAllTypes.end();
-    EXPECT_EQ(can_dequantize(traits.dtype), known) << traits.name;
+    const bool no_weight = std::find(kNoWeights.begin(), kNoWeights.end(), traits.dtype) != kNoWeights.end();
+    EXPECT_EQ(can_dequantize(traits.dtype), !no_weight) << traits.name;
+    const bool both = std::find(kAllTypes.begin(), kAllTypes.end(), traits.dtype) != kAllTypes.end();
+    EXPECT_EQ(can_quantize(traits.dtype), both) << traits.name;
   }
 }
 
 // The root mean square error that each width of normally distributed weights must reach: a uniform grid of b
 // bits fitted to such a group has about 2^(1 - b) * (range / 2) / sqrt(12).
 TEST(Quant, NormalWeights_RoundTripWithinTheErrorOfTheirWidth) {
-  constexpr std::array<double, kAllTypes.size()> kBounds{0.0,    3e-4,  2.4e-3, 0.092,
-                                                         0.0055, 0.075, 0.038,  0.018};
+  constexpr std::array<double, kAllTypes.size()> kBounds{0.0,    3e-4,  2.4e-3, 0.092, 0.082, 0.046, 0.041,
+                                                         0.0055, 0.075, 0.038,  0.018, 0.082, 0.12};
   std::mt19937 random(7);
   std::normal_distribution<float> normal(0.0F, 0.03F);
   std::vector<float> x(256 * 64);

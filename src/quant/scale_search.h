@@ -6,7 +6,20 @@
 #include <cstdint>
 #include <span>
 
+#include "quant/half.h"
+
 namespace hearth::quant {
+
+// Scales that overflow half precision become the largest finite one.
+inline uint16_t scale_to_f16(float scale) noexcept {
+  return f32_to_f16(std::clamp(scale, -65504.0F, 65504.0F));
+}
+
+// 0 for scales so small that their reciprocal is no number.
+inline float inverse_or_zero(float scale) noexcept {
+  const float inverse = 1.0F / scale;
+  return std::isfinite(inverse) ? inverse : 0.0F;
+}
 
 // A value rounded to the integer levels low .. high at `inverse_scale`. Clamped first, since an integer
 // cannot hold what a value far outside would round to.

@@ -25,7 +25,8 @@ void check_sequences(std::span<const SequenceRows> sequences, int64_t n_rows, co
   }
 }
 
-void check_cache(const PagedKv& cache) {
+void check_cache(const Backend& backend, const PagedKv& cache) {
+  HEARTH_CHECK(backend.supports_kv_type(cache.k.dtype) && backend.supports_kv_type(cache.v.dtype));
   HEARTH_CHECK(cache.k.shape.rank() == 4 && cache.v.shape.rank() == 4);
   for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) HEARTH_CHECK(cache.k.shape[i] == cache.v.shape[i]);
 }
@@ -80,7 +81,7 @@ void Backend::store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
                        std::span<const SequenceRows> sequences) {
   check_f32(k, 3);
   check_f32(v, 3);
-  check_cache(cache);
+  check_cache(*this, cache);
   HEARTH_CHECK(k.shape[0] == v.shape[0]);
   HEARTH_CHECK(k.shape[1] == cache.k.shape[1] && k.shape[2] == cache.k.shape[3]);
   HEARTH_CHECK(v.shape[1] == cache.v.shape[1] && v.shape[2] == cache.v.shape[3]);
@@ -92,7 +93,7 @@ void Backend::attention(const Tensor& q, const PagedKv& cache, std::span<const S
                         const AttentionArgs& args, const Tensor& out) {
   check_f32(q, 3);
   check_f32(out, 3);
-  check_cache(cache);
+  check_cache(*this, cache);
   const int64_t n_kv_heads = cache.k.shape[1];
   HEARTH_CHECK(n_kv_heads > 0 && q.shape[1] % n_kv_heads == 0);
   HEARTH_CHECK(q.shape[2] == cache.k.shape[3]);

@@ -48,9 +48,9 @@ struct RopeArgs {
   float magnitude = 1.0F;
 };
 
-// One layer's paged cache. Token t of a sequence stands in block block_table[t / block_tokens], at slot
-// t % block_tokens. Source: arXiv:2309.06180 section 4.1. Per head contiguous within a block, because
-// attention reads one KV head at a time.
+// One layer's paged cache, keys and values each of a type that supports_kv_type() accepts. Token t of a
+// sequence stands in block block_table[t / block_tokens], at slot t % block_tokens. Source: arXiv:2309.06180
+// section 4.1. Per head contiguous within a block, because attention reads one KV head at a time.
 struct PagedKv {
   Tensor k;  // [n_blocks, n_kv_heads, block_tokens, head_dim]
   Tensor v;  // the same shape with the value's head_dim
@@ -136,6 +136,9 @@ class Backend {
   virtual Result<std::shared_ptr<Buffer>> allocate(size_t size_bytes) = 0;
   // Whether weights of this type can be multiplied and looked up.
   virtual bool supports_weight(DType dtype) const noexcept = 0;
+  // Whether a cache may hold keys or values of this type. Rows of head_dim elements must be whole blocks of
+  // it.
+  virtual bool supports_kv_type(DType dtype) const noexcept { return dtype == DType::kF16; }
   // Makes host memory usable by this backend: in place where it can (then `host` must outlive the tensor),
   // else a copy. The caller has checked supports_weight for matrices.
   virtual Result<Tensor> import_weight(const Tensor& host) = 0;
@@ -160,7 +163,7 @@ class Backend {
   //   x [n, n_heads, head_dim] f32, head_dim >= args.n_rotated;  positions [n]
   void rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args);
 
-  // Writes a step's keys and values into the cache.
+  // Writes a step's keys and values into the cache, rounded to its types.
   //   k, v [n, n_kv_heads, head_dim] f32;  every row of a sequence goes to its position's slot
   void store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
                 std::span<const SequenceRows> sequences);

@@ -114,6 +114,51 @@ TEST(Inspect, Json_ReckonsTheMemory) {
                                        hearth["workspace_bytes"].get<uint64_t>());
 }
 
+TEST(CacheTypes, EveryCommandThatRunsAModel_TakesThem) {
+  const TemporaryFolder folder;
+  const std::string model = (folder / "m.gguf").string();
+  TinyLlama({.head_dim = 32, .n_rotated = 32}, 1).gguf().write(model);
+  std::ofstream(folder / "text") << std::string(800, 'a') + std::string(800, 'b');
+  const std::string text = (folder / "text").string();
+  const auto perplexity = [&](std::vector<std::string> options) {
+    std::vector<std::string> command{"perplexity", model, text, "--context", "128", "--json"};
+    command.insert(command.end(), options.begin(), options.end());
+    return parse_output(run_hearth(command))["perplexity"].get<double>();
+  };
+  const double f16 = perplexity({});
+  EXPECT_EQ(perplexity({"--cache-type-k", "F16", "--cache-type-v", "f16"}), f16);
+  for (const char* flag : {"--cache-type-k", "--cache-type-v"}) {
+    const double q4_0 = perplexity({flag, "q4_0"});
+    EXPECT_NE(q4_0, f16) << flag << " changed nothing";
+    EXPECT_NEAR(q4_0 / f16, 1.0, 0.1) << flag;
+  }
+  EXPECT_EQ(run_hearth({"run", model, "--cache-type-k", "q8_0", "--cache-type-v", "bf16", "--num-predict",
+                        "3", "hello"})
+                .exit_code,
+            0);
+  EXPECT_EQ(
+      run_hearth({"bench", model, "--cache-type-k", "q8_0", "--prompt", "4", "--gen", "2", "--repeat", "1"})
+          .exit_code,
+      0);
+  const json object = parse_output(run_hearth(
+      {"inspect", model, "--context", "100", "--cache-type-k", "q8_0", "--cache-type-v", "q4_0", "--json"}));
+  // 2 layers x 2 KV heads x a block of 34 and one of 18 bytes, for each token
+  EXPECT_EQ(object["hearth"]["kv_cache_bytes"], 100 * 2 * 2 * (34 + 18));
+}
+
+TEST(CacheTypes, WrongType_AndHeadsThatItDoesNotSuit_AreExplained) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);  // heads of 16
+  const Outcome unknown = run_hearth({"run", model, "--cache-type-k", "q9", "hello"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_CONTAINS(unknown.err, "expected f16, bf16, q8_0 or q4_0, found 'q9'");
+  const Outcome odd = run_hearth({"run", model, "--cache-type-v", "q8_0", "hello"});
+  EXPECT_EQ(odd.exit_code, 1);
+  EXPECT_CONTAINS(odd.err, "values of type Q8_0: expected heads of a multiple of 32 elements, found 16");
+  const json object = parse_output(run_hearth({"inspect", model, "--cache-type-v", "q8_0", "--json"}));
+  EXPECT_EQ(object["hearth"]["runs"], false);
+}
+
 TEST(Inspect, UnknownArchitecture_IsShownWithItsReason) {
   const TemporaryFolder folder;
   GgufWriter writer = TinyLlama(TinyLlamaShape{}, 1).gguf({"general.architecture"});

@@ -24,9 +24,9 @@ constexpr int64_t kBlocks = 160;
 
 // A cache whose free slots hold NaN: reading one shows.
 struct Cache {
-  explicit Cache(const Heads& heads)
-      : k(make_tensor(DType::kF16, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.head_dim})),
-        v(make_tensor(DType::kF16, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.v_head_dim})) {
+  explicit Cache(const Heads& heads, DType k_type = DType::kF16, DType v_type = DType::kF16)
+      : k(make_tensor(k_type, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.head_dim})),
+        v(make_tensor(v_type, {kBlocks, heads.n_kv_heads, kBlockTokens, heads.v_head_dim})) {
     std::ranges::fill(k.memory, std::byte{0x7F});
     std::ranges::fill(v.memory, std::byte{0x7F});
   }
@@ -153,6 +153,50 @@ TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
           std::equal(at(51), mixed.end(), whole[2].begin() + static_cast<std::ptrdiff_t>(6 * row_size)));
     }
   }
+}
+
+constexpr DType kCacheTypes[] = {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
+
+TEST_P(Attention, EveryPairOfCacheTypes_AgreesWithTheOracle) {
+  for (const DType k_type : kCacheTypes) {
+    for (const DType v_type : kCacheTypes) {
+      for (const Heads& heads : {Heads{4, 2, 64, 64}, Heads{3, 1, 96, 32}}) {
+        Cache cache(heads, k_type, v_type);
+        Cache oracle_cache(heads, k_type, v_type);
+        BlockDealer dealer;
+        const Story story(heads, 75, 21);
+        const std::vector<int32_t> table = dealer.deal(75);
+        store_all(*backend, story, cache.paged(), table);
+        store_all(*ref, story, oracle_cache.paged(), table);
+        EXPECT_EQ(cache.k.memory, oracle_cache.k.memory);
+        EXPECT_EQ(cache.v.memory, oracle_cache.v.memory);
+        const std::vector<SequenceRows> rows{{0, 75, 0, table}};
+        const std::vector<float> found = attend(*backend, story.q.tensor, cache.paged(), rows);
+        EXPECT_LE(nmse(found, attend(*ref, story.q.tensor, oracle_cache.paged(), rows)), kFloatNmse)
+            << tensor::dtype_name(k_type) << " keys, " << tensor::dtype_name(v_type) << " values";
+        // One row alone, on more threads.
+        const std::vector<float> last = attend(*make_backend(GetParam(), 2), rows_of(story.q.tensor, 74, 1),
+                                               cache.paged(), {{0, 1, 74, table}});
+        EXPECT_TRUE(std::equal(last.rbegin(), last.rend(), found.rbegin()));
+      }
+    }
+  }
+}
+
+TEST_P(Attention, CacheOfFewerBits_StaysNearTheExactAnswer) {
+  const Heads heads{2, 1, 64, 64};
+  const Story story(heads, 60, 22);
+  const auto answer = [&](DType type) {
+    Cache cache(heads, type, type);
+    const std::vector<int32_t> table = BlockDealer().deal(60);
+    store_all(*backend, story, cache.paged(), table);
+    return attend(*backend, story.q.tensor, cache.paged(), {{0, 60, 0, table}});
+  };
+  const std::vector<float> f16 = answer(DType::kF16);
+  EXPECT_LE(nmse(answer(DType::kBF16), f16), 1e-4);
+  EXPECT_LE(nmse(answer(DType::kQ8_0), f16), 5e-4);
+  EXPECT_LE(nmse(answer(DType::kQ4_0), f16), 5e-2);
+  EXPECT_GT(nmse(answer(DType::kQ4_0), f16), 1e-4) << "suspiciously exact for four bits";
 }
 
 // Rows of every place relative to the window's edge, in one step and alone.

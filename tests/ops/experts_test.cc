@@ -109,10 +109,9 @@ TEST_P(Experts, Matmul_RandomShapes_AgreesWithTheOracle) {
         const Owned x = random_tensor(DType::kF32, {n, shared_rows ? 1 : 3, 256}, 6);
         const Owned w = random_tensor(dtype, {7 * 19, 256}, 7, 0.02F);
         const Tensor stack = w.tensor.reshaped({7, 19, 256});
-        const double bound = tensor::dtype_traits(dtype).block_elements == 1 ? kFloatNmse : 1e-4;
         EXPECT_LE(nmse(multiply(*backend, x.tensor, stack, experts.tensor),
                        multiply(*ref, x.tensor, stack, experts.tensor)),
-                  bound)
+                  matmul_nmse(dtype))
             << tensor::dtype_name(dtype) << " n " << n;
       }
     }

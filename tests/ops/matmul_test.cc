@@ -19,13 +19,6 @@ std::vector<float> multiply(tensor::Backend& backend, const Tensor& x, const Ten
   return out.floats();
 }
 
-// Eight-bit activations cost about 4e-5 where they are normally distributed; few outputs are few samples of
-// that error. The weights are those of the type in both computations.
-double bound(DType dtype, int64_t n_outputs = 256) {
-  if (tensor::dtype_traits(dtype).block_elements == 1) return kFloatNmse;
-  return n_outputs < 256 ? 5e-4 : 1e-4;
-}
-
 TEST_P(Matmul, RandomShapes_AgreeWithTheOracle) {
   std::mt19937 random(3);
   for (const DType dtype : kWeightTypes) {
@@ -41,7 +34,7 @@ TEST_P(Matmul, RandomShapes_AgreeWithTheOracle) {
       const Owned w = random_tensor(dtype, {m, k}, random(), 0.02F);
       const double power = static_cast<double>(n * m * k) * 0.02 * 0.02;
       const std::vector<float> expected = multiply(*ref, x.tensor, w.tensor);
-      EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), expected, power), bound(dtype, n * m))
+      EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), expected, power), matmul_nmse(dtype, n * m))
           << tensor::dtype_name(dtype) << " n " << n << " m " << m << " k " << k;
     }
   }
@@ -85,7 +78,7 @@ TEST_P(Matmul, ExtremeActivations_StayFiniteAndExactWhereTheyMust) {
         }
       }
       if (scale >= 1e-30F) {
-        EXPECT_LE(nmse(out, multiply(*ref, x.tensor, w.tensor)), bound(dtype))
+        EXPECT_LE(nmse(out, multiply(*ref, x.tensor, w.tensor)), matmul_nmse(dtype))
             << tensor::dtype_name(dtype) << scale;
       }
     }
@@ -95,7 +88,7 @@ TEST_P(Matmul, ExtremeActivations_StayFiniteAndExactWhereTheyMust) {
 // Blocks of random bytes reach every scale, min and sign, also those that no quantiser writes.
 TEST_P(Matmul, AnyBitsOfABlock_AgreeWithTheOracle) {
   std::mt19937 random(8);
-  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+  for (const DType dtype : kInt8Types) {
     const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
     Owned w = make_tensor(dtype, {37, 512});
     for (std::byte& b : w.memory) b = static_cast<std::byte>(random());
@@ -116,7 +109,7 @@ TEST_P(Matmul, AnyBitsOfABlock_AgreeWithTheOracle) {
 TEST_P(Matmul, IntegerActivations_AreMultipliedExactly) {
   std::mt19937 random(10);
   std::uniform_int_distribution<int> level(-127, 127);
-  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+  for (const DType dtype : kInt8Types) {
     const Owned w = random_tensor(dtype, {35, 768}, 13);
     Owned x = make_tensor(DType::kF32, {18, 768});
     for (int64_t i = 0; i < x.tensor.shape.n_elements(); ++i) {
@@ -124,6 +117,17 @@ TEST_P(Matmul, IntegerActivations_AreMultipliedExactly) {
     }
     EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), multiply(*ref, x.tensor, w.tensor)), 1e-12)
         << tensor::dtype_name(dtype);
+  }
+}
+
+// Longer rows than a panel of dequantised weights holds sixteen of, and more of both than a pass takes.
+TEST_P(Matmul, DequantizedWeights_InSeveralPasses_AgreeWithTheOracle) {
+  const Owned x = random_tensor(DType::kF32, {37, 9216}, 14);
+  const Owned w = random_tensor(DType::kQ4_1, {35, 9216}, 15, 0.02F);
+  const std::vector<float> expected = multiply(*ref, x.tensor, w.tensor);
+  for (const int n_threads : {1, 2}) {
+    const auto other = make_backend(GetParam(), n_threads);
+    EXPECT_LE(nmse(multiply(*other, x.tensor, w.tensor), expected), kFloatNmse);
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "quant/quant.h"
+#include "tests/support/random_blocks.h"
 
 namespace hearth::ops_test {
 
@@ -21,8 +22,15 @@ using tensor::Shape;
 using tensor::Tensor;
 
 inline constexpr Isa kSets[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx};
-inline constexpr DType kWeightTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0,
-                                         DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+// Types with kernels of their own, which round activations to eight bits ...
+inline constexpr DType kInt8Types[] = {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+// ... and all: the others are computed in floats.
+inline constexpr DType kWeightTypes[] = {
+    DType::kF32,     DType::kF16,   DType::kBF16,   DType::kQ4_0,    DType::kQ4_1,   DType::kQ5_0,
+    DType::kQ5_1,    DType::kQ8_0,  DType::kQ2_K,   DType::kQ3_K,    DType::kQ4_K,   DType::kQ5_K,
+    DType::kQ6_K,    DType::kIQ1_S, DType::kIQ1_M,  DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S,
+    DType::kIQ3_XXS, DType::kIQ3_S, DType::kIQ4_NL, DType::kIQ4_XS,  DType::kTQ1_0,  DType::kTQ2_0,
+    DType::kQ1_0,    DType::kQ2_0,  DType::kMXFP4,  DType::kNVFP4};
 
 inline std::unique_ptr<tensor::Backend> make_backend(Isa isa, int n_threads = 1) {
   auto backend = cpu::make_cpu_backend({isa, n_threads});
@@ -62,7 +70,7 @@ inline Owned make_tensor(DType dtype, Shape shape) {
   return owned;
 }
 
-// Normally distributed, in any type.
+// Normally distributed, in any type; random bits of the same power in types that cannot be quantised to.
 inline Owned random_tensor(DType dtype, Shape shape, uint64_t seed, float deviation = 1.0F) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0.0F, deviation);
@@ -73,8 +81,8 @@ inline Owned random_tensor(DType dtype, Shape shape, uint64_t seed, float deviat
   const int64_t width = shape.back();
   const size_t stride = *tensor::row_bytes(dtype, static_cast<uint64_t>(width));
   for (size_t row = 0; row < x.size() / static_cast<size_t>(width); ++row) {
-    quant::quantize_row(dtype, x.data() + row * static_cast<size_t>(width),
-                        owned.memory.data() + row * stride, width);
+    testing::encode_or_randomize(dtype, x.data() + row * static_cast<size_t>(width), width, random,
+                                 owned.memory.data() + row * stride);
   }
   return owned;
 }
@@ -101,6 +109,15 @@ inline double nmse(const std::vector<float>& x, const std::vector<float>& y, dou
 
 // Two float32 computations of the same sum differ by a few roundings of 2^-24 each.
 inline constexpr double kFloatNmse = 1e-11;
+
+// Of `n_outputs` products with weights of a type: eight-bit activations cost about 4e-5 where they are
+// normally distributed; few outputs are few samples of that error.
+inline double matmul_nmse(DType dtype, int64_t n_outputs = 256) {
+  const bool rounds_activations =
+      std::find(std::begin(kInt8Types), std::end(kInt8Types), dtype) != std::end(kInt8Types);
+  if (!rounds_activations) return kFloatNmse;
+  return n_outputs < 256 ? 5e-4 : 1e-4;
+}
 
 }  // namespace hearth::ops_test
 

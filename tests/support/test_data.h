@@ -34,6 +34,12 @@ inline std::vector<float> read_floats(const std::filesystem::path& path) {
   return values;
 }
 
+// One model in many types: golden/quant/NAME.gguf, .dequant.f32 and .probs.f32.
+inline constexpr const char* kQuantGoldenFiles[] = {
+    "F32",    "BF16",    "Q4_0",   "Q4_1",   "Q5_0",   "Q5_1",  "Q8_0",    "Q2_K",
+    "Q3_K_S", "Q4_K_S",  "Q5_K_S", "Q6_K",   "IQ1_S",  "IQ1_M", "IQ2_XXS", "IQ2_XS",
+    "IQ2_S",  "IQ3_XXS", "IQ3_S",  "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0",   "MXFP4"};
+
 }  // namespace hearth::testing
 
 // Sets `variable` to the path of a file of the test data, or skips the test.

@@ -14,7 +14,7 @@ using tensor::SequenceRows;
 using tensor::Tensor;
 
 constexpr int64_t kStretch = 16 * kAttentionChunk;
-// Query rows that share one expansion of keys and values from f16.
+// Query rows that share one expansion of keys and values.
 constexpr int64_t kRowsPerTask = 32;
 
 struct Task {
@@ -42,6 +42,20 @@ int64_t first_stretch(int64_t position, int64_t window) {
   return window == 0 ? 0 : std::max<int64_t>(0, position + 1 - window) / kStretch;
 }
 
+ExpandRow expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
+  switch (dtype) {
+    case tensor::DType::kBF16:
+      return kernels.bf16;
+    case tensor::DType::kQ8_0:
+      return kernels.q8_0;
+    case tensor::DType::kQ4_0:
+      return kernels.q4_0;
+    default:
+      HEARTH_CHECK(dtype == tensor::DType::kF16);
+      return kernels.f16;
+  }
+}
+
 int64_t count_stretches(const SequenceRows& sequence, int64_t end_token) {
   return (sequence.start_position + end_token + kStretch - 1) / kStretch;
 }
@@ -59,7 +73,6 @@ float inverse_sum(float largest, float sum, const float* sink) {
 
 void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
                               const tensor::AttentionArgs& args, const Tensor& out) {
-  check_cache_dtype(cache);
   const int64_t n_heads = q.shape[1];
   const int64_t n_kv_heads = cache.k.shape[1];
   const int64_t group = n_heads / n_kv_heads;
@@ -78,8 +91,12 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
     kernel_task.n_tokens = task.n_tokens;
     kernel_task.group = group;
     kernel_task.first_position = sequence.start_position + task.first_token;
-    kernel_task.k = cache.k.as<uint16_t>();
-    kernel_task.v = cache.v.as<uint16_t>();
+    kernel_task.k = cache.k.data;
+    kernel_task.v = cache.v.data;
+    kernel_task.k_row_bytes = cache_row_bytes(cache.k);
+    kernel_task.v_row_bytes = cache_row_bytes(cache.v);
+    kernel_task.expand_k = expand_for(kernels_.expand, cache.k.dtype);
+    kernel_task.expand_v = expand_for(kernels_.expand, cache.v.dtype);
     kernel_task.block_table = sequence.block_table.data();
     kernel_task.block_tokens = cache.k.shape[2];
     kernel_task.n_kv_heads = n_kv_heads;

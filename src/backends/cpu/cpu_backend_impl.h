@@ -117,6 +117,9 @@ class CpuBackend final : public HostBackend {
   // Rounds the rows of x for weights of `block` elements to a scale; the result stands in scratch_.
   QuantizedRows quantize_rows(const tensor::Tensor& x, int64_t block);
 
+  // For weights of a type that the set has no kernel for: rows are dequantised to F32, some at a time.
+  void matmul_dequantized(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out);
+
   const Isa isa_;
   const Kernels& kernels_;
   const TileKernels* const tiles_;

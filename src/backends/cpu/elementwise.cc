@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backends/cpu/cpu_backend_impl.h"
+#include "quant/quant.h"
 
 namespace hearth::cpu {
 
@@ -86,15 +87,18 @@ void CpuBackend::do_take_rows(const tensor::Tensor& x, std::span<const int32_t> 
 
 void CpuBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
                              std::span<const tensor::SequenceRows> sequences) {
-  check_cache_dtype(cache);
   const int64_t n_kv_heads = cache.k.shape[1];
   const auto store = [&](const tensor::Tensor& from, const tensor::Tensor& to,
                          const tensor::SequenceRows& sequence, int64_t token) {
     const int64_t head_dim = to.shape[3];
     for (int64_t head = 0; head < n_kv_heads; ++head) {
       const float* elements = from.f32() + ((sequence.first_row + token) * n_kv_heads + head) * head_dim;
-      const int64_t slot = cache_offset(to, sequence, sequence.start_position + token, head);
-      kernels_.to_f16(elements, head_dim, to.as<uint16_t>() + slot);
+      std::byte* row = cache_row(to, sequence, sequence.start_position + token, head);
+      if (to.dtype == tensor::DType::kF16) {
+        kernels_.to_f16(elements, head_dim, reinterpret_cast<uint16_t*>(row));
+      } else {
+        quant::quantize_row(to.dtype, elements, row, head_dim);
+      }
     }
   };
   for (const tensor::SequenceRows& sequence : sequences) {

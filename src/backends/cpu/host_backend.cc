@@ -64,6 +64,10 @@ bool HostBackend::supports_weight(DType dtype) const noexcept {
   return quant::can_dequantize(dtype);
 }
 
+bool HostBackend::supports_kv_type(DType dtype) const noexcept {
+  return dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kQ8_0 || dtype == DType::kQ4_0;
+}
+
 Result<Tensor> HostBackend::import_weight(const Tensor& host) {
   return host;
 }

@@ -60,6 +60,17 @@ struct TileKernels {
   MatmulKernels matmul;
 };
 
+// Expands a row of the cache to floats: n elements, a whole number of its type's blocks.
+using ExpandRow = void (*)(const void* row, int64_t n, float* out) noexcept;
+
+// One for each type that a cache may have.
+struct ExpandKernels {
+  ExpandRow f16;
+  ExpandRow bf16;
+  ExpandRow q8_0;
+  ExpandRow q4_0;
+};
+
 // Attention of some tokens' query heads over one KV head's cache, positions begin <= p < end; as online
 // softmax state, so that ranges can be merged. Query row r = token * group + head; its token stands at
 // position first_position + token and sees no later one.
@@ -69,8 +80,12 @@ struct AttentionTask {
   int64_t n_tokens;
   int64_t group;  // query heads that share the KV head
   int64_t first_position;
-  const uint16_t* k;  // f16 [n_blocks, n_kv_heads, block_tokens, head_dim]
-  const uint16_t* v;  // f16 [n_blocks, n_kv_heads, block_tokens, v_head_dim]
+  const void* k;  // [n_blocks, n_kv_heads, block_tokens] rows of k_row_bytes, which expand_k expands
+  const void* v;  // the same with v_row_bytes and expand_v
+  int64_t k_row_bytes;
+  int64_t v_row_bytes;
+  ExpandRow expand_k;
+  ExpandRow expand_v;
   const int32_t* block_table;
   int64_t block_tokens;
   int64_t n_kv_heads;
@@ -127,6 +142,7 @@ struct Kernels {
   void (*quantize)(const float* x, int64_t k, int64_t block, int8_t* q, float* scales,
                    int16_t* sums) noexcept;
   void (*attention)(const AttentionTask& task) noexcept;
+  ExpandKernels expand;
   MatmulKernels matmul;
   void (*soft_cap)(float* x, float cap, int64_t n) noexcept;                 // x = cap tanh(x / cap)
   void (*gate_by_sigmoid)(float* x, const float* gate, int64_t n) noexcept;  // x = x sigmoid(gate)

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "backends/cpu/cpu_backend_impl.h"
-#include "quant/blocks.h"
+#include "quant/quant.h"
 
 namespace hearth::cpu {
 namespace {
@@ -40,6 +40,13 @@ size_t round_up_64(size_t bytes) {
 constexpr int64_t kRowGrain = 16;
 // Activations that a pass over the weights uses: half of a 2 MiB L2, the other half being the weights'.
 constexpr int64_t kActivationBytes = 1 << 20;
+// Weights that stand dequantised at a time.
+constexpr int64_t kPanelBytes = 1 << 19;
+
+// Rows of so many bytes that one such pass takes.
+int64_t rows_of_a_pass(int64_t all_bytes, int64_t row_bytes) {
+  return std::max<int64_t>(16, all_bytes / std::max<int64_t>(1, row_bytes) / 16 * 16);
+}
 
 }  // namespace
 
@@ -66,6 +73,8 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) 
   const int64_t m = w.shape[0];
   const int64_t k = w.shape[1];
   if (n == 0 || m == 0) return;
+  const MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
+  if (kernel == nullptr) return matmul_dequantized(x, w, out);
   const int64_t block = tensor::dtype_traits(w.dtype).block_elements;
   const bool quantized = block > 1;
 
@@ -95,10 +104,8 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) 
     return;
   }
 
-  const MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
   const int64_t element_bytes = quantized ? 1 : static_cast<int64_t>(sizeof(float));
-  const int64_t chunk =
-      std::max<int64_t>(16, kActivationBytes / std::max<int64_t>(1, k * element_bytes) / 16 * 16);
+  const int64_t chunk = rows_of_a_pass(kActivationBytes, k * element_bytes);
   parallel(m, kRowGrain, k, [&](int, int64_t begin, int64_t end) {
     MatmulTask part = task;
     part.row_begin = begin;
@@ -111,6 +118,39 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) 
       }
       part.out = task.out + first * m;
       kernel(part);
+    }
+  });
+}
+
+void CpuBackend::matmul_dequantized(const Tensor& x, const Tensor& w, const Tensor& out) {
+  const int64_t n = x.shape[0];
+  const int64_t m = w.shape[0];
+  const int64_t k = w.shape[1];
+  const auto w_row_bytes = *tensor::row_bytes(w.dtype, static_cast<uint64_t>(k));
+  const auto f32_row_bytes = k * static_cast<int64_t>(sizeof(float));
+  const int64_t panel_rows = rows_of_a_pass(kPanelBytes, f32_row_bytes);
+  const int64_t chunk = rows_of_a_pass(kActivationBytes, f32_row_bytes);
+  parallel(m, kRowGrain, k, [&](int thread, int64_t begin, int64_t end) {
+    const int64_t most_rows = std::min(panel_rows, end - begin);
+    auto* panel = static_cast<float*>(
+        thread_scratch_[static_cast<size_t>(thread)].take(static_cast<size_t>(most_rows * f32_row_bytes)));
+    for (int64_t row = begin; row < end; row += panel_rows) {
+      MatmulTask part{};
+      part.w = panel;
+      part.w_row_bytes = f32_row_bytes;
+      part.k = k;
+      part.row_end = std::min(panel_rows, end - row);
+      part.out_stride = m;
+      for (int64_t r = 0; r < part.row_end; ++r) {
+        quant::dequantize_row(w.dtype, w.as<std::byte>() + static_cast<uint64_t>(row + r) * w_row_bytes,
+                              panel + r * k, k);
+      }
+      for (int64_t first = 0; first < n; first += chunk) {
+        part.n = std::min(chunk, n - first);
+        part.x = x.f32() + first * k;
+        part.out = out.f32() + first * m + row;
+        kernels_.matmul.f32(part);
+      }
     }
   });
 }

@@ -16,12 +16,12 @@ Result<GatedDeltaNet> GatedDeltaNet::load(WeightReader& weights, const std::stri
   HEARTH_ASSIGN(block.decay_, weights.vector(prefix + ".ssm_a", c.n_heads));
   HEARTH_ASSIGN(block.dt_bias_, weights.vector(prefix + ".ssm_dt.bias", c.n_heads));
   HEARTH_ASSIGN(block.output_, weights.matrix(prefix + ".ssm_out.weight", {c.width, c.value_width()}));
-  HEARTH_ASSIGN(const Tensor norm, weights.vector(prefix + ".ssm_norm.weight", c.value_dim));
-  block.norm_ = RmsNorm(norm, c.norm_epsilon);
+  HEARTH_ASSIGN(block.norm_, Norm::load(weights, prefix + ".ssm_norm", c.value_dim, c.norm));
   return block;
 }
 
-size_t GatedDeltaNet::workspace_bytes(const DeltaNetConfig& c, int64_t n_rows) {
+size_t GatedDeltaNet::workspace_bytes(int64_t n_rows) const {
+  const DeltaNetConfig& c = config_;
   return 2 * Workspace::bytes_for({n_rows, c.n_channels()}) +
          2 * Workspace::bytes_for({n_rows, c.value_width()}) +
          2 * Workspace::bytes_for({n_rows, c.key_width()}) + Workspace::bytes_for({n_rows, c.value_width()}) +

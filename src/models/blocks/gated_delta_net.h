@@ -13,7 +13,7 @@ struct DeltaNetConfig {
   int64_t n_heads = 0;  // of values
   int64_t key_dim = 0;
   int64_t value_dim = 0;
-  float norm_epsilon = 0;
+  NormConfig norm;
 
   int64_t key_width() const noexcept { return n_key_heads * key_dim; }
   int64_t value_width() const noexcept { return n_heads * value_dim; }
@@ -32,7 +32,8 @@ class GatedDeltaNet {
   static Result<GatedDeltaNet> load(WeightReader& weights, const std::string& prefix,
                                     const DeltaNetConfig& config);
 
-  static size_t workspace_bytes(const DeltaNetConfig& config, int64_t n_rows);
+  RecurrentLayerShape recurrent_shape() const noexcept { return config_.recurrent_shape(); }
+  size_t workspace_bytes(int64_t n_rows) const;
 
   // x, out [n, width], distinct.
   void apply(const StepContext& step, const tensor::RecurrentState& state, const tensor::Tensor& x,
@@ -45,7 +46,7 @@ class GatedDeltaNet {
 
   DeltaNetConfig config_;
   tensor::Tensor qkv_, gate_, conv_, beta_, alpha_, decay_, dt_bias_, output_;
-  RmsNorm norm_;
+  Norm norm_;
 };
 
 }  // namespace hearth::models

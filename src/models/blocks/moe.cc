@@ -30,8 +30,7 @@ Result<void> MoeMlp::load_extras(WeightReader& weights, const std::string& prefi
     HEARTH_ASSIGN(down_bias_, weights.floats(prefix + ".ffn_down_exps.bias", {c.n_experts, c.width}));
   }
   if (c.shared_ffn_width > 0) {
-    HEARTH_ASSIGN(shared_,
-                  GatedMlp::load(weights, prefix, c.width, c.shared_ffn_width, c.activation, "_shexp"));
+    HEARTH_ASSIGN(shared_, Mlp::load(weights, prefix, shared_config()));
   }
   if (c.has_shared_gate) {
     HEARTH_ASSIGN(const Tensor gate, weights.vector(prefix + ".ffn_gate_inp_shexp.weight", c.width));
@@ -40,11 +39,21 @@ Result<void> MoeMlp::load_extras(WeightReader& weights, const std::string& prefi
   return {};
 }
 
-size_t MoeMlp::workspace_bytes(const MoeConfig& c, int64_t n_rows) {
-  const size_t shared_bytes =
-      c.shared_ffn_width > 0 ? Workspace::bytes_for({n_rows, c.width}) + Workspace::bytes_for({n_rows, 1}) +
-                                   GatedMlp::workspace_bytes(c.shared_ffn_width, n_rows)
-                             : 0;
+MlpConfig MoeMlp::shared_config() const {
+  MlpConfig c;
+  c.width = config_.width;
+  c.ffn_width = config_.shared_ffn_width;
+  c.activation = config_.activation;
+  c.suffix = "_shexp";
+  return c;
+}
+
+size_t MoeMlp::workspace_bytes(int64_t n_rows) const {
+  const MoeConfig& c = config_;
+  const size_t shared_bytes = c.shared_ffn_width > 0
+                                  ? Workspace::bytes_for({n_rows, c.width}) +
+                                        Workspace::bytes_for({n_rows, 1}) + shared_.workspace_bytes(n_rows)
+                                  : 0;
   return shared_bytes + Workspace::bytes_for({n_rows, c.n_experts}) +
          2 * Workspace::bytes_for({n_rows, c.n_used}) +
          2 * Workspace::bytes_for({n_rows, c.n_used, c.expert_ffn_width}) +

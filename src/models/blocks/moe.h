@@ -29,12 +29,13 @@ class MoeMlp {
   // PREFIX.ffn_{gate,up,down}_shexp.weight and its gate PREFIX.ffn_gate_inp_shexp.weight.
   static Result<MoeMlp> load(WeightReader& weights, const std::string& prefix, const MoeConfig& config);
 
-  static size_t workspace_bytes(const MoeConfig& config, int64_t n_rows);
+  size_t workspace_bytes(int64_t n_rows) const;
 
   // x, out [n, width], distinct.
   void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
 
  private:
+  MlpConfig shared_config() const;
   Result<void> load_extras(WeightReader& weights, const std::string& prefix);
   // out += the shared expert's answer
   void add_shared(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
@@ -42,7 +43,7 @@ class MoeMlp {
   MoeConfig config_;
   tensor::Tensor router_, gate_, up_, down_;
   tensor::Tensor router_bias_, gate_bias_, up_bias_, down_bias_;
-  GatedMlp shared_;
+  Mlp shared_;
   tensor::Tensor shared_gate_;
 };
 

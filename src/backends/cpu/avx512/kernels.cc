@@ -6,6 +6,7 @@
 #include "backends/cpu/avx512/vector-inl.h"
 #include "backends/cpu/simd/elementwise-inl.h"
 #include "backends/cpu/simd/attention-inl.h"
+#include "backends/cpu/simd/expand-inl.h"
 #include "backends/cpu/simd/matmul_float-inl.h"
 #include "backends/cpu/simd/k_scales-inl.h"
 #include "backends/cpu/simd/panel-inl.h"

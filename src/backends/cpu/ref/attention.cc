@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "backends/cpu/ref/ref_backend.h"
-#include "quant/half.h"
+#include "quant/quant.h"
 
 namespace hearth::cpu {
 namespace {
@@ -24,11 +24,13 @@ void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, 
             const tensor::AttentionArgs& args, float* out) {
   const int64_t head_dim = cache.k.shape[3];
   const int64_t v_head_dim = cache.v.shape[3];
+  std::vector<float> row(static_cast<size_t>(std::max(head_dim, v_head_dim)));
   std::vector<double> weights;
   for (int64_t position = view.first; position <= view.last; ++position) {
-    const uint16_t* key = cache.k.as<uint16_t>() + cache_offset(cache.k, sequence, position, view.kv_head);
+    quant::dequantize_row(cache.k.dtype, cache_row(cache.k, sequence, position, view.kv_head), row.data(),
+                          head_dim);
     double score = 0.0;
-    for (int64_t i = 0; i < head_dim; ++i) score += static_cast<double>(q[i]) * quant::f16_to_f32(key[i]);
+    for (int64_t i = 0; i < head_dim; ++i) score += static_cast<double>(q[i]) * row[static_cast<size_t>(i)];
     score *= static_cast<double>(args.scale);
     const double cap = args.soft_cap;
     weights.push_back(cap > 0 ? cap * std::tanh(score / cap) : score);
@@ -42,9 +44,10 @@ void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, 
   }
   std::vector<double> mixed(static_cast<size_t>(v_head_dim));
   for (int64_t position = view.first; position <= view.last; ++position) {
-    const uint16_t* value = cache.v.as<uint16_t>() + cache_offset(cache.v, sequence, position, view.kv_head);
+    quant::dequantize_row(cache.v.dtype, cache_row(cache.v, sequence, position, view.kv_head), row.data(),
+                          v_head_dim);
     const double weight = weights[static_cast<size_t>(position - view.first)] / sum;
-    for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += weight * quant::f16_to_f32(value[i]);
+    for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += weight * row[i];
   }
   std::transform(mixed.begin(), mixed.end(), out, [](double v) { return static_cast<float>(v); });
 }
@@ -54,7 +57,6 @@ void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, 
 void RefBackend::do_attention(const tensor::Tensor& q, const PagedKv& cache,
                               std::span<const SequenceRows> sequences, const tensor::AttentionArgs& args,
                               const tensor::Tensor& out) {
-  check_cache_dtype(cache);
   const int64_t n_heads = q.shape[1];
   const int64_t group = n_heads / cache.k.shape[1];
   for (const SequenceRows& sequence : sequences) {

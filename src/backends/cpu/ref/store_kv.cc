@@ -1,5 +1,5 @@
 #include "backends/cpu/ref/ref_backend.h"
-#include "quant/half.h"
+#include "quant/quant.h"
 
 namespace hearth::cpu {
 namespace {
@@ -10,9 +10,8 @@ void store(const tensor::Tensor& from, const tensor::Tensor& cache, const tensor
   for (int64_t token = 0; token < sequence.n_tokens; ++token) {
     for (int64_t head = 0; head < n_kv_heads; ++head) {
       const float* elements = from.f32() + ((sequence.first_row + token) * n_kv_heads + head) * head_dim;
-      uint16_t* slot =
-          cache.as<uint16_t>() + cache_offset(cache, sequence, sequence.start_position + token, head);
-      for (int64_t i = 0; i < head_dim; ++i) slot[i] = quant::f32_to_f16(elements[i]);
+      quant::quantize_row(cache.dtype, elements,
+                          cache_row(cache, sequence, sequence.start_position + token, head), head_dim);
     }
   }
 }
@@ -21,7 +20,6 @@ void store(const tensor::Tensor& from, const tensor::Tensor& cache, const tensor
 
 void RefBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
                              std::span<const tensor::SequenceRows> sequences) {
-  check_cache_dtype(cache);
   for (const tensor::SequenceRows& sequence : sequences) {
     store(k, cache.k, sequence);
     store(v, cache.v, sequence);

@@ -6,6 +6,7 @@
 #include "backends/cpu/scalar/vector-inl.h"
 #include "backends/cpu/simd/elementwise-inl.h"
 #include "backends/cpu/simd/attention-inl.h"
+#include "backends/cpu/simd/expand-inl.h"
 #include "backends/cpu/simd/matmul_float-inl.h"
 #include "backends/cpu/scalar/matmul_quantized-inl.h"
 #include "backends/cpu/simd/table-inl.h"

@@ -5,17 +5,14 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
-// Expands the f16 rows of `count` positions to [count, dim].
-inline void expand_chunk(const uint16_t* cache, int64_t dim, const AttentionTask& task, int64_t position,
-                         int64_t count, float* out) {
+// Expands the rows of `count` positions to [count, dim].
+inline void expand_chunk(const void* cache, int64_t row_bytes, ExpandRow expand, int64_t dim,
+                         const AttentionTask& task, int64_t position, int64_t count, float* out) {
   for (int64_t t = 0; t < count; ++t, out += dim) {
     const int64_t block = task.block_table[(position + t) / task.block_tokens];
     const int64_t slot = (position + t) % task.block_tokens;
-    const uint16_t* from =
-        cache + ((block * task.n_kv_heads + task.kv_head) * task.block_tokens + slot) * dim;
-    int64_t i = 0;
-    for (; i + kLanes <= dim; i += kLanes) store(out + i, load_f16(from + i));
-    if (i < dim) store_partial(out + i, load_f16_partial(from + i, dim - i), dim - i);
+    const int64_t row = (block * task.n_kv_heads + task.kv_head) * task.block_tokens + slot;
+    expand(static_cast<const char*>(cache) + row * row_bytes, dim, out);
   }
 }
 
@@ -111,8 +108,10 @@ void attention_kernel(const AttentionTask& task) noexcept {
   const int64_t end = task.end < last_limit ? task.end : last_limit;
   for (int64_t position = first_visible_chunk(task); position < end; position += kAttentionChunk) {
     const int64_t chunk_end = position + kAttentionChunk < end ? position + kAttentionChunk : end;
-    expand_chunk(task.k, task.head_dim, task, position, chunk_end - position, keys);
-    expand_chunk(task.v, task.v_head_dim, task, position, chunk_end - position, values);
+    const int64_t n_positions = chunk_end - position;
+    expand_chunk(task.k, task.k_row_bytes, task.expand_k, task.head_dim, task, position, n_positions, keys);
+    expand_chunk(task.v, task.v_row_bytes, task.expand_v, task.v_head_dim, task, position, n_positions,
+                 values);
     for (int64_t token = 0; token < task.n_tokens; ++token) {
       const int64_t limit = task.first_position + token + 1;
       const int64_t count = (limit < chunk_end ? limit : chunk_end) - position;

@@ -14,6 +14,8 @@ constexpr MatmulKernels kMatmulKernels{
     matmul_quantized<quant::BlockQ6_K, quant::kSuperBlock>,
 };
 
+constexpr ExpandKernels kExpandKernels{expand_f16, expand_bf16, expand_q8_0, expand_q4_0};
+
 constexpr Kernels kKernels{
     rms_norm_kernel,
     layer_norm_kernel,
@@ -27,6 +29,7 @@ constexpr Kernels kKernels{
     to_f16_kernel,
     quantize_kernel,
     attention_kernel,
+    kExpandKernels,
     kMatmulKernels,
     soft_cap_kernel,
     gate_by_sigmoid_kernel,

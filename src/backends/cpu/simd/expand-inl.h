@@ -1,0 +1,47 @@
+// Rows of the KV cache to floats, for any vector type F (see elementwise-inl.h). Exact, as
+// quant::dequantize_row.
+
+namespace hearth::cpu::HEARTH_ISA {
+namespace {
+
+void expand_f16(const void* row, int64_t n, float* out) noexcept {
+  const auto* from = static_cast<const uint16_t*>(row);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, load_f16(from + i));
+  if (i < n) store_partial(out + i, load_f16_partial(from + i, n - i), n - i);
+}
+
+void expand_bf16(const void* row, int64_t n, float* out) noexcept {
+  const auto* from = static_cast<const uint16_t*>(row);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, load_bf16(from + i));
+  if (i < n) store_partial(out + i, load_bf16_partial(from + i, n - i), n - i);
+}
+
+inline float scale_from_f16(const uint16_t& bits) {
+  float scale = 0.0F;
+  store_partial(&scale, load_f16_partial(&bits, 1), 1);
+  return scale;
+}
+
+// Plain loops of fixed length, which compilers turn into vectors.
+void expand_q8_0(const void* row, int64_t n, float* out) noexcept {
+  const auto* blocks = static_cast<const quant::BlockQ8_0*>(row);
+  for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
+    const float scale = scale_from_f16(blocks[b].d);
+    for (int i = 0; i < quant::kSmallBlock; ++i) out[i] = static_cast<float>(blocks[b].qs[i]) * scale;
+  }
+}
+
+void expand_q4_0(const void* row, int64_t n, float* out) noexcept {
+  constexpr int kHalf = quant::kSmallBlock / 2;
+  const auto* blocks = static_cast<const quant::BlockQ4_0*>(row);
+  for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
+    const float scale = scale_from_f16(blocks[b].d);
+    for (int i = 0; i < kHalf; ++i) out[i] = static_cast<float>((blocks[b].qs[i] & 15) - 8) * scale;
+    for (int i = 0; i < kHalf; ++i) out[i + kHalf] = static_cast<float>((blocks[b].qs[i] >> 4) - 8) * scale;
+  }
+}
+
+}  // namespace
+}  // namespace hearth::cpu::HEARTH_ISA
