@@ -58,7 +58,8 @@ Result<void> judge_memory(const gguf::File& file, const Context& context, const 
                           Verdict& verdict) {
   HEARTH_ASSIGN(const auto backend, context.make_backend(threads_or_default(0)));
   verdict.backend = backend->description();
-  HEARTH_ASSIGN(const auto model, models::load_model(file, *backend));
+  HEARTH_ASSIGN(const int64_t context_tokens, models::trained_context_tokens(file));
+  HEARTH_ASSIGN(const auto model, models::load_model(file, *backend, context_tokens));
   const models::ModelInfo& info = model->info();
   verdict.trained_context_tokens = info.context_tokens;
   verdict.context_tokens = options.context_tokens > 0

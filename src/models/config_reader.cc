@@ -1,5 +1,7 @@
 #include "models/config_reader.h"
 
+#include <cmath>
+
 namespace hearth::models {
 
 ConfigReader::ConfigReader(const gguf::File& file)
@@ -42,6 +44,27 @@ Result<float> ConfigReader::epsilon(std::string_view key) const {
   return static_cast<float>(value);
 }
 
+Result<float> ConfigReader::factor_or(std::string_view key, float fallback) const {
+  HEARTH_ASSIGN(const double value, file_.f64_or(full_key(key), 0.0));
+  const auto factor = static_cast<float>(value);
+  if (factor == 0.0F) return fallback;
+  // Also refuses NaN.
+  if (!(factor > 0.0F && std::isfinite(factor))) {
+    return make_error(ErrorCode::kMalformed, "{}: metadata {}: expected a finite positive number, found {}",
+                      file_.name(), full_key(key), value);
+  }
+  return factor;
+}
+
+Result<void> ConfigReader::refuse_if_set(std::string_view key) const {
+  const gguf::Value* value = file_.find(full_key(key));
+  if (value == nullptr || value->as_f64() == 0.0 || value->as_bool() == false) return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "{}: metadata {}: Hearth does not know this option of the architecture '{}'; without it "
+                    "the model would answer wrongly",
+                    file_.name(), full_key(key), architecture_);
+}
+
 Result<int64_t> ConfigReader::vocabulary_size() const {
   const gguf::Value* tokens = file_.find("tokenizer.ggml.tokens");
   if (tokens == nullptr || !tokens->is_array()) return count("vocab_size");
@@ -51,30 +74,6 @@ Result<int64_t> ConfigReader::vocabulary_size() const {
                       kMaxCount, tokens->count());
   }
   return static_cast<int64_t>(tokens->count());
-}
-
-Result<AttentionConfig> ConfigReader::attention(int64_t width) const {
-  AttentionConfig c;
-  c.width = width;
-  HEARTH_ASSIGN(c.n_heads, count("attention.head_count"));
-  HEARTH_ASSIGN(c.n_kv_heads, count_or("attention.head_count_kv", c.n_heads));
-  if (c.n_kv_heads == 0 || c.n_heads % c.n_kv_heads != 0) {
-    return error("attention.head_count_kv", fmt::format("a divisor of head_count = {}", c.n_heads),
-                 c.n_kv_heads);
-  }
-  const bool has_key_length = file_.find(full_key("attention.key_length")) != nullptr;
-  if (!has_key_length && width % c.n_heads != 0) {
-    return error("attention.head_count", fmt::format("a divisor of embedding_length = {}", width), c.n_heads);
-  }
-  HEARTH_ASSIGN(c.head_dim, count_or("attention.key_length", width / c.n_heads));
-  HEARTH_ASSIGN(c.v_head_dim, count_or("attention.value_length", c.head_dim));
-  if (c.head_dim == 0 || c.head_dim > kMaxCount / c.n_heads) {
-    return error("attention.key_length", fmt::format("1 to {}", kMaxCount / c.n_heads), c.head_dim);
-  }
-  if (c.v_head_dim == 0 || c.v_head_dim > kMaxCount / c.n_heads) {
-    return error("attention.value_length", fmt::format("1 to {}", kMaxCount / c.n_heads), c.v_head_dim);
-  }
-  return c;
 }
 
 }  // namespace hearth::models

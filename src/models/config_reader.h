@@ -7,12 +7,14 @@
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
-#include "models/blocks/attention.h"
 
 namespace hearth::models {
 
 class ConfigReader {
  public:
+  // Larger than any model's dimension; squares of it do not overflow.
+  static constexpr int64_t kMaxCount = int64_t{1} << 30;
+
   // `file` has general.architecture: the registry has read it. It must outlive the reader.
   explicit ConfigReader(const gguf::File& file);
 
@@ -22,24 +24,25 @@ class ConfigReader {
   Result<int64_t> count(std::string_view key) const;
   // ... or may be absent; then 0 is allowed too.
   Result<int64_t> count_or(std::string_view key, int64_t fallback) const;
+  // A positive number; the fallback, which may be 0, where the key is absent.
+  Result<float> positive_or(std::string_view key, float fallback) const;
   // A small positive number.
   Result<float> epsilon(std::string_view key) const;
+  // A finite positive number by which something is multiplied or divided; 0, or no such key, is `fallback`.
+  Result<float> factor_or(std::string_view key, float fallback) const;
+
+  bool has(std::string_view key) const { return file_.find(full_key(key)) != nullptr; }
+  // kUnsupported if the key is there with anything but 0 or false: an option that Hearth does not compute.
+  Result<void> refuse_if_set(std::string_view key) const;
 
   // The length of the tokenizer's list of tokens, which the embedding table must have;
   // ARCHITECTURE.vocab_size where the file has no tokens.
   Result<int64_t> vocabulary_size() const;
 
-  // attention.head_count, head_count_kv (default: as many), key_length and value_length (default: width /
-  // heads).
-  Result<AttentionConfig> attention(int64_t width) const;
-
   // "FILE: metadata KEY: expected ..., found ..."
   Error error(std::string_view key, std::string_view expected, int64_t found) const;
 
  private:
-  // Larger than any model's dimension; squares of it do not overflow.
-  static constexpr int64_t kMaxCount = int64_t{1} << 30;
-
   std::string full_key(std::string_view key) const;
 
   const gguf::File& file_;

@@ -20,7 +20,7 @@ Error load_error(const GgufWriter& writer) {
   const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
   if (!file) return file.error();
   auto backend = cpu::make_cpu_backend({Isa::kScalar, 1});
-  const auto model = load_model(*file, **backend);
+  const auto model = load_model(*file, **backend, 256);
   return model ? Error(ErrorCode::kInvalidArgument, "") : model.error();
 }
 
@@ -101,7 +101,7 @@ TEST(LoadLlama, Description_OfATinyModel_CountsItsBytes) {
   const std::string bytes = TinyLlama(shape, 1).gguf().build();
   const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
   auto backend = cpu::make_cpu_backend({Isa::kScalar, 1});
-  const auto model = load_model(*file, **backend);
+  const auto model = load_model(*file, **backend, 256);
   ASSERT_TRUE(model);
   const ModelInfo& info = (*model)->info();
   const uint64_t table = 285 * 32 * 4;

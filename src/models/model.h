@@ -26,6 +26,9 @@ struct ModelInfo {
   uint64_t weight_bytes = 0;       // all weights that it uses
   uint64_t step_weight_bytes = 0;  // what one step of one token must read of them
   std::vector<KvLayerShape> kv_layers;
+  // A shape for each layer, or empty where the model has no recurrent layers. With some, what was computed
+  // of a sequence cannot be taken up in its middle: a prefix in the KV cache is not enough.
+  std::vector<RecurrentLayerShape> recurrent_layers;
 };
 
 // The tokens of one step. Rows are tokens, grouped by sequence.
@@ -46,13 +49,20 @@ class Model {
   virtual size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const = 0;
 
   // Appends the step's keys and values to the cache and returns the logits [output_rows, vocabulary] F32, in
-  // `workspace` until its scope ends. `cache` was created for info().kv_layers.
+  // `workspace` until its scope ends. `cache` was created for info().kv_layers and recurrent_layers.
   virtual tensor::Tensor forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
 };
 
-// Builds the model that the file describes. The file and the backend must outlive it. Errors: kUnsupported
-// for an architecture or a type that is not known, kMalformed for a file that contradicts itself.
-Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend);
+// The longest sequence that the model was trained for. Errors: kUnsupported for an architecture that is not
+// known, kMalformed where the file does not say it.
+Result<int64_t> trained_context_tokens(const gguf::File& file);
+
+// Builds the model that the file describes, to evaluate sequences of up to `context_tokens`, which are at
+// most trained_context_tokens(): some models embed positions differently for long contexts. The file and the
+// backend must outlive it. Errors: kUnsupported for an architecture, an option or a type that is not known,
+// kMalformed for a file that contradicts itself.
+Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend,
+                                          int64_t context_tokens);
 
 // The architectures that load_model knows.
 std::vector<std::string_view> known_architectures();

@@ -28,31 +28,57 @@ Result<const gguf::TensorInfo*> WeightReader::find(const std::string& name, cons
   return info;
 }
 
-Result<Tensor> WeightReader::matrix(const std::string& name, const Shape& expected) {
+Result<const gguf::TensorInfo*> WeightReader::find_f32(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
+  if (info->dtype != DType::kF32) {
+    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
+                      name, tensor::dtype_name(info->dtype));
+  }
+  return info;
+}
+
+Result<const gguf::TensorInfo*> WeightReader::find_matrix(const std::string& name, const Shape& expected) {
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
   if (!backend_.supports_weight(info->dtype)) {
     return make_error(ErrorCode::kUnsupported, "{}: tensor {}: Hearth cannot compute with type {} yet",
                       file_.name(), name, tensor::dtype_name(info->dtype));
   }
+  return info;
+}
+
+Result<Tensor> WeightReader::matrix(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
   // A backend only reads weights; Tensor has one pointer for both uses.
   return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
 }
 
-Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, {expected_length}));
-  if (info->dtype != DType::kF32) {
-    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
-                      name, tensor::dtype_name(info->dtype));
-  }
+Result<Tensor> WeightReader::matrix_rows(const std::string& name, const Shape& expected, RowRange rows) {
+  HEARTH_CHECK(expected.rank() == 2 && rows.first >= 0 && rows.first + rows.count <= expected[0]);
+  if (rows.count == expected[0]) return matrix(name, expected);
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
+  const uint64_t row_bytes = *tensor::row_bytes(info->dtype, static_cast<uint64_t>(expected[1]));
+  const std::byte* first = info->data.data() + static_cast<uint64_t>(rows.first) * row_bytes;
+  return backend_.import_weight({info->dtype, {rows.count, expected[1]}, const_cast<std::byte*>(first)});
+}
+
+Result<Tensor> WeightReader::floats(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, expected));
   return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
 }
 
+Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_length) {
+  return vector_part(name, expected_length, {0, expected_length});
+}
+
+Result<Tensor> WeightReader::vector_part(const std::string& name, int64_t expected_length, RowRange part) {
+  HEARTH_CHECK(part.first >= 0 && part.first + part.count <= expected_length);
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
+  const std::byte* first = info->data.data() + static_cast<size_t>(part.first) * sizeof(float);
+  return backend_.import_weight({info->dtype, {part.count}, const_cast<std::byte*>(first)});
+}
+
 Result<std::vector<float>> WeightReader::host_vector(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, {expected_length}));
-  if (info->dtype != DType::kF32) {
-    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
-                      name, tensor::dtype_name(info->dtype));
-  }
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
   std::vector<float> values(static_cast<size_t>(expected_length));
   std::memcpy(values.data(), info->data.data(), info->data.size());
   return values;

@@ -11,6 +11,12 @@
 
 namespace hearth::models {
 
+// Rows first .. first + count - 1 of a matrix.
+struct RowRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
 // Lives while a model is loaded. Not thread-safe.
 class WeightReader {
  public:
@@ -21,8 +27,14 @@ class WeightReader {
   // A matrix or a stack of matrices of any type that the backend multiplies. Missing or of another shape:
   // kMalformed, with name, expected and found shape; of a type that cannot be computed with: kUnsupported.
   Result<tensor::Tensor> matrix(const std::string& name, const tensor::Shape& expected);
+  // Some rows of one, for tensors in which several matrices stand one above the other.
+  Result<tensor::Tensor> matrix_rows(const std::string& name, const tensor::Shape& expected, RowRange rows);
+  // A tensor of F32.
+  Result<tensor::Tensor> floats(const std::string& name, const tensor::Shape& expected);
   // A vector of F32.
   Result<tensor::Tensor> vector(const std::string& name, int64_t expected_length);
+  // Some elements of one.
+  Result<tensor::Tensor> vector_part(const std::string& name, int64_t expected_length, RowRange part);
   // The values of a small F32 vector, copied to the host.
   Result<std::vector<float>> host_vector(const std::string& name, int64_t expected_length);
 
@@ -35,6 +47,8 @@ class WeightReader {
   uint64_t bytes_read() const noexcept { return bytes_read_; }
 
  private:
+  Result<const gguf::TensorInfo*> find_matrix(const std::string& name, const tensor::Shape& expected);
+  Result<const gguf::TensorInfo*> find_f32(const std::string& name, const tensor::Shape& expected);
   Result<const gguf::TensorInfo*> find(const std::string& name, const tensor::Shape& expected);
 
   const gguf::File& file_;

@@ -78,20 +78,97 @@ TEST_P(Elementwise, Rope_AnotherStepWithOtherPositions_UsesThem) {
   }
 }
 
-TEST_P(Elementwise, Swiglu_AgreesWithTheOracle_AlsoWhereExpSaturates) {
+TEST_P(Elementwise, LayerNorm_AgreesWithTheOracle_AlsoInPlace) {
   for (const int64_t width : kWidths) {
-    Owned gate = random_tensor(DType::kF32, {3, width}, 5, 4.0F);
-    const float extremes[] = {0.0F, -0.0F, 87.0F, -87.0F, 90.0F, -90.0F, 1e30F, -1e30F, 1e-40F};
-    for (int64_t i = 0; i < std::min<int64_t>(width, 9); ++i) gate.tensor.f32()[i] = extremes[i];
-    const Owned up = random_tensor(DType::kF32, {3, width}, 6);
-    Owned expected = make_tensor(DType::kF32, {3, width});
-    expected.memory = gate.memory;
-    expected.tensor.data = expected.memory.data();
-    backend->swiglu(gate.tensor, up.tensor);
-    ref->swiglu(expected.tensor, up.tensor);
-    for (int64_t i = 0; i < gate.tensor.shape.n_elements(); ++i) {
-      const float y = expected.tensor.f32()[i];
-      EXPECT_NEAR(gate.tensor.f32()[i], y, std::fabs(y) * 1e-6 + 1e-35) << i << " of width " << width;
+    for (const float size : {1e-15F, 1.0F, 1e15F}) {
+      const Owned x = random_tensor(DType::kF32, {5, width}, 12, size);
+      // A mean far from zero is what a careless variance would drown in.
+      for (int64_t i = 0; i < 2 * width; ++i) x.tensor.f32()[i] += 100.0F * size;
+      const Owned weight = random_tensor(DType::kF32, {width}, 13);
+      const Owned bias = random_tensor(DType::kF32, {width}, 14);
+      for (const Tensor* shift : {static_cast<const Tensor*>(nullptr), &bias.tensor}) {
+        Owned out = make_tensor(DType::kF32, {5, width});
+        Owned expected = make_tensor(DType::kF32, {5, width});
+        backend->layer_norm(x.tensor, weight.tensor, shift, 1e-5F, out.tensor);
+        ref->layer_norm(x.tensor, weight.tensor, shift, 1e-5F, expected.tensor);
+        // The mean is rounded to 2^-24 of 100 deviations, which every element of its row is off by.
+        EXPECT_LE(nmse(out.floats(), expected.floats()), 3e-10) << width << " " << size;
+      }
+      Owned apart = make_tensor(DType::kF32, {5, width});
+      backend->layer_norm(x.tensor, weight.tensor, &bias.tensor, 1e-5F, apart.tensor);
+      backend->layer_norm(x.tensor, weight.tensor, &bias.tensor, 1e-5F, x.tensor);
+      EXPECT_EQ(x.floats(), apart.floats());
+    }
+  }
+}
+
+TEST_P(Elementwise, LayerNorm_OfEqualElements_IsTheBias) {
+  const Owned x = make_tensor(DType::kF32, {1, 70});
+  std::fill_n(x.tensor.f32(), 70, 3.0F);
+  const Owned weight = random_tensor(DType::kF32, {70}, 3);
+  const Owned bias = random_tensor(DType::kF32, {70}, 4);
+  backend->layer_norm(x.tensor, weight.tensor, &bias.tensor, 1e-6F, x.tensor);
+  EXPECT_EQ(x.floats(), bias.floats());
+}
+
+using tensor::Activation;
+constexpr Activation kActivations[] = {Activation::kSilu, Activation::kGeluTanh, Activation::kGeluErf};
+
+TEST_P(Elementwise, Activations_AgreeWithTheOracle_AlsoWhereExpSaturates) {
+  for (const Activation activation : kActivations) {
+    for (const int64_t width : kWidths) {
+      const Owned gate = random_tensor(DType::kF32, {3, width}, 5, 4.0F);
+      const float extremes[] = {0.0F,  -0.0F,  87.0F,  -87.0F, 90.0F, -90.0F,
+                                1e30F, -1e30F, 1e-40F, -6.0F,  -12.0F};
+      std::copy_n(extremes, std::min<int64_t>(width, 11), gate.tensor.f32());
+      const Owned alone = copy(gate);
+      const Owned expected = copy(gate);
+      const Owned expected_alone = copy(gate);
+      const Owned up = random_tensor(DType::kF32, {3, width}, 6);
+      backend->activate_gate(activation, gate.tensor, up.tensor);
+      ref->activate_gate(activation, expected.tensor, up.tensor);
+      backend->activate(activation, alone.tensor);
+      ref->activate(activation, expected_alone.tensor);
+      // GELU's exponent grows as x^2 (x^3 for tanh's), and with it what rounding it to float32 costs; values
+      // below the smallest normal number may become 0.
+      const double relative = activation == Activation::kSilu ? 1e-6 : 2e-5;
+      for (int64_t i = 0; i < gate.tensor.shape.n_elements(); ++i) {
+        const float y = expected.tensor.f32()[i];
+        EXPECT_NEAR(gate.tensor.f32()[i], y, std::fabs(y) * relative + 1e-35) << i << " of width " << width;
+        const float z = expected_alone.tensor.f32()[i];
+        EXPECT_NEAR(alone.tensor.f32()[i], z, std::fabs(z) * relative + 1e-35) << i << " of width " << width;
+      }
+    }
+  }
+}
+
+// Values of the formulas at 1 and -2, from tables of the error function and of tanh.
+TEST(RefActivations, KnownPoints_AreMet) {
+  const auto ref = make_backend(Isa::kRef);
+  const auto at = [&](Activation activation, float x) {
+    const Tensor one{DType::kF32, {1, 1}, &x};
+    ref->activate(activation, one);
+    return x;
+  };
+  EXPECT_NEAR(at(Activation::kSilu, 1.0F), 0.7310586, 1e-6);
+  EXPECT_NEAR(at(Activation::kSilu, -2.0F), -0.2384058, 1e-6);
+  EXPECT_NEAR(at(Activation::kGeluTanh, 1.0F), 0.8411920, 1e-6);
+  EXPECT_NEAR(at(Activation::kGeluTanh, -2.0F), -0.0454023, 1e-6);
+  EXPECT_NEAR(at(Activation::kGeluErf, 1.0F), 0.8413447, 1e-6);
+  EXPECT_NEAR(at(Activation::kGeluErf, -2.0F), -0.0455003, 1e-6);
+}
+
+TEST_P(Elementwise, AddBiasAndScale_AreExact) {
+  const auto threads = make_backend(GetParam(), 3);
+  for (const int64_t width : kWidths) {
+    const Owned x = random_tensor(DType::kF32, {40, width}, 7);
+    const Owned bias = random_tensor(DType::kF32, {width}, 8);
+    const std::vector<float> before = x.floats();
+    threads->add_bias(x.tensor, bias.tensor);
+    threads->scale(x.tensor, 0.22F);
+    for (size_t i = 0; i < before.size(); ++i) {
+      const float sum = before[i] + bias.tensor.f32()[i % static_cast<size_t>(width)];
+      ASSERT_EQ(x.tensor.f32()[i], sum * 0.22F) << i << " of width " << width;
     }
   }
 }
@@ -119,7 +196,14 @@ TEST_P(Elementwise, Rows_WhateverBatchAndThreads_HaveTheSameBits) {
     const Tensor rows{DType::kF32, {count, width}, x.tensor.f32() + first * width};
     const Tensor up_rows{DType::kF32, {count, width}, up.tensor.f32() + first * width};
     on.rms_norm(rows, weight.tensor, 1e-5F, out.tensor);
-    on.swiglu(out.tensor, up_rows);
+    for (const Activation activation : kActivations) {
+      on.activate_gate(activation, out.tensor, up_rows);
+      on.add(out.tensor, rows);
+      on.activate(activation, out.tensor);
+      on.add_bias(out.tensor, weight.tensor);
+      on.scale(out.tensor, 3.3F);
+      on.layer_norm(out.tensor, weight.tensor, &weight.tensor, 1e-5F, out.tensor);
+    }
     return out.floats();
   };
   const std::vector<float> all = run(*backend, 0, 41);

@@ -87,6 +87,12 @@ inline Owned random_tensor(DType dtype, Shape shape, uint64_t seed, float deviat
   return owned;
 }
 
+inline Owned copy(const Owned& from) {
+  Owned owned{from.memory, from.tensor};
+  owned.tensor.data = owned.memory.data();
+  return owned;
+}
+
 // Normalised mean squared error: sum (x - y)^2 / sum y^2. Where y is so few values that their own power is
 // chance, `expected_power` takes its place if it is larger.
 inline double nmse(const std::vector<float>& x, const std::vector<float>& y, double expected_power = 0.0) {

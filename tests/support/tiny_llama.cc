@@ -120,28 +120,31 @@ void TinyLlama::add_vector(const std::string& name, int64_t length) {
 
 GgufWriter TinyLlama::gguf(const std::set<std::string>& without) const {
   GgufWriter writer;
-  const auto add_u32 = [&](const std::string& key, int64_t value) {
+  const auto add_u32 = [&](const std::string& name, int64_t value) {
+    const std::string key = shape_.architecture + name;
     if (!without.contains(key)) writer.add_u32(key, static_cast<uint32_t>(value));
   };
-  const auto add_f32 = [&](const std::string& key, double value) {
+  const auto add_f32 = [&](const std::string& name, double value) {
+    const std::string key = shape_.architecture + name;
     if (!without.contains(key)) writer.add_f32(key, static_cast<float>(value));
   };
-  if (!without.contains("general.architecture")) writer.add_string("general.architecture", "llama");
+  if (!without.contains("general.architecture"))
+    writer.add_string("general.architecture", shape_.architecture);
   writer.add_string("general.name", "tiny");
-  add_u32("llama.block_count", shape_.n_layers);
-  add_u32("llama.context_length", shape_.context_tokens);
-  add_u32("llama.embedding_length", shape_.width);
-  add_u32("llama.feed_forward_length", shape_.ffn_width);
-  add_u32("llama.attention.head_count", shape_.n_heads);
-  add_u32("llama.attention.head_count_kv", shape_.n_kv_heads);
-  add_u32("llama.attention.key_length", shape_.head_dim);
-  add_u32("llama.attention.value_length", shape_.head_dim);
-  add_u32("llama.rope.dimension_count", shape_.n_rotated);
-  add_f32("llama.rope.freq_base", shape_.rope_base);
-  add_f32("llama.attention.layer_norm_rms_epsilon", kEpsilon);
+  add_u32(".block_count", shape_.n_layers);
+  add_u32(".context_length", shape_.context_tokens);
+  add_u32(".embedding_length", shape_.width);
+  add_u32(".feed_forward_length", shape_.ffn_width);
+  add_u32(".attention.head_count", shape_.n_heads);
+  add_u32(".attention.head_count_kv", shape_.n_kv_heads);
+  add_u32(".attention.key_length", shape_.head_dim);
+  add_u32(".attention.value_length", shape_.head_dim);
+  add_u32(".rope.dimension_count", shape_.n_rotated);
+  add_f32(".rope.freq_base", shape_.rope_base);
+  add_f32(".attention.layer_norm_rms_epsilon", kEpsilon);
   if (shape_.n_experts > 0) {
-    add_u32("llama.expert_count", shape_.n_experts);
-    add_u32("llama.expert_used_count", shape_.n_experts_used);
+    add_u32(".expert_count", shape_.n_experts);
+    add_u32(".expert_used_count", shape_.n_experts_used);
   }
   add_vocabulary(writer);
 

@@ -16,6 +16,7 @@
 namespace hearth::testing {
 
 struct TinyLlamaShape {
+  std::string architecture = "llama";  // as the file says
   int64_t n_layers = 2;
   int64_t width = 64;
   int64_t ffn_width = 96;
@@ -48,6 +49,10 @@ class TinyLlama {
 
   // The model with an SPM vocabulary; `without` are metadata keys and tensors to leave out.
   GgufWriter gguf(const std::set<std::string>& without = {}) const;
+
+  // A tensor's shape and values, for tests that write it differently.
+  const tensor::Shape& matrix_shape(const std::string& name) const { return matrices_.at(name).shape; }
+  const std::vector<float>& matrix_values(const std::string& name) const { return matrices_.at(name).values; }
 
   // The softmax after each token: [tokens.size()][kVocabularySize].
   std::vector<std::vector<double>> probabilities(std::span<const int32_t> tokens) const;

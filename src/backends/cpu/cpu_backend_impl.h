@@ -65,8 +65,14 @@ class CpuBackend final : public HostBackend {
   void do_attention(const tensor::Tensor& q, const tensor::PagedKv& cache,
                     std::span<const tensor::SequenceRows> sequences, const tensor::AttentionArgs& args,
                     const tensor::Tensor& out) override;
-  void do_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) override;
+  void do_activate_gate(tensor::Activation activation, const tensor::Tensor& gate,
+                        const tensor::Tensor& up) override;
   void do_add(const tensor::Tensor& x, const tensor::Tensor& y) override;
+  void do_add_bias(const tensor::Tensor& x, const tensor::Tensor& bias) override;
+  void do_scale(const tensor::Tensor& x, float factor) override;
+  void do_activate(tensor::Activation activation, const tensor::Tensor& x) override;
+  void do_layer_norm(const tensor::Tensor& x, const tensor::Tensor& weight, const tensor::Tensor* bias,
+                     float epsilon, const tensor::Tensor& out) override;
   void do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args, const tensor::Tensor& experts,
                 const tensor::Tensor& weights) override;
   void do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& experts,
@@ -75,6 +81,20 @@ class CpuBackend final : public HostBackend {
                           const tensor::Tensor& out) override;
   void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
                     const tensor::Tensor& out) override;
+  void do_soft_cap(const tensor::Tensor& x, float cap) override;
+  void do_gate_by_sigmoid(const tensor::Tensor& x, const tensor::Tensor& gate) override;
+  void do_clamped_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up, float limit) override;
+  void do_add_expert_bias(const tensor::Tensor& x, const tensor::Tensor& bias,
+                          const tensor::Tensor& experts) override;
+  void do_copy_columns(const tensor::Tensor& from, int64_t from_first, const tensor::Tensor& to,
+                       int64_t to_first, int64_t count) override;
+  void do_matmul_heads(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
+  void do_causal_conv(const tensor::Tensor& x, const tensor::Tensor& weight,
+                      const tensor::RecurrentState& state, std::span<const tensor::SequenceRows> sequences,
+                      const tensor::Tensor& out) override;
+  void do_gated_delta_rule(const tensor::DeltaRuleInputs& inputs, const tensor::RecurrentState& state,
+                           std::span<const tensor::SequenceRows> sequences,
+                           const tensor::Tensor& out) override;
 
  private:
   // body(thread, begin, end) over 0 .. n_items, in multiples of `grain`; on the caller alone where the whole
@@ -91,6 +111,8 @@ class CpuBackend final : public HostBackend {
       if (range.begin < range.end) body(thread, range.begin, range.end);
     });
   }
+
+  const ActivationKernels& kernels_of(tensor::Activation activation) const;
 
   // Rounds the rows of x for weights of `block` elements to a scale; the result stands in scratch_.
   QuantizedRows quantize_rows(const tensor::Tensor& x, int64_t block);

@@ -95,6 +95,8 @@ struct AttentionTask {
   int64_t begin;  // a multiple of kAttentionChunk
   int64_t end;
   float scale;
+  float soft_cap;  // 0: none
+  int64_t window;  // 0: none; else a token at p sees positions > p - window
   // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
   // where the row sees nothing of the range), then the sum of weights.
   float* state;
@@ -102,11 +104,36 @@ struct AttentionTask {
 };
 inline constexpr int64_t kAttentionChunk = 32;  // positions that one update of the softmax covers
 
+// One position of the gated delta rule, one head: S = decay S; S += beta k (v - S^T k)^T; out = S^T q.
+struct DeltaStep {
+  float* state;    // S [key_dim, value_dim]
+  const float* q;  // [key_dim], scaled
+  const float* k;  // [key_dim], of unit length
+  const float* v;  // [value_dim]
+  float beta;
+  float decay;
+  int64_t key_dim;
+  int64_t value_dim;
+  float* out;  // [value_dim]
+};
+
+// One activation: of n elements in place, and of gates that are then multiplied.
+struct ActivationKernels {
+  void (*activate)(float* x, int64_t n) noexcept;                  // x = activation(x)
+  void (*gate)(float* gate, const float* up, int64_t n) noexcept;  // gate = activation(gate) * up
+};
+
 struct Kernels {
   // out = x * weight / sqrt(mean(x^2) + epsilon); out may be x
   void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept;
-  void (*swiglu)(float* gate, const float* up, int64_t n) noexcept;  // gate = silu(gate) * up
-  void (*add)(float* x, const float* y, int64_t n) noexcept;         // x += y
+  // out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; bias may be null, out may be x
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon, int64_t width,
+                     float* out) noexcept;
+  ActivationKernels silu;
+  ActivationKernels gelu_tanh;
+  ActivationKernels gelu_erf;
+  void (*add)(float* x, const float* y, int64_t n) noexcept;  // x += y
+  void (*scale)(float* x, float factor, int64_t n) noexcept;  // x *= factor
   // Turns pairs (0, 1), (2, 3), ... or (0, n), (1, n + 1), ... of one head.
   void (*rope_interleaved)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
   void (*rope_halves)(float* head, const float* cosines, const float* sines, int64_t n_pairs) noexcept;
@@ -117,6 +144,11 @@ struct Kernels {
   void (*attention)(const AttentionTask& task) noexcept;
   ExpandKernels expand;
   MatmulKernels matmul;
+  void (*soft_cap)(float* x, float cap, int64_t n) noexcept;                 // x = cap tanh(x / cap)
+  void (*gate_by_sigmoid)(float* x, const float* gate, int64_t n) noexcept;  // x = x sigmoid(gate)
+  // g sigmoid(1.702 g) (u + 1) with g = min(gate, limit), u = clamp(up, limit); into gate
+  void (*clamped_swiglu)(float* gate, const float* up, float limit, int64_t n) noexcept;
+  void (*delta_step)(const DeltaStep& step) noexcept;
 };
 
 }  // namespace hearth::cpu

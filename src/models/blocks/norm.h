@@ -1,23 +1,39 @@
 #pragma once
 
 #include "models/blocks/step.h"
+#include "models/config_reader.h"
+#include "models/weights.h"
 
 namespace hearth::models {
 
-// Root-mean-square normalisation with a learned weight. Source: arXiv:1910.07467.
-class RmsNorm {
+enum class NormKind {
+  kRms,    // root mean square, a learned weight: arXiv:1910.07467
+  kLayer,  // mean and variance, a learned weight: arXiv:1607.06450
+};
+
+struct NormConfig {
+  NormKind kind = NormKind::kRms;
+  float epsilon = 0;
+  bool bias = false;  // of kLayer
+};
+
+// Reads attention.layer_norm_rms_epsilon or attention.layer_norm_epsilon, which hold for all norms of a
+// model.
+Result<NormConfig> read_norm_config(const ConfigReader& reader, NormKind kind, bool bias = false);
+
+class Norm {
  public:
-  RmsNorm() = default;
-  RmsNorm(tensor::Tensor weight, float epsilon) : weight_(weight), epsilon_(epsilon) {}
+  // Reads NAME.weight [width] and, if the norms have biases, NAME.bias [width].
+  static Result<Norm> load(WeightReader& weights, const std::string& name, int64_t width,
+                           const NormConfig& config);
 
   // x, out [n, width]; out may be x.
-  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const {
-    step.backend.rms_norm(x, weight_, epsilon_, out);
-  }
+  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
 
  private:
+  NormConfig config_;
   tensor::Tensor weight_;
-  float epsilon_ = 0;
+  tensor::Tensor bias_;
 };
 
 }  // namespace hearth::models

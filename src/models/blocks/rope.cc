@@ -96,11 +96,32 @@ Rope::Rope(const RopeConfig& config, tensor::RopeStyle style, std::span<const fl
     const double kept = config.scaling == RopeScaling::kYarn ? extrapolated_share(config, i) : 0.0;
     inverse_frequencies_.push_back(static_cast<float>(frequency * (kept + (1 - kept) * interpolation)));
   }
-  if (config.scaling == RopeScaling::kYarn) {
-    // Section 3.4 of the paper: attention over a longer context wants sharper logits.
-    const double stretch = config.extrapolation != 0 ? 1.0 + 0.1 * std::log(config.factor) : 1.0;
-    magnitude_ = static_cast<float>(config.attention_factor * stretch);
+  // YaRN, section 3.4: attention over a longer context wants sharper logits.
+  const bool stretches = config.scaling == RopeScaling::kYarn && config.extrapolation != 0;
+  const double stretch = stretches ? 1.0 + 0.1 * std::log(config.factor) : 1.0;
+  magnitude_ = static_cast<float>(config.attention_factor * stretch);
+}
+
+Result<std::vector<float>> read_frequency_factors(WeightReader& weights, const std::string& name,
+                                                  const RopeConfig& config) {
+  HEARTH_ASSIGN(std::vector<float> factors, weights.host_vector(name, config.n_rotated / 2));
+  for (const float factor : factors) {
+    if (!(factor > 0)) {
+      return make_error(ErrorCode::kMalformed, "tensor {}: expected positive factors, found {}", name,
+                        factor);
+    }
   }
+  return factors;
+}
+
+Result<std::shared_ptr<const Rope>> load_rope(WeightReader& weights, const RopeConfig& config,
+                                              tensor::RopeStyle style) {
+  const std::string name = "rope_freqs.weight";
+  std::vector<float> factors;
+  if (weights.has(name)) {
+    HEARTH_ASSIGN(factors, read_frequency_factors(weights, name, config));
+  }
+  return std::make_shared<const Rope>(config, style, factors);
 }
 
 }  // namespace hearth::models

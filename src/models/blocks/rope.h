@@ -1,10 +1,12 @@
 // Rotary position embedding: the scalings of context, folded into one table of frequencies.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
+#include "models/weights.h"
 #include "tensor/backend.h"
 
 namespace hearth::models {
@@ -18,7 +20,7 @@ struct RopeConfig {
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;                  // how much longer than the original the context is
   int64_t original_context_tokens = 0;  // YaRN
-  double attention_factor = 1.0;        // YaRN: multiplies the magnitude
+  double attention_factor = 1.0;        // multiplies the magnitude
   double extrapolation = 1.0;           // YaRN: 1 full ramp, 0 plain interpolation
   double beta_fast = 32.0;  // YaRN: turns over the original context above which a pair is left alone
   double beta_slow = 1.0;   // YaRN: turns below which a pair is interpolated fully
@@ -43,5 +45,13 @@ class Rope {
   std::vector<float> inverse_frequencies_;
   float magnitude_ = 1.0F;
 };
+
+// [n_rotated / 2] divisors of the frequencies; every one is checked to be positive.
+Result<std::vector<float>> read_frequency_factors(WeightReader& weights, const std::string& name,
+                                                  const RopeConfig& config);
+
+// Rope with the divisors in rope_freqs.weight, if the file has them.
+Result<std::shared_ptr<const Rope>> load_rope(WeightReader& weights, const RopeConfig& config,
+                                              tensor::RopeStyle style);
 
 }  // namespace hearth::models

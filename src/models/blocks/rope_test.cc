@@ -48,6 +48,13 @@ TEST(Rope, FrequencyFactors_Divide_EachItsOwn) {
   EXPECT_FLOAT_EQ(scaled.args().inverse_frequencies[6], plain.args().inverse_frequencies[6]);
 }
 
+// As files with LongRoPE have it (arXiv:2402.13753), without a type of scaling.
+TEST(Rope, AttentionFactor_WithoutScaling_IsTheMagnitude) {
+  RopeConfig config = config_of(RopeScaling::kNone, 1);
+  config.attention_factor = 1.19;
+  EXPECT_FLOAT_EQ(Rope(config, RopeStyle::kHalves, {}).args().magnitude, 1.19F);
+}
+
 // YaRN leaves pairs that turn more than 32 times over the original context, interpolates those that turn less
 // than once, and ramps between: the paper's own description, evaluated from the turns and not from the code's
 // formula.

@@ -24,12 +24,70 @@ inline F exp(F x) {
   return zero_below(times_power_of_two(p, n), x, kLowest);
 }
 
-// x / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the
+// 1 / (1 + e^-x), with the exponential of -|x| only, which cannot overflow: for x < 0 both sides of the
 // fraction are multiplied by e^x.
-inline F silu(F x) {
+inline F sigmoid(F x) {
   const F e = exp(sub(zero(), abs(x)));
   const F numerator = add(zero_below(sub(broadcast(1.0F), e), x, 0.0F), e);
-  return mul(x, div(numerator, add(broadcast(1.0F), e)));
+  return div(numerator, add(broadcast(1.0F), e));
+}
+
+inline F silu(F x) {
+  return mul(x, sigmoid(x));
+}
+
+// Below 1/2 Lambert's continued fraction to x^7, whose next term is below 1e-10 of the result; above,
+// (1 - e) / (1 + e) with e = e^(-2|x|), which loses no digits there.
+inline F tanh(F x) {
+  constexpr float kSaturated = 9.0F;  // nearer to 1 than half an ulp
+  const F bounded = min(max(x, broadcast(-kSaturated)), broadcast(kSaturated));
+  const F size = abs(bounded);
+  const F square = mul(size, size);
+  F numerator = fma(square, broadcast(1.0F), broadcast(378.0F));
+  numerator = fma(numerator, square, broadcast(17325.0F));
+  numerator = mul(fma(numerator, square, broadcast(135135.0F)), size);
+  F denominator = fma(square, broadcast(28.0F), broadcast(3150.0F));
+  denominator = fma(denominator, square, broadcast(62370.0F));
+  denominator = fma(denominator, square, broadcast(135135.0F));
+  const F e = exp(mul(size, broadcast(-2.0F)));
+  const F large = zero_below(div(sub(broadcast(1.0F), e), add(broadcast(1.0F), e)), size, 0.5F);
+  const F fraction = div(numerator, denominator);
+  const F small = sub(fraction, zero_below(fraction, size, 0.5F));
+  const F magnitude = add(small, large);
+  const F positive = zero_below(magnitude, x, 0.0F);
+  return sub(positive, sub(magnitude, positive));
+}
+
+// By (1 + tanh u) / 2 = sigmoid(2u).
+inline F gelu_tanh(F x) {
+  constexpr float kTwiceRootOfTwoOverPi = 1.5957691F;
+  const F cubic = fma(mul(x, x), broadcast(0.044715F), broadcast(1.0F));
+  return mul(x, sigmoid(mul(mul(x, broadcast(kTwiceRootOfTwoOverPi)), cubic)));
+}
+
+// The normal distribution at -|x|, that is erfc(z) / 2 with z = |x| / sqrt(2). erfc(z) e^(z^2) is smooth in
+// t = 1 / (1 + z / 2), and t times a polynomial through its values at Chebyshev nodes for z up to 9.6 (where
+// float32 ends) is within 6e-8 of it, relatively.
+inline F normal_tail(F x) {
+  const F z = mul(abs(x), broadcast(0.70710678F));
+  const F t = div(broadcast(1.0F), fma(z, broadcast(0.5F), broadcast(1.0F)));
+  F p = broadcast(-5.942056383e-02F);
+  p = fma(p, t, broadcast(2.863727064e-01F));
+  p = fma(p, t, broadcast(-4.910683724e-01F));
+  p = fma(p, t, broadcast(2.826209434e-01F));
+  p = fma(p, t, broadcast(-2.981511213e-02F));
+  p = fma(p, t, broadcast(2.040393890e-01F));
+  p = fma(p, t, broadcast(2.427668907e-01F));
+  p = fma(p, t, broadcast(2.824200804e-01F));
+  p = fma(p, t, broadcast(2.820839984e-01F));
+  return mul(mul(broadcast(0.5F), mul(p, t)), exp(sub(zero(), mul(z, z))));
+}
+
+// x times the normal distribution; from its tail, which keeps its digits where 1 + erf(x) would lose them.
+inline F gelu_erf(F x) {
+  const F tail = normal_tail(x);
+  const F complement = sub(broadcast(1.0F), add(tail, tail));
+  return mul(x, add(tail, zero_below(complement, x, 0.0F)));
 }
 
 void rms_norm_kernel(const float* x, const float* weight, float epsilon, int64_t width, float* out) noexcept {
@@ -57,16 +115,126 @@ void rms_norm_kernel(const float* x, const float* weight, float epsilon, int64_t
   }
 }
 
-void swiglu_kernel(float* gate, const float* up, int64_t n) noexcept {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(gate + i, mul(silu(load(gate + i)), load(up + i)));
-  if (i < n) {
-    store_partial(gate + i, mul(silu(load_partial(gate + i, n - i)), load_partial(up + i, n - i)), n - i);
+void layer_norm_kernel(const float* x, const float* weight, const float* bias, float epsilon, int64_t width,
+                       float* out) noexcept {
+  const int64_t whole = width - width % kLanes;
+  F sums = zero();
+  for (int64_t i = 0; i < whole; i += kLanes) sums = add(sums, load(x + i));
+  float sum = reduce_add(sums);
+  for (int64_t i = whole; i < width; ++i) sum += x[i];
+  const float mean = sum / static_cast<float>(width);
+
+  // Of the differences, in a second pass: the mean of squares less the square of the mean would cancel.
+  F squares = zero();
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    const F difference = sub(load(x + i), broadcast(mean));
+    squares = fma(difference, difference, squares);
   }
+  float square = reduce_add(squares);
+  for (int64_t i = whole; i < width; ++i) square += (x[i] - mean) * (x[i] - mean);
+  const float scale = 1.0F / __builtin_sqrtf(square / static_cast<float>(width) + epsilon);
+
+  const auto normalise = [&](F values, int64_t i, int64_t count) {
+    const F y = mul(mul(sub(values, broadcast(mean)), broadcast(scale)), load_partial(weight + i, count));
+    return bias == nullptr ? y : add(y, load_partial(bias + i, count));
+  };
+  for (int64_t i = 0; i < whole; i += kLanes) store(out + i, normalise(load(x + i), i, kLanes));
+  if (whole < width) {
+    const int64_t count = width - whole;
+    store_partial(out + whole, normalise(load_partial(x + whole, count), whole, count), count);
+  }
+}
+
+template <F (*activation)(F)>
+void activate_kernel(float* x, int64_t n) noexcept {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(x + i, activation(load(x + i)));
+  if (i < n) store_partial(x + i, activation(load_partial(x + i, n - i)), n - i);
+}
+
+template <F (*activation)(F)>
+void gate_kernel(float* gate, const float* up, int64_t n) noexcept {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(gate + i, mul(activation(load(gate + i)), load(up + i)));
+  if (i < n) {
+    const F y = mul(activation(load_partial(gate + i, n - i)), load_partial(up + i, n - i));
+    store_partial(gate + i, y, n - i);
+  }
+}
+
+// Calls block(offset, count) for every kLanes elements of n, the last ones with their number.
+template <typename Whole, typename Partial>
+inline void for_lanes(int64_t n, Whole&& whole, Partial&& partial) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) whole(i);
+  if (i < n) partial(i, n - i);
+}
+
+// x[i] = function(x[i], y[i])
+template <typename Function>
+inline void combine(float* x, const float* y, int64_t n, Function&& function) {
+  for_lanes(
+      n, [&](int64_t i) { store(x + i, function(load(x + i), load(y + i))); },
+      [&](int64_t i, int64_t count) {
+        store_partial(x + i, function(load_partial(x + i, count), load_partial(y + i, count)), count);
+      });
+}
+
+void soft_cap_kernel(float* x, float cap, int64_t n) noexcept {
+  combine(x, x, n, [&](F value, F) { return mul(broadcast(cap), tanh(div(value, broadcast(cap)))); });
+}
+
+void gate_by_sigmoid_kernel(float* x, const float* gate, int64_t n) noexcept {
+  combine(x, gate, n, [](F value, F g) { return mul(value, sigmoid(g)); });
+}
+
+void clamped_swiglu_kernel(float* gate, const float* up, float limit, int64_t n) noexcept {
+  combine(gate, up, n, [&](F g, F u) {
+    const F bounded_gate = min(g, broadcast(limit));
+    const F bounded_up = max(min(u, broadcast(limit)), broadcast(-limit));
+    const F swish = mul(bounded_gate, sigmoid(mul(bounded_gate, broadcast(1.702F))));
+    return mul(swish, add(bounded_up, broadcast(1.0F)));
+  });
+}
+
+// The columns of S are independent: a vector of them passes through its rows twice.
+void delta_step_kernel(const DeltaStep& step) noexcept {
+  const F decay = broadcast(step.decay);
+  const auto columns = [&](int64_t j, auto&& load_at, auto&& store_at) {
+    F recalled = zero();
+    for (int64_t i = 0; i < step.key_dim; ++i) {
+      recalled =
+          fma(mul(load_at(step.state + i * step.value_dim + j), decay), broadcast(step.k[i]), recalled);
+    }
+    const F correction = mul(broadcast(step.beta), sub(load_at(step.v + j), recalled));
+    F answer = zero();
+    for (int64_t i = 0; i < step.key_dim; ++i) {
+      float* row = step.state + i * step.value_dim + j;
+      const F updated = fma(broadcast(step.k[i]), correction, mul(load_at(row), decay));
+      store_at(row, updated);
+      answer = fma(broadcast(step.q[i]), updated, answer);
+    }
+    store_at(step.out + j, answer);
+  };
+  for_lanes(
+      step.value_dim,
+      [&](int64_t j) {
+        columns(
+            j, [](const float* p) { return load(p); }, [](float* p, F x) { store(p, x); });
+      },
+      [&](int64_t j, int64_t count) {
+        columns(
+            j, [&](const float* p) { return load_partial(p, count); },
+            [&](float* p, F x) { store_partial(p, x, count); });
+      });
 }
 
 void add_kernel(float* x, const float* y, int64_t n) noexcept {
   for (int64_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+void scale_kernel(float* x, float factor, int64_t n) noexcept {
+  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
 }
 
 void rope_interleaved_kernel(float* head, const float* cosines, const float* sines,

@@ -17,8 +17,24 @@ constexpr MatmulKernels kMatmulKernels{
 constexpr ExpandKernels kExpandKernels{expand_f16, expand_bf16, expand_q8_0, expand_q4_0};
 
 constexpr Kernels kKernels{
-    rms_norm_kernel, swiglu_kernel,   add_kernel,       rope_interleaved_kernel, rope_halves_kernel,
-    to_f16_kernel,   quantize_kernel, attention_kernel, kExpandKernels,          kMatmulKernels,
+    rms_norm_kernel,
+    layer_norm_kernel,
+    {activate_kernel<silu>, gate_kernel<silu>},
+    {activate_kernel<gelu_tanh>, gate_kernel<gelu_tanh>},
+    {activate_kernel<gelu_erf>, gate_kernel<gelu_erf>},
+    add_kernel,
+    scale_kernel,
+    rope_interleaved_kernel,
+    rope_halves_kernel,
+    to_f16_kernel,
+    quantize_kernel,
+    attention_kernel,
+    kExpandKernels,
+    kMatmulKernels,
+    soft_cap_kernel,
+    gate_by_sigmoid_kernel,
+    clamped_swiglu_kernel,
+    delta_step_kernel,
 };
 
 }  // namespace

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "models/blocks/step.h"
+#include "models/weights.h"
+
+namespace hearth::models {
+
+// Whether a matrix has a bias beside it. kOptional: if the file has one.
+enum class Bias { kNone, kOptional, kRequired };
+
+// x w^T + bias.
+class Linear {
+ public:
+  // Reads NAME.weight [rows, columns] and NAME.bias [rows].
+  static Result<Linear> load(WeightReader& weights, const std::string& name, int64_t rows, int64_t columns,
+                             Bias bias = Bias::kNone);
+  // Rows first_row .. first_row + n_rows - 1 of them: a part of several matrices that stand in one tensor.
+  static Result<Linear> load_rows(WeightReader& weights, const std::string& name, int64_t rows,
+                                  int64_t columns, RowRange range, Bias bias = Bias::kNone);
+
+  // x [n, columns], out [n, n_rows], distinct.
+  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const {
+    step.backend.matmul(x, weight_, out);
+    if (bias_) step.backend.add_bias(out, *bias_);
+  }
+
+ private:
+  tensor::Tensor weight_;
+  std::optional<tensor::Tensor> bias_;
+};
+
+}  // namespace hearth::models
