@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/machine.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/units.h"
 
@@ -204,14 +205,8 @@ Result<void> print_json(const BenchOptions& options, const BenchReport& report) 
   return write_json(object);
 }
 
-CLI::Option* add_count(CLI::App& command, const char* name, int64_t& value, int64_t least,
-                       const char* description) {
-  constexpr int64_t kMost = int64_t{1} << 24;
-  return command.add_option(name, value, description)
-      ->check(CLI::Range(least, kMost))
-      ->capture_default_str()
-      ->type_name("N");
-}
+// Generous: what does not fit the model or the memory is refused with better numbers when it is loaded.
+constexpr int64_t kMost = int64_t{1} << 24;
 
 constexpr const char* kExamples =
     R"(Rates are the medians of the repeats, after one run that is not counted. Of a batch, they are those of all sequences
@@ -230,10 +225,12 @@ void add_bench_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = parser.add_subcommand("bench", "Measure prompt and decode speed");
   add_model_argument(*command, options->model);
-  add_count(*command, "--prompt", options->prompt_tokens, 1, "tokens of the prompt");
-  add_count(*command, "--gen", options->gen_tokens, 2, "tokens to generate");
-  add_count(*command, "--batch", options->batch, 1, "sequences at once");
-  add_count(*command, "--repeat", options->repeats, 1, "runs to take the median of");
+  add_count_option(*command, "--prompt", options->prompt_tokens, 1, kMost,
+                   "tokens of the prompt (default: 512)");
+  add_count_option(*command, "--gen", options->gen_tokens, 2, kMost, "tokens to generate (default: 64)");
+  add_count_option(*command, "--batch", options->batch, 1, kMost, "sequences at once (default: 1)");
+  add_count_option(*command, "--repeat", options->repeats, 1, kMost,
+                   "runs to take the median of (default: 5)");
   add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");

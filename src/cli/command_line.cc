@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <new>
@@ -128,6 +129,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
   CommonOptions common;
   Action action;
   app.get_formatter()->column_width(34);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.set_version_flag("--version", "hearth " HEARTH_VERSION, "print the version");
   app.require_subcommand(0, 1);
   app.footer(kExamples);
@@ -137,8 +139,10 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     add(app, action);
   }
   add_common_options(app, common);
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     add_common_options(*command, common);
+    command->group("Commands");
+  }
 
   if (const auto name = mistyped_command(app, argc, argv)) {
     return fail(Console(ColorMode::kAuto, false), unknown_command(app, *name));

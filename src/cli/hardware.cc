@@ -54,7 +54,7 @@ Result<void> print_table(const HardwareReport& report) {
                            machine.logical_cores, machine.numa_nodes, machine.numa_nodes == 1 ? "" : "s"));
   row("kernels", fmt::format("{} (this machine runs: {})", report.chosen_isa, fmt::join(report.isas, ", ")));
   for (const Cache& cache : machine.caches) {
-    row(cache.name + " cache", fmt::format("{} x {}", cache.count, format_bytes(cache.size_bytes)));
+    row(cache.name + " cache", fmt::format("{} x {}", cache.count, format_binary_bytes(cache.size_bytes)));
   }
   row("memory", fmt::format("{}, {} available", format_bytes(machine.memory_bytes),
                             format_bytes(machine.available_bytes)));

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/units.h"
 #include "engine/local_runner.h"
@@ -209,11 +210,8 @@ void add_inspect_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = parser.add_subcommand("inspect", "Show what is in a model file and whether it runs");
   command->add_option("FILE", options->file, "the path of a GGUF file")->required()->type_name("");
-  command
-      ->add_option("--context", options->context_tokens,
-                   "tokens to reckon the KV cache for (default: the model's, at most 8192)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
-      ->type_name("N");
+  add_count_option(*command, "--context", options->context_tokens, 1, int64_t{1} << 30,
+                   "tokens to reckon the KV cache for (default: the model's, at most 8192)");
   add_cache_type_options(*command, options->kv_types);
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer(kExamples);

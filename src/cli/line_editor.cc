@@ -83,6 +83,9 @@ LineEditor::~LineEditor() {
 LineEditor::Line LineEditor::read(const std::string& prompt) {
   prompt_ = prompt;
   clear_interrupt();
+  // el_gets would take the terminal over only after it has shown the prompt: a Ctrl-D typed (or pasted) in
+  // between would be lost.
+  el_set(editor_, EL_PREP_TERM, 1);
   int length = 0;
   const char* line = el_gets(editor_, &length);
   if (interrupted()) {

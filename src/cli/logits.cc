@@ -2,14 +2,16 @@
 // programs.
 #include <algorithm>
 #include <bit>
-#include <charconv>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 
 namespace hearth::cli {
 namespace {
@@ -35,25 +37,39 @@ std::vector<float> softmax(std::span<const float> logits) {
   return probabilities;
 }
 
+// Half a file must not pass for a whole one. Devices stay.
+void remove_unfinished(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) std::filesystem::remove(path, error);
+}
+
+Result<void> note_rows(const LogitsOptions& options, const RunnableModel& loaded, const Context& context) {
+  context.console.note(fmt::format("{}: {} rows of {} float32", options.out, options.tokens.size(),
+                                   loaded.model->info().vocabulary_size));
+  return {};
+}
+
 Result<void> write_probabilities(const LogitsOptions& options, const Context& context) {
   engine::LoadOptions load;
-  // Room for one more token than there are, as the engine demands of a context.
   load.context_tokens = std::max<int64_t>(2, static_cast<int64_t>(options.tokens.size()));
   HEARTH_ASSIGN(const RunnableModel loaded,
                 load_runnable_model(context, options.model, options.n_threads, load));
   std::ofstream out(options.out, std::ios::binary | std::ios::trunc);
   if (!out) return make_error(ErrorCode::kIo, "{}: cannot write: {}", options.out, std::strerror(errno));
-  HEARTH_TRY(loaded.model->engine().evaluate(options.tokens, [&](int64_t, std::span<const float> logits) {
-    const std::vector<float> row = softmax(logits);
-    out.write(reinterpret_cast<const char*>(row.data()),
-              static_cast<std::streamsize>(row.size() * sizeof(float)));
-    return out.good() && !interrupted();
-  }));
+  const Result<void> evaluated =
+      loaded.model->engine().evaluate(options.tokens, [&](int64_t, std::span<const float> logits) {
+        const std::vector<float> row = softmax(logits);
+        out.write(reinterpret_cast<const char*>(row.data()),
+                  static_cast<std::streamsize>(row.size() * sizeof(float)));
+        return out.good() && !interrupted();
+      });
   out.close();
-  if (!out) return make_error(ErrorCode::kIo, "{}: cannot write: {}", options.out, std::strerror(errno));
-  context.console.note(fmt::format("{}: {} rows of {} float32", options.out, options.tokens.size(),
-                                   loaded.model->info().vocabulary_size));
-  return {};
+  const bool written = out.good();
+  if (evaluated && written) return note_rows(options, loaded, context);
+  remove_unfinished(options.out);
+  if (!evaluated && evaluated.error().code() != ErrorCode::kCancelled) return evaluated.error();
+  if (!written) return make_error(ErrorCode::kIo, "{}: cannot write: {}", options.out, std::strerror(errno));
+  return evaluated.error();
 }
 
 constexpr const char* kExamples =

@@ -27,13 +27,4 @@ Result<RunnableModel> load_runnable_model(const Context& context, const std::str
 // `n_threads`, or where it is 0 the default.
 int threads_or_default(int64_t n_threads);
 
-// The MODEL argument that most commands have.
-CLI::Option* add_model_argument(CLI::App& command, std::string& path);
-
-// --cache-type-k and --cache-type-v, for commands that run a model or reckon its memory.
-void add_cache_type_options(CLI::App& command, models::KvTypes& types);
-
-// --num-thread, for commands that compute.
-void add_threads_option(CLI::App& command, int64_t& n_threads);
-
 }  // namespace hearth::cli

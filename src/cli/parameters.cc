@@ -51,9 +51,9 @@ std::string get_count(const Parameters& parameters) {
 }
 
 template <auto Member>
-constexpr ParameterSpec sampling_spec(std::string_view name, std::string_view range,
+constexpr ParameterSpec sampling_spec(std::string_view name, std::string_view range, std::string_view special,
                                       std::string_view description) {
-  return {name, range, description, set_sampling<Member>, get_sampling<Member>};
+  return {name, range, special, description, set_sampling<Member>, get_sampling<Member>};
 }
 
 using sampling::SamplingOptions;
@@ -61,32 +61,33 @@ constexpr int64_t kMaxTokens = int64_t{1} << 30;
 constexpr int64_t kMaxThreads = 1024;
 
 constexpr std::array kSpecs{
-    sampling_spec<&SamplingOptions::temperature>("temperature", "0 or more",
+    sampling_spec<&SamplingOptions::temperature>("temperature", "0 or more", "",
                                                  "how freely tokens are drawn; 0: always the most probable"),
-    sampling_spec<&SamplingOptions::top_k>("top_k", "a whole number; 0: off",
+    sampling_spec<&SamplingOptions::top_k>("top_k", "a whole number", "0: off",
                                            "draw from the K most probable"),
-    sampling_spec<&SamplingOptions::top_p>("top_p", "0 to 1; 1: off",
+    sampling_spec<&SamplingOptions::top_p>("top_p", "0 to 1", "1: off",
                                            "draw from the most probable that together reach P"),
-    sampling_spec<&SamplingOptions::min_p>("min_p", "0 to 1; 0: off",
+    sampling_spec<&SamplingOptions::min_p>("min_p", "0 to 1", "0: off",
                                            "drop what has less than P times the top probability"),
-    sampling_spec<&SamplingOptions::typical_p>("typical_p", "0 to 1; 1: off",
+    sampling_spec<&SamplingOptions::typical_p>("typical_p", "0 to 1", "1: off",
                                                "draw from the most typical that together reach P"),
-    sampling_spec<&SamplingOptions::repeat_penalty>("repeat_penalty", "more than 0; 1: off",
+    sampling_spec<&SamplingOptions::repeat_penalty>("repeat_penalty", "more than 0", "1: off",
                                                     "weaken tokens that came before by this factor"),
-    sampling_spec<&SamplingOptions::presence_penalty>("presence_penalty", "a finite number; 0: off",
+    sampling_spec<&SamplingOptions::presence_penalty>("presence_penalty", "a finite number", "0: off",
                                                       "subtract this from logits of tokens that came before"),
-    sampling_spec<&SamplingOptions::frequency_penalty>("frequency_penalty", "a finite number; 0: off",
+    sampling_spec<&SamplingOptions::frequency_penalty>("frequency_penalty", "a finite number", "0: off",
                                                        "the same for each time that they came"),
-    sampling_spec<&SamplingOptions::repeat_last_n>("repeat_last_n", "-1 or more; -1: the whole context",
+    sampling_spec<&SamplingOptions::repeat_last_n>("repeat_last_n", "-1 or more", "-1: the whole context",
                                                    "how many tokens the penalties look back"),
-    sampling_spec<&SamplingOptions::seed>("seed", "a whole number; -1: a random one",
+    sampling_spec<&SamplingOptions::seed>("seed", "a whole number", "-1: a random one",
                                           "the same seed gives the same answer"),
-    ParameterSpec{"num_predict", "-1 or more; -1: until the answer or the context ends", "tokens to generate",
-                  set_count<&Parameters::num_predict, -1, kMaxTokens>, get_count<&Parameters::num_predict>},
-    ParameterSpec{"num_ctx", "0 or more; 0: the model's, at most 8192",
+    ParameterSpec{"num_predict", "-1 or more", "-1: until the answer or the context ends",
+                  "tokens to generate", set_count<&Parameters::num_predict, -1, kMaxTokens>,
+                  get_count<&Parameters::num_predict>},
+    ParameterSpec{"num_ctx", "0 or more", "0: the model's, at most 8192",
                   "tokens of prompt and answer together", set_count<&Parameters::num_ctx, 0, kMaxTokens>,
                   get_count<&Parameters::num_ctx>},
-    ParameterSpec{"num_thread", "0 to 1024; 0: one per physical core", "threads that compute",
+    ParameterSpec{"num_thread", "0 to 1024", "0: one per physical core", "threads that compute",
                   set_count<&Parameters::num_thread, 0, kMaxThreads>, get_count<&Parameters::num_thread>},
 };
 
@@ -125,7 +126,8 @@ void add_parameter_options(CLI::App& command, Parameters& parameters) {
   for (const ParameterSpec& spec : kSpecs) {
     CLI::Option* option = command.add_option_function<std::string>(
         option_name(spec), [&spec, &parameters](const std::string& text) { spec.set(parameters, text); },
-        fmt::format("{} ({}; default {})", spec.description, spec.range, spec.get(defaults)));
+        fmt::format("{} ({}{}{}; default {})", spec.description, spec.range, spec.special.empty() ? "" : "; ",
+                    spec.special, spec.get(defaults)));
     option->check([&spec](const std::string& text) {
       Parameters trial;
       if (spec.set(trial, text)) return std::string();

@@ -24,7 +24,8 @@ struct Parameters {
 
 struct ParameterSpec {
   std::string_view name;         // "top_k"
-  std::string_view range;        // "0 or more", for messages
+  std::string_view range;        // "0 to 1", for messages
+  std::string_view special;      // what a value stands for: "1: off"; may be empty
   std::string_view description;  // for --help
   // Sets it from text; false where the text is no number of the range. Nothing is changed then.
   bool (*set)(Parameters& parameters, std::string_view text);

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/units.h"
 
@@ -158,18 +159,14 @@ Examples:
 void add_perplexity_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<PerplexityOptions>();
   CLI::App* command = parser.add_subcommand("perplexity", "Measure how well a model predicts a text");
-  command->description(fmt::format("Measure how well a model predicts a text\nMethod: {}.", kMethod));
   add_model_argument(*command, options->model);
   command->add_option("FILE", options->file, "the text")->required()->type_name("");
-  command
-      ->add_option("--context", options->window_tokens,
-                   "tokens of a window (default: 512, or the model's context)")
-      ->check(CLI::Range(kSmallestWindow, int64_t{1} << 30))
-      ->type_name("N");
+  add_count_option(*command, "--context", options->window_tokens, kSmallestWindow, int64_t{1} << 30,
+                   "tokens of a window (default: 512, or the model's context if that is less)");
   add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(fmt::format("Method: {}.\n\n{}", kMethod, kExamples));
   command->callback([options, &action] {
     action = [options](const Context& context) { return perplexity(*options, context); };
   });

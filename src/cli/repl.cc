@@ -30,7 +30,7 @@ Ctrl-C stops an answer. Up and down go through what you typed before, Ctrl-R sea
 
 // The first word and the rest, without the spaces between and around them.
 std::pair<std::string_view, std::string_view> split_word(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t";
+  static constexpr std::string_view kSpaces = " \t";
   const auto trim = [](std::string_view s) {
     const size_t first = s.find_first_not_of(kSpaces);
     if (first == std::string_view::npos) return std::string_view();
@@ -167,7 +167,8 @@ class Repl {
   void show_parameters() {
     const Parameters& parameters = session_.parameters();
     for (const ParameterSpec& spec : parameter_specs()) {
-      fmt::print(stderr, "  {:<18} {:<10} {}\n", spec.name, spec.get(parameters), spec.range);
+      fmt::print(stderr, "  {:<18} {:<10} {}{}{}\n", spec.name, spec.get(parameters), spec.range,
+                 spec.special.empty() ? "" : "; ", spec.special);
     }
     for (const std::string& stop : parameters.stop)
       fmt::print(stderr, "  {:<18} \"{}\"\n", "stop", escape_line(stop));

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/model_loading.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "models/tokenizer_gguf.h"
 

@@ -26,6 +26,12 @@ std::string format_bytes(uint64_t bytes) {
   return scaled(bytes, std::array<std::string_view, 6>{" B", " kB", " MB", " GB", " TB", " PB"}, 1);
 }
 
+std::string format_binary_bytes(uint64_t bytes) {
+  constexpr uint64_t kMebibyte = 1024 * 1024;
+  if (bytes >= kMebibyte && bytes % kMebibyte == 0) return fmt::format("{} MiB", bytes / kMebibyte);
+  return fmt::format("{} KiB", bytes / 1024);
+}
+
 std::string format_count(uint64_t count) {
   return scaled(count, std::array<std::string_view, 5>{"", " K", " M", " B", " T"}, 2);
 }

@@ -20,6 +20,12 @@ TEST(FormatBytes, RoundedUpToAThousand_TakesTheNextUnit) {
   EXPECT_EQ(format_bytes(999'950), "1.0 MB");
 }
 
+TEST(FormatBinaryBytes, CacheSizes_ReadAsTheirMakersWriteThem) {
+  EXPECT_EQ(format_binary_bytes(49152), "48 KiB");
+  EXPECT_EQ(format_binary_bytes(2097152), "2 MiB");
+  EXPECT_EQ(format_binary_bytes(1310720), "1280 KiB");
+}
+
 TEST(FormatCount, EachUnit_HasTwoDigits) {
   EXPECT_EQ(format_count(260), "260");
   EXPECT_EQ(format_count(260'032), "260.03 K");

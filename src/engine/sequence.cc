@@ -1,8 +1,20 @@
 #include "engine/sequence.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hearth::engine {
+namespace {
+
+// Whether what is generated after `prompt` is the beginning of the text: nothing but control tokens stand
+// before it.
+bool begins_text(std::span<const text::TokenId> prompt, const text::Tokenizer& tokenizer) {
+  return std::all_of(prompt.begin(), prompt.end(), [&](text::TokenId token) {
+    return tokenizer.token_type(token) == text::TokenType::kControl;
+  });
+}
+
+}  // namespace
 
 Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, BlockPool& pool)
     : id_(id),
@@ -12,7 +24,7 @@ Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokeniz
       n_prompt_(static_cast<int64_t>(request_.prompt.size())),
       tokens_(request_.prompt),
       sampler_(request_.sampling),
-      detokenizer_(tokenizer, /*at_start=*/false),
+      detokenizer_(tokenizer, begins_text(request_.prompt, tokenizer)),
       stop_matcher_(request_.stop) {
   for (const text::TokenId token : tokens_) sampler_.accept(token);
 }

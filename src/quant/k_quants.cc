@@ -192,7 +192,8 @@ void dequantize_q6_k(const BlockQ6_K* blocks, float* out, int64_t n) noexcept {
       const int chunk = i % 128 / 32;
       const int low = (block.ql[half * 64 + chunk % 2 * 32 + i % 32] >> (chunk / 2 * 4)) & 15;
       const int top = (block.qh[half * 32 + i % 32] >> (chunk * 2)) & 3;
-      const float scale = f16_to_f32(block.d) * static_cast<float>(block.scales[i / kGroup6]);
+      const int group = i / kGroup6;
+      const float scale = f16_to_f32(block.d) * static_cast<float>(block.scales[group]);
       *out++ = scale * static_cast<float>((low | (top << 4)) - 32);
     }
   }
@@ -214,7 +215,8 @@ void quantize_q6_k(const float* x, BlockQ6_K* blocks, int64_t n) noexcept {
       block.scales[g] = static_cast<int8_t>(round_to_level(scales[g], inverse_or_zero(d), -128, 127));
     }
     for (int i = 0; i < kSuperBlock; ++i) {
-      const float inverse = inverse_or_zero(d * static_cast<float>(block.scales[i / kGroup6]));
+      const int group = i / kGroup6;
+      const float inverse = inverse_or_zero(d * static_cast<float>(block.scales[group]));
       const auto q = static_cast<unsigned>(round_to_level(x[i], inverse, -32, 31) + 32);
       const int half = i / 128;
       const int chunk = i % 128 / 32;

@@ -272,9 +272,44 @@ TEST_P(IsaTest, Stories260K_Greedy_WritesWhatLlama2cWrites) {
     const auto n_prompt = static_cast<int64_t>(tokens.size()) - 1;  // BOS is no step
     std::string text;
     generate_greedily(*model, tokens, 256 - n_prompt, &text);
-    if (prompt.empty()) text.erase(0, 1);  // SPM's dummy space before the first word
     EXPECT_EQ(prompt + text, expected);
   }
+}
+
+// exp of the mean negative log-likelihood of the second half of each window, as `hearth perplexity` computes
+// it.
+double perplexity(engine::LoadedModel& model, const std::string& text, size_t window, size_t n_windows) {
+  std::vector<int32_t> tokens = model.tokenizer().encode(text, {.add_special = false});
+  EXPECT_GE(tokens.size(), window * n_windows);
+  double sum = 0;
+  int64_t n = 0;
+  for (size_t w = 0; w < n_windows; ++w) {
+    const auto part = std::span(tokens).subspan(w * window, window);
+    part[0] = model.tokenizer().bos().value_or(part[0]);
+    EXPECT_TRUE(model.engine().evaluate(part, [&](int64_t position, std::span<const float> logits) {
+      const auto next = static_cast<size_t>(position) + 1;
+      if (next > window / 2 && next < window) {
+        std::vector<double> all_on_next(logits.size());
+        all_on_next[static_cast<size_t>(part[next])] = 1.0;
+        sum += divergence(all_on_next, logits);
+        ++n;
+      }
+      return true;
+    }));
+  }
+  return std::exp(sum / static_cast<double>(n));
+}
+
+TEST_P(IsaTest, Stories260K_PerplexityOfWikitext_IsTheOraclesToFourDigits) {
+  HEARTH_NEEDS_TEST_DATA(path, "models/stories260K.gguf");
+  HEARTH_NEEDS_TEST_DATA(text_path, "text/wiki.test.raw");
+  const std::string text = testing::read_file(text_path).substr(0, 16384);
+  const auto oracle = load(path, Isa::kRef);
+  const auto model = load(path, GetParam());
+  const double expected = perplexity(*oracle, text, 512, 4);
+  EXPECT_NEAR(perplexity(*model, text, 512, 4) / expected, 1.0, 5e-5);
+  EXPECT_GT(expected, 10.0);
+  EXPECT_LT(expected, 512.0) << "worse than knowing nothing of the vocabulary";
 }
 
 TEST_P(IsaTest, EightSequences_AtDifferentPositions_AnswerAsAlone) {

@@ -83,14 +83,14 @@ Tensor rows_of(const Tensor& x, int64_t first, int64_t count) {
   return {x.dtype, {count, x.shape[1], x.shape[2]}, x.f32() + first * x.shape[1] * x.shape[2]};
 }
 
-constexpr Heads kHeads[] = {{4, 4, 64, 64}, {8, 2, 128, 128}, {6, 1, 20, 12}, {3, 3, 7, 33}, {40, 1, 64, 64}};
+constexpr Heads kHeads[] = {{4, 4, 64, 64}, {4, 2, 128, 128}, {6, 1, 20, 12}, {3, 3, 7, 33}, {40, 1, 16, 16}};
 
 TEST_P(Attention, PagedSequences_AgreeWithTheOracle) {
   for (const Heads& heads : kHeads) {
     Cache cache(heads);
     Cache oracle_cache(heads);
     BlockDealer dealer;
-    for (const int64_t n_tokens : {1, 2, 31, 33, 100, 1100}) {
+    for (const int64_t n_tokens : {1, 2, 31, 33, 100, 600}) {
       const Story story(heads, n_tokens, static_cast<uint32_t>(n_tokens));
       const std::vector<int32_t> table = dealer.deal(n_tokens);
       store_all(*backend, story, cache.paged(), table);
@@ -111,11 +111,11 @@ TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
   for (const Heads& heads : kHeads) {
     Cache cache(heads);
     BlockDealer dealer;
-    const int64_t lengths[] = {1200, 45, 7};
+    const int64_t lengths[] = {620, 45, 7};
     std::vector<Story> stories;
     std::vector<std::vector<int32_t>> tables;
     for (const int64_t length : lengths) {
-      stories.emplace_back(heads, length, static_cast<uint32_t>(length));
+      stories.emplace_back(heads, length, static_cast<uint64_t>(length));
       tables.push_back(dealer.deal(length));
       store_all(*backend, stories.back(), cache.paged(), tables.back());
     }
@@ -126,7 +126,7 @@ TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
     }
     for (const int n_threads : {1, 2, 3}) {
       const auto other = make_backend(GetParam(), n_threads);
-      for (const int64_t position : {0L, 1L, 31L, 32L, 511L, 512L, 600L, 1199L}) {  // decoding
+      for (const int64_t position : {0L, 1L, 31L, 32L, 511L, 512L, 600L, 619L}) {  // decoding
         const std::vector<float> one = attend(*other, rows_of(stories[0].q.tensor, position, 1),
                                               cache.paged(), {{0, 1, position, tables[0]}});
         EXPECT_TRUE(

@@ -34,7 +34,7 @@ TEST_P(Matmul, RandomShapes_AgreeWithTheOracle) {
       const Owned w = random_tensor(dtype, {m, k}, random(), 0.02F);
       const double power = static_cast<double>(n * m * k) * 0.02 * 0.02;
       const std::vector<float> expected = multiply(*ref, x.tensor, w.tensor);
-      EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), expected, power), matmul_nmse(dtype))
+      EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), expected, power), matmul_nmse(dtype, n * m))
           << tensor::dtype_name(dtype) << " n " << n << " m " << m << " k " << k;
     }
   }

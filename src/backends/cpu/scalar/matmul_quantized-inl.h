@@ -51,7 +51,7 @@ inline void unpack(const quant::BlockQ6_K& block, PlainBlock& out) {
   out.d = quant::f16_to_f32(block.d);
   out.dmin = 0.0F;
   for (int g = 0; g < 16; ++g) {
-    out.scale[g] = block.scales[g];
+    out.scale[g] = int{block.scales[g]};
     out.min[g] = 0;
   }
   for (int i = 0; i < quant::kSuperBlock; ++i) {

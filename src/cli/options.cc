@@ -1,0 +1,76 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <charconv>
+#include <optional>
+
+namespace hearth::cli {
+namespace {
+
+// "q8_0", in either case, to a type that caches may have.
+std::optional<tensor::DType> parse_cache_type(std::string text) {
+  using tensor::DType;
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    if (tensor::dtype_name(dtype) == text) return dtype;
+  }
+  return std::nullopt;
+}
+
+void add_cache_type_option(CLI::App& command, const char* name, const char* description,
+                           tensor::DType& type) {
+  command
+      .add_option_function<std::string>(
+          name, [&type](const std::string& text) { type = parse_cache_type(text).value_or(type); },
+          description)
+      ->check([](const std::string& text) {
+        if (parse_cache_type(text)) return std::string();
+        return fmt::format("expected f16, bf16, q8_0 or q4_0, found '{}'", text);
+      })
+      ->type_name("TYPE");
+}
+
+}  // namespace
+
+void add_model_argument(CLI::App& command, std::string& path) {
+  command.add_option("MODEL", path, "the path of a GGUF file")->required()->type_name("");
+}
+
+bool parse_whole_number(const std::string& text, int64_t& value) {
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  return parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+void add_count_option(CLI::App& command, const std::string& name, int64_t& value, int64_t least, int64_t most,
+                      const std::string& description) {
+  command
+      .add_option_function<std::string>(
+          name, [&value](const std::string& text) { parse_whole_number(text, value); }, description)
+      ->check([least, most](const std::string& text) {
+        int64_t number = 0;
+        if (parse_whole_number(text, number) && number >= least && number <= most) return std::string();
+        return fmt::format("expected a whole number from {} to {}, found '{}'", least, most, text);
+      })
+      ->type_name("N");
+}
+
+void add_threads_option(CLI::App& command, int64_t& n_threads) {
+  constexpr int64_t kMostThreads = 1024;
+  add_count_option(command, "--num-thread", n_threads, 1, kMostThreads,
+                   "threads that compute (default: one per physical core)");
+}
+
+void add_cache_type_options(CLI::App& command, models::KvTypes& types) {
+  add_cache_type_option(command, "--cache-type-k",
+                        "how the KV cache holds keys: f16, bf16, q8_0 or q4_0 (default: f16)", types.k);
+  add_cache_type_option(command, "--cache-type-v",
+                        "how it holds values: f16, bf16, q8_0 or q4_0 (default: f16)", types.v);
+}
+
+}  // namespace hearth::cli

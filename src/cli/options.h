@@ -1,0 +1,29 @@
+// Arguments that several commands share.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <string>
+
+#include "models/kv_cache.h"
+
+namespace hearth::cli {
+
+// MODEL, required.
+void add_model_argument(CLI::App& command, std::string& path);
+
+// A whole number from `least` to `most`; another one is a wrong command line that names option, range and
+// value.
+void add_count_option(CLI::App& command, const std::string& name, int64_t& value, int64_t least, int64_t most,
+                      const std::string& description);
+
+// --num-thread; 0 stays where it is not given.
+void add_threads_option(CLI::App& command, int64_t& n_threads);
+
+// --cache-type-k and --cache-type-v, for commands that run a model or reckon its memory.
+void add_cache_type_options(CLI::App& command, models::KvTypes& types);
+
+// The whole number that `text` is; false where it is none, or does not fit.
+bool parse_whole_number(const std::string& text, int64_t& value);
+
+}  // namespace hearth::cli
