@@ -2,7 +2,7 @@
 // and LongRoPE (arXiv:2402.13753): two tables of divisors, one for contexts as long as the original, one for
 // longer ones. Source: arXiv:2404.14219.
 //
-// attention.sliding_window is read and not applied, as in llama.cpp: published files state it wrongly.
+// attention.sliding_window is not applied, as in llama.cpp: converters have not written it reliably.
 #include "models/blocks/residual_layer.h"
 #include "models/config_reader.h"
 #include "models/transformer.h"
