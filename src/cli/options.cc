@@ -68,9 +68,9 @@ void add_threads_option(CLI::App& command, int64_t& n_threads) {
 
 void add_cache_type_options(CLI::App& command, models::KvTypes& types) {
   add_cache_type_option(command, "--cache-type-k",
-                        "how the KV cache holds keys: f16, bf16, q8_0 or q4_0 (default f16)", types.k);
+                        "how the KV cache holds keys: f16, bf16, q8_0 or q4_0 (default: f16)", types.k);
   add_cache_type_option(command, "--cache-type-v",
-                        "how it holds values: f16, bf16, q8_0 or q4_0 (default f16)", types.v);
+                        "how it holds values: f16, bf16, q8_0 or q4_0 (default: f16)", types.v);
 }
 
 }  // namespace hearth::cli

@@ -41,6 +41,10 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Runner> runner,
     return make_error(ErrorCode::kInvalidArgument, "{} sequences at once: a step holds at most {}",
                       options.max_sequences, std::min(runner->max_step_tokens(), runner->max_step_logits()));
   }
+  if (runner->n_state_slots() != 0 && runner->n_state_slots() < options.max_sequences) {
+    return make_error(ErrorCode::kResourceExhausted, "{} sequences need a state each, there is room for {}",
+                      options.max_sequences, runner->n_state_slots());
+  }
   return std::unique_ptr<Engine>(new Engine(std::move(runner), tokenizer, options));
 }
 
@@ -92,10 +96,24 @@ std::optional<RequestStatus> Engine::status(RequestId id) const {
 // In order of arrival. create() made sure that the blocks suffice for every running sequence.
 void Engine::admit_waiting() {
   while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_sequences) {
-    running_.push_back(std::move(waiting_.front()));
+    std::unique_ptr<Sequence> sequence = std::move(waiting_.front());
     waiting_.pop_front();
-    running_.back()->start_from_cache();
+    if (runner_->n_state_slots() == 0) {
+      sequence->start_from_cache();
+    } else {
+      // A recurrent state cannot be taken up at the end of a cached prefix.
+      sequence->set_state_slot(free_state_slot());
+    }
+    running_.push_back(std::move(sequence));
   }
+}
+
+// create() made sure that there are as many slots as sequences may run.
+int64_t Engine::free_state_slot() const {
+  int64_t slot = 0;
+  const auto is_taken = [&](const std::unique_ptr<Sequence>& s) { return s->state_slot() == slot; };
+  while (std::any_of(running_.begin(), running_.end(), is_taken)) ++slot;
+  return slot;
 }
 
 // First a token for each sequence that decodes, so that streams flow; what is left of the step goes to
@@ -127,7 +145,7 @@ Result<StepReport> Engine::step() {
     const Sequence& s = *slice.sequence;
     const auto tokens =
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
-    step.push_back({tokens, s.n_evaluated(), s.block_table(), slice.wants_logits ? 1 : 0});
+    step.push_back({tokens, s.n_evaluated(), s.block_table(), s.state_slot(), slice.wants_logits ? 1 : 0});
   }
   HEARTH_TRY(runner_->run(step, logits_));
 
@@ -178,7 +196,7 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
     const int64_t count = std::min(chunk, n - start);
     HEARTH_CHECK(sequence.reserve(count));
     const StepSequence step{tokens.subspan(static_cast<size_t>(start), static_cast<size_t>(count)), start,
-                            sequence.block_table(), count};
+                            sequence.block_table(), sequence.state_slot(), count};
     HEARTH_TRY(runner_->run({&step, 1}, logits_));
     sequence.advance(count);
     for (int64_t i = 0; i < count; ++i) {

@@ -77,6 +77,7 @@ class Engine {
   Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options);
 
   void admit_waiting();
+  int64_t free_state_slot() const;
   std::vector<struct Slice> plan_step();
   void finish_slice(const struct Slice& slice, std::span<float> logits, StepReport& report);
   void remove_finished();

@@ -45,6 +45,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(gguf::File file,
   runner_options.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
   runner_options.max_step_logits = std::max(runner_options.max_step_logits, options.max_sequences);
   runner_options.n_kv_blocks = blocks_each * options.max_sequences;
+  runner_options.n_state_slots = options.max_sequences;
   runner_options.kv_types = options.kv_types;
   HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));
   HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_,

@@ -19,6 +19,10 @@ class LocalRunner : public Runner {
   int64_t kv_block_tokens() const noexcept override { return models::kKvBlockTokens; }
   int64_t vocabulary_size() const noexcept override { return model_.info().vocabulary_size; }
 
+  int64_t n_state_slots() const noexcept override {
+    return model_.info().recurrent_layers.empty() ? 0 : options_.n_state_slots;
+  }
+
   Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) override {
     lay_out(step);
     HEARTH_CHECK(static_cast<int64_t>(tokens_.size()) <= options_.max_step_tokens);
@@ -42,7 +46,7 @@ class LocalRunner : public Runner {
     for (const StepSequence& s : step) {
       const auto first_row = static_cast<int64_t>(tokens_.size());
       const auto n = static_cast<int64_t>(s.tokens.size());
-      sequences_.push_back({first_row, n, s.start_position, s.block_table});
+      sequences_.push_back({first_row, n, s.start_position, s.block_table, s.state_slot});
       tokens_.insert(tokens_.end(), s.tokens.begin(), s.tokens.end());
       for (int64_t i = 0; i < n; ++i) positions_.push_back(static_cast<int32_t>(s.start_position + i));
       for (int64_t i = n - s.n_logits; i < n; ++i)
@@ -66,8 +70,10 @@ class LocalRunner : public Runner {
 
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options) {
-  HEARTH_ASSIGN(models::KvCache cache, models::KvCache::create(backend, model.info().kv_layers,
-                                                               options.n_kv_blocks, options.kv_types));
+  HEARTH_ASSIGN(
+      models::KvCache cache,
+      models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks, options.kv_types,
+                              model.info().recurrent_layers, options.n_state_slots));
   const size_t work_bytes = model.workspace_bytes(options.max_step_tokens, options.max_step_logits);
   HEARTH_ASSIGN(models::Workspace workspace, models::Workspace::create(backend, work_bytes));
   return std::unique_ptr<Runner>(

@@ -12,6 +12,7 @@ struct LocalRunnerOptions {
   int64_t max_step_tokens = 512;
   int64_t max_step_logits = 32;
   int64_t n_kv_blocks = 0;
+  int64_t n_state_slots = 1;  // if the model has recurrent layers
   models::KvTypes kv_types = {};
 };
 

@@ -16,6 +16,7 @@ struct StepSequence {
   std::span<const text::TokenId> tokens;  // to be evaluated, at positions start_position ...
   int64_t start_position = 0;
   std::span<const int32_t> block_table;  // KV blocks of the sequence, enough for all its tokens
+  int64_t state_slot = 0;                // below n_state_slots(), the same for all steps of the sequence
   int64_t n_logits = 0;                  // how many of the last tokens want their logits
 };
 
@@ -30,6 +31,9 @@ class Runner {
   virtual int64_t n_kv_blocks() const noexcept = 0;
   virtual int64_t kv_block_tokens() const noexcept = 0;
   virtual int64_t vocabulary_size() const noexcept = 0;
+  // Sequences whose recurrent state there is room for; 0 where the model has none. If it has, a sequence must
+  // be evaluated from its first token on.
+  virtual int64_t n_state_slots() const noexcept { return 0; }
 
   // `logits` becomes [sum of n_logits, vocabulary], sequence by sequence in the order of their tokens.
   virtual Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) = 0;

@@ -37,6 +37,10 @@ class Sequence {
   bool is_finished() const noexcept { return finished_; }
   std::span<const int32_t> block_table() const noexcept { return block_table_; }
 
+  // Where the runner keeps the sequence's recurrent state, if the model has one.
+  int64_t state_slot() const noexcept { return state_slot_; }
+  void set_state_slot(int64_t slot) noexcept { state_slot_ = slot; }
+
   // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
   // wanted.
   void start_from_cache();
@@ -57,6 +61,7 @@ class Sequence {
   const int64_t n_prompt_;
   int64_t n_cached_ = 0;
   int64_t n_evaluated_ = 0;
+  int64_t state_slot_ = 0;
   bool finished_ = false;
   std::vector<text::TokenId> tokens_;
   std::vector<int32_t> block_table_;

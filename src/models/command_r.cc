@@ -31,10 +31,9 @@ class ParallelLayer : public Layer {
     return std::max(attention_.workspace_bytes(n_rows), mlp_.workspace_bytes(n_rows));
   }
 
-  void apply(const StepContext& step, const tensor::PagedKv& cache,
-             const ResidualStream& stream) const override {
+  void apply(const StepContext& step, const LayerCache& cache, const ResidualStream& stream) const override {
     norm_.apply(step, stream.residual, stream.normed);
-    attention_.apply(step, cache, stream.normed, stream.branch);
+    attention_.apply(step, cache.kv, stream.normed, stream.branch);
     step.backend.add(stream.residual, stream.branch);
     mlp_.apply(step, stream.normed, stream.branch);
     step.backend.add(stream.residual, stream.branch);

@@ -24,6 +24,8 @@ class ConfigReader {
   Result<int64_t> count(std::string_view key) const;
   // ... or may be absent; then 0 is allowed too.
   Result<int64_t> count_or(std::string_view key, int64_t fallback) const;
+  // A positive number; the fallback, which may be 0, where the key is absent.
+  Result<float> positive_or(std::string_view key, float fallback) const;
   // A small positive number.
   Result<float> epsilon(std::string_view key) const;
   // A finite positive number by which something is multiplied or divided; 0, or no such key, is `fallback`.

@@ -50,8 +50,19 @@ Result<void> KvCache::check_types(const tensor::Backend& backend, std::span<cons
   return {};
 }
 
+Result<tensor::Tensor> KvCache::allocate(tensor::Backend& backend, DType dtype, const tensor::Shape& shape) {
+  const tensor::Tensor tensor{dtype, shape, nullptr};
+  if (shape.n_elements() == 0) return tensor;
+  auto buffer = backend.allocate(tensor.size_bytes());
+  if (!buffer) return buffer.error().in("KV cache");
+  buffers_.push_back(*buffer);
+  return tensor::Tensor{dtype, shape, (*buffer)->data()};
+}
+
 Result<KvCache> KvCache::create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks, const KvTypes& types) {
+                                int64_t n_blocks, const KvTypes& types,
+                                std::span<const RecurrentLayerShape> recurrent, int64_t n_slots) {
+  HEARTH_CHECK(recurrent.empty() || recurrent.size() == layers.size());
   HEARTH_TRY(check_types(backend, layers, types));
   uint64_t total_bytes = 0;
   const uint64_t block_bytes = bytes_per_token(layers, types) * kKvBlockTokens;
@@ -61,17 +72,20 @@ Result<KvCache> KvCache::create(tensor::Backend& backend, std::span<const KvLaye
   }
   KvCache cache;
   cache.n_blocks_ = n_blocks;
-  for (const KvLayerShape& shape : layers) {
-    const auto half = [&](DType dtype, int64_t head_dim) -> Result<tensor::Tensor> {
-      const tensor::Tensor blocks{dtype, {n_blocks, shape.n_kv_heads, kKvBlockTokens, head_dim}, nullptr};
-      auto buffer = backend.allocate(blocks.size_bytes());
-      if (!buffer) return buffer.error().in("KV cache");
-      cache.buffers_.push_back(*buffer);
-      return tensor::Tensor{blocks.dtype, blocks.shape, (*buffer)->data()};
-    };
-    HEARTH_ASSIGN(const tensor::Tensor k, half(types.k, shape.k_head_dim));
-    HEARTH_ASSIGN(const tensor::Tensor v, half(types.v, shape.v_head_dim));
-    cache.layers_.push_back({k, v});
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const KvLayerShape& kv = layers[i];
+    const RecurrentLayerShape state = recurrent.empty() ? RecurrentLayerShape{} : recurrent[i];
+    LayerCache layer;
+    HEARTH_ASSIGN(layer.kv.k,
+                  cache.allocate(backend, types.k, {n_blocks, kv.n_kv_heads, kKvBlockTokens, kv.k_head_dim}));
+    HEARTH_ASSIGN(layer.kv.v,
+                  cache.allocate(backend, types.v, {n_blocks, kv.n_kv_heads, kKvBlockTokens, kv.v_head_dim}));
+    HEARTH_ASSIGN(layer.state.conv,
+                  cache.allocate(backend, DType::kF32, {n_slots, state.n_past, state.n_channels}));
+    HEARTH_ASSIGN(
+        layer.state.delta,
+        cache.allocate(backend, DType::kF32, {n_slots, state.n_heads, state.key_dim, state.value_dim}));
+    cache.layers_.push_back(layer);
   }
   return cache;
 }

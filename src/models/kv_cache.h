@@ -20,19 +20,36 @@ struct KvLayerShape {
   int64_t v_head_dim = 0;
 };
 
+// The state of a recurrent layer, per sequence: the last inputs of a convolution and a matrix for each head.
+struct RecurrentLayerShape {
+  int64_t n_past = 0;  // inputs that the convolution looks back; 0: the layer has no state
+  int64_t n_channels = 0;
+  int64_t n_heads = 0;
+  int64_t key_dim = 0;
+  int64_t value_dim = 0;
+};
+
 // How keys and values are held: F16, BF16, Q8_0 or Q4_0.
 struct KvTypes {
   tensor::DType k = tensor::DType::kF16;
   tensor::DType v = tensor::DType::kF16;
 };
 
+// What a layer keeps of past tokens: blocks (attention) or states (recurrent layers). The other is empty.
+struct LayerCache {
+  tensor::PagedKv kv;
+  tensor::RecurrentState state;
+};
+
 class KvCache {
  public:
-  // Zeroed blocks for each layer. Pages that no token has reached yet cost no memory. kInvalidArgument for a
-  // type that the backend has no cache of, or whose blocks a layer's heads do not fill; kResourceExhausted,
-  // with the numbers, where memory does not suffice.
+  // Zeroed blocks for each layer with KV heads, and F32 states of n_slots sequences for each recurrent one;
+  // `recurrent` is empty or has an element for each layer. Pages that no token has reached yet cost no
+  // memory. kInvalidArgument for a type that the backend has no cache of, or whose blocks a layer's heads do
+  // not fill; kResourceExhausted, with the numbers, where memory does not suffice.
   static Result<KvCache> create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks, const KvTypes& types = {});
+                                int64_t n_blocks, const KvTypes& types = {},
+                                std::span<const RecurrentLayerShape> recurrent = {}, int64_t n_slots = 0);
 
   // The errors of create() for these types.
   static Result<void> check_types(const tensor::Backend& backend, std::span<const KvLayerShape> layers,
@@ -42,12 +59,14 @@ class KvCache {
   static uint64_t bytes_per_token(std::span<const KvLayerShape> layers, const KvTypes& types = {});
 
   int64_t n_blocks() const noexcept { return n_blocks_; }
-  const tensor::PagedKv& layer(size_t i) const noexcept { return layers_[i]; }
+  const LayerCache& layer(size_t i) const noexcept { return layers_[i]; }
 
  private:
+  Result<tensor::Tensor> allocate(tensor::Backend& backend, tensor::DType dtype, const tensor::Shape& shape);
+
   int64_t n_blocks_ = 0;
   std::vector<std::shared_ptr<tensor::Buffer>> buffers_;
-  std::vector<tensor::PagedKv> layers_;
+  std::vector<LayerCache> layers_;
 };
 
 }  // namespace hearth::models

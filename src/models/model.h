@@ -26,6 +26,9 @@ struct ModelInfo {
   uint64_t weight_bytes = 0;       // all weights that it uses
   uint64_t step_weight_bytes = 0;  // what one step of one token must read of them
   std::vector<KvLayerShape> kv_layers;
+  // A shape for each layer, or empty where the model has no recurrent layers. With some, what was computed
+  // of a sequence cannot be taken up in its middle: a prefix in the KV cache is not enough.
+  std::vector<RecurrentLayerShape> recurrent_layers;
 };
 
 // The tokens of one step. Rows are tokens, grouped by sequence.
@@ -46,7 +49,7 @@ class Model {
   virtual size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const = 0;
 
   // Appends the step's keys and values to the cache and returns the logits [output_rows, vocabulary] F32, in
-  // `workspace` until its scope ends. `cache` was created for info().kv_layers.
+  // `workspace` until its scope ends. `cache` was created for info().kv_layers and recurrent_layers.
   virtual tensor::Tensor forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
 };
 

@@ -10,12 +10,15 @@ namespace hearth::models {
 namespace {
 
 constexpr std::array kFamilies{
-    Family{"command-r", load_command_r}, Family{"glm4", load_glm4},
-    Family{"gpt2", load_gpt2},           Family{"granite", load_granite},
-    Family{"llama", load_llama},         Family{"olmo2", load_olmo2},
-    Family{"phi3", load_phi3},           Family{"qwen2", load_qwen2},
-    Family{"qwen3", load_qwen3},         Family{"qwen3moe", load_qwen3moe},
-    Family{"smollm3", load_smollm3},     Family{"starcoder2", load_starcoder2},
+    Family{"command-r", load_command_r},   Family{"gemma2", load_gemma2},
+    Family{"gemma3", load_gemma3},         Family{"glm4", load_glm4},
+    Family{"gpt-oss", load_gpt_oss},       Family{"gpt2", load_gpt2},
+    Family{"granite", load_granite},       Family{"llama", load_llama},
+    Family{"olmo2", load_olmo2},           Family{"phi3", load_phi3},
+    Family{"qwen2", load_qwen2},           Family{"qwen3", load_qwen3},
+    Family{"qwen35", load_qwen35},         Family{"qwen35moe", load_qwen35moe},
+    Family{"qwen3moe", load_qwen3moe},     Family{"smollm3", load_smollm3},
+    Family{"starcoder2", load_starcoder2},
 };
 
 Result<const Family*> find_family(const gguf::File& file) {

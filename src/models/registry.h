@@ -22,14 +22,19 @@ struct Family {
 };
 
 Result<std::unique_ptr<Model>> load_command_r(const ModelSource& source);
+Result<std::unique_ptr<Model>> load_gemma2(const ModelSource& source);
+Result<std::unique_ptr<Model>> load_gemma3(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_glm4(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_gpt2(const ModelSource& source);
+Result<std::unique_ptr<Model>> load_gpt_oss(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_granite(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_llama(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_olmo2(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_phi3(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_qwen2(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_qwen3(const ModelSource& source);
+Result<std::unique_ptr<Model>> load_qwen35(const ModelSource& source);
+Result<std::unique_ptr<Model>> load_qwen35moe(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_qwen3moe(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_smollm3(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_starcoder2(const ModelSource& source);

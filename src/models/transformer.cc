@@ -43,6 +43,7 @@ class Transformer : public Model {
     output_norm_.apply(step, last, last);
     backend_.matmul(last, output_, logits);
     if (config_.logit_scale != 1.0F) backend_.scale(logits, config_.logit_scale);
+    if (config_.logit_soft_cap > 0) backend_.soft_cap(logits, config_.logit_soft_cap);
     return logits;
   }
 
@@ -99,7 +100,13 @@ void Transformer::describe(const gguf::File& file, const WeightReader& weights) 
     info_.n_parameters += static_cast<uint64_t>(t.shape.n_elements());
   info_.weight_bytes = weights.bytes_read();
   info_.step_weight_bytes = info_.weight_bytes - idle_bytes(file);
-  for (const auto& layer : layers_) info_.kv_layers.push_back(layer->kv_shape());
+  bool is_recurrent = false;
+  for (const auto& layer : layers_) {
+    info_.kv_layers.push_back(layer->kv_shape());
+    info_.recurrent_layers.push_back(layer->recurrent_shape());
+    is_recurrent |= info_.recurrent_layers.back().n_past > 0;
+  }
+  if (!is_recurrent) info_.recurrent_layers.clear();
 }
 
 // Weights that a step of one token does not read: tables but for a row, and the experts not chosen.

@@ -22,6 +22,7 @@ struct TransformerConfig {
   bool learned_positions = false;  // position_embd.weight [context_tokens, width] is added to the embedding
   float embedding_scale = 1.0F;
   float logit_scale = 1.0F;
+  float logit_soft_cap = 0.0F;  // 0: none
 };
 
 // block_count, embedding_length, context_length, the vocabulary and the numbers of experts. kUnsupported for
@@ -40,10 +41,12 @@ struct ResidualStream {
 class Layer {
  public:
   virtual ~Layer() = default;
+  // What it keeps of past tokens: blocks of keys and values, or a recurrent state.
   virtual KvLayerShape kv_shape() const noexcept = 0;
+  virtual RecurrentLayerShape recurrent_shape() const noexcept { return {}; }
   // Scratch memory beyond the stream's.
   virtual size_t workspace_bytes(int64_t n_rows) const = 0;
-  virtual void apply(const StepContext& step, const tensor::PagedKv& cache,
+  virtual void apply(const StepContext& step, const LayerCache& cache,
                      const ResidualStream& stream) const = 0;
 };
 

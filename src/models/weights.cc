@@ -28,8 +28,8 @@ Result<const gguf::TensorInfo*> WeightReader::find(const std::string& name, cons
   return info;
 }
 
-Result<const gguf::TensorInfo*> WeightReader::find_f32(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, {expected_length}));
+Result<const gguf::TensorInfo*> WeightReader::find_f32(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
   if (info->dtype != DType::kF32) {
     return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
                       name, tensor::dtype_name(info->dtype));
@@ -61,19 +61,24 @@ Result<Tensor> WeightReader::matrix_rows(const std::string& name, const Shape& e
   return backend_.import_weight({info->dtype, {rows.count, expected[1]}, const_cast<std::byte*>(first)});
 }
 
+Result<Tensor> WeightReader::floats(const std::string& name, const Shape& expected) {
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, expected));
+  return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
+}
+
 Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_length) {
   return vector_part(name, expected_length, {0, expected_length});
 }
 
 Result<Tensor> WeightReader::vector_part(const std::string& name, int64_t expected_length, RowRange part) {
   HEARTH_CHECK(part.first >= 0 && part.first + part.count <= expected_length);
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, expected_length));
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
   const std::byte* first = info->data.data() + static_cast<size_t>(part.first) * sizeof(float);
   return backend_.import_weight({info->dtype, {part.count}, const_cast<std::byte*>(first)});
 }
 
 Result<std::vector<float>> WeightReader::host_vector(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, expected_length));
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
   std::vector<float> values(static_cast<size_t>(expected_length));
   std::memcpy(values.data(), info->data.data(), info->data.size());
   return values;

@@ -29,6 +29,8 @@ class WeightReader {
   Result<tensor::Tensor> matrix(const std::string& name, const tensor::Shape& expected);
   // Some rows of one, for tensors in which several matrices stand one above the other.
   Result<tensor::Tensor> matrix_rows(const std::string& name, const tensor::Shape& expected, RowRange rows);
+  // A tensor of F32.
+  Result<tensor::Tensor> floats(const std::string& name, const tensor::Shape& expected);
   // A vector of F32.
   Result<tensor::Tensor> vector(const std::string& name, int64_t expected_length);
   // Some elements of one.
@@ -46,7 +48,7 @@ class WeightReader {
 
  private:
   Result<const gguf::TensorInfo*> find_matrix(const std::string& name, const tensor::Shape& expected);
-  Result<const gguf::TensorInfo*> find_f32(const std::string& name, int64_t expected_length);
+  Result<const gguf::TensorInfo*> find_f32(const std::string& name, const tensor::Shape& expected);
   Result<const gguf::TensorInfo*> find(const std::string& name, const tensor::Shape& expected);
 
   const gguf::File& file_;

@@ -31,6 +31,13 @@ void check_cache(const Backend& backend, const PagedKv& cache) {
   for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) HEARTH_CHECK(cache.k.shape[i] == cache.v.shape[i]);
 }
 
+void check_state_slots(std::span<const SequenceRows> sequences, int64_t n_rows, int64_t n_slots) {
+  for (const SequenceRows& s : sequences) {
+    HEARTH_CHECK(s.first_row >= 0 && s.n_tokens >= 0 && s.first_row + s.n_tokens <= n_rows);
+    HEARTH_CHECK(s.state_slot >= 0 && s.state_slot < n_slots);
+  }
+}
+
 bool all_below(std::span<const int32_t> values, int64_t limit) {
   return std::all_of(values.begin(), values.end(), [&](int32_t v) { return v >= 0 && v < limit; });
 }
@@ -91,6 +98,11 @@ void Backend::attention(const Tensor& q, const PagedKv& cache, std::span<const S
   HEARTH_CHECK(n_kv_heads > 0 && q.shape[1] % n_kv_heads == 0);
   HEARTH_CHECK(q.shape[2] == cache.k.shape[3]);
   HEARTH_CHECK(out.shape == Shape({q.shape[0], q.shape[1], cache.v.shape[3]}));
+  HEARTH_CHECK(args.soft_cap >= 0 && args.window >= 0);
+  if (args.sinks.data != nullptr) {
+    check_f32(args.sinks, 1);
+    HEARTH_CHECK(args.sinks.shape[0] == q.shape[1]);
+  }
   check_sequences(sequences, q.shape[0], cache);
   do_attention(q, cache, sequences, args, out);
 }
@@ -144,6 +156,16 @@ void Backend::route(const Tensor& logits, const RouteArgs& args, const Tensor& e
   HEARTH_CHECK(experts.dtype == DType::kI32 && experts.shape == weights.shape);
   HEARTH_CHECK(experts.shape[0] == logits.shape[0]);
   HEARTH_CHECK(experts.shape[1] >= 1 && experts.shape[1] <= logits.shape[1]);
+  const int64_t n_experts = logits.shape[1];
+  if (args.selection_bias.data != nullptr) {
+    check_f32(args.selection_bias, 1);
+    HEARTH_CHECK(args.selection_bias.shape[0] == n_experts);
+  }
+  HEARTH_CHECK(args.n_groups >= 1 && n_experts % args.n_groups == 0);
+  HEARTH_CHECK(args.n_groups_used >= 1 && args.n_groups_used <= args.n_groups);
+  const int64_t group_size = n_experts / args.n_groups;
+  HEARTH_CHECK(args.group_best >= 1 && args.group_best <= group_size);
+  HEARTH_CHECK(experts.shape[1] <= args.n_groups_used * group_size);
   do_route(logits, args, experts, weights);
 }
 
@@ -173,6 +195,88 @@ void Backend::take_rows(const Tensor& x, std::span<const int32_t> rows, const Te
   HEARTH_CHECK(out.shape == Shape({static_cast<int64_t>(rows.size()), x.shape[1]}));
   HEARTH_CHECK(all_below(rows, x.shape[0]));
   do_take_rows(x, rows, out);
+}
+
+void Backend::soft_cap(const Tensor& x, float cap) {
+  HEARTH_CHECK(x.dtype == DType::kF32 && cap > 0);
+  do_soft_cap(x, cap);
+}
+
+void Backend::gate_by_sigmoid(const Tensor& x, const Tensor& gate) {
+  check_f32(x, 2);
+  check_f32(gate, 2);
+  HEARTH_CHECK(gate.shape[0] == x.shape[0] && (gate.shape[1] == 1 || gate.shape[1] == x.shape[1]));
+  do_gate_by_sigmoid(x, gate);
+}
+
+void Backend::clamped_swiglu(const Tensor& gate, const Tensor& up, float limit) {
+  check_f32(gate, 2);
+  check_f32(up, 2);
+  HEARTH_CHECK(gate.shape == up.shape && limit > 0);
+  do_clamped_swiglu(gate, up, limit);
+}
+
+void Backend::add_expert_bias(const Tensor& x, const Tensor& bias, const Tensor& experts) {
+  check_f32(x, 3);
+  check_f32(bias, 2);
+  HEARTH_CHECK(experts.dtype == DType::kI32 && experts.shape == Shape({x.shape[0], x.shape[1]}));
+  HEARTH_CHECK(x.shape[2] == bias.shape[1]);
+  do_add_expert_bias(x, bias, experts);
+}
+
+void Backend::copy_columns(const Tensor& from, int64_t from_first, const Tensor& to, int64_t to_first,
+                           int64_t count) {
+  check_f32(from, 2);
+  check_f32(to, 2);
+  HEARTH_CHECK(from.shape[0] == to.shape[0]);
+  HEARTH_CHECK(count >= 0 && from_first >= 0 && from_first + count <= from.shape[1]);
+  HEARTH_CHECK(to_first >= 0 && to_first + count <= to.shape[1]);
+  do_copy_columns(from, from_first, to, to_first, count);
+}
+
+void Backend::matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out) {
+  check_f32(x, 3);
+  check_f32(out, 3);
+  HEARTH_CHECK(w.shape.rank() == 3 && supports_weight(w.dtype));
+  HEARTH_CHECK(x.shape[1] == w.shape[0] && x.shape[2] == w.shape[2]);
+  HEARTH_CHECK(out.shape == Shape({x.shape[0], w.shape[0], w.shape[1]}));
+  do_matmul_heads(x, w, out);
+}
+
+void Backend::causal_conv(const Tensor& x, const Tensor& weight, const RecurrentState& state,
+                          std::span<const SequenceRows> sequences, const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(weight, 2);
+  check_f32(state.conv, 3);
+  check_f32(out, 2);
+  HEARTH_CHECK(out.shape == x.shape && weight.shape[0] == x.shape[1] && weight.shape[1] >= 2);
+  HEARTH_CHECK(state.conv.shape[1] == weight.shape[1] - 1 && state.conv.shape[2] == x.shape[1]);
+  check_state_slots(sequences, x.shape[0], state.conv.shape[0]);
+  do_causal_conv(x, weight, state, sequences, out);
+}
+
+void Backend::gated_delta_rule(const DeltaRuleInputs& inputs, const RecurrentState& state,
+                               std::span<const SequenceRows> sequences, const Tensor& out) {
+  const DeltaRuleInputs& in = inputs;
+  check_f32(in.q, 3);
+  check_f32(in.v, 3);
+  check_f32(state.delta, 4);
+  check_f32(out, 3);
+  const int64_t n = in.v.shape[0];
+  const int64_t n_heads = in.v.shape[1];
+  HEARTH_CHECK(in.k.dtype == DType::kF32 && in.k.shape == in.q.shape && in.q.shape[0] == n);
+  HEARTH_CHECK(in.q.shape[1] > 0 && n_heads % in.q.shape[1] == 0);
+  for (const Tensor& gate : {in.beta, in.alpha}) {
+    HEARTH_CHECK(gate.dtype == DType::kF32 && gate.shape == Shape({n, n_heads}));
+  }
+  for (const Tensor& weight : {in.decay, in.dt_bias}) {
+    HEARTH_CHECK(weight.dtype == DType::kF32 && weight.shape == Shape({n_heads}));
+  }
+  const Shape& s = state.delta.shape;
+  HEARTH_CHECK(s[1] == n_heads && s[2] == in.q.shape[2] && s[3] == in.v.shape[2]);
+  HEARTH_CHECK(out.shape == in.v.shape);
+  check_state_slots(sequences, n, s[0]);
+  do_gated_delta_rule(inputs, state, sequences, out);
 }
 
 }  // namespace hearth::tensor

@@ -63,6 +63,7 @@ struct SequenceRows {
   int64_t n_tokens = 0;
   int64_t start_position = 0;
   std::span<const int32_t> block_table;  // long enough for start_position + n_tokens; host memory
+  int64_t state_slot = 0;                // of models with a recurrent state
 };
 
 // What a feed-forward applies to its inner elements. Source: arXiv:1606.08415 (GELU), arXiv:1702.03118
@@ -74,14 +75,54 @@ enum class Activation {
 };
 
 struct AttentionArgs {
-  float scale = 1.0F;  // of q k^T, usually 1 / sqrt(head_dim)
+  float scale = 1.0F;     // of q k^T, usually 1 / sqrt(head_dim)
+  float soft_cap = 0.0F;  // if not 0, scores become soft_cap * tanh(score / soft_cap)
+  int64_t window = 0;     // if not 0, position p sees only the last `window` positions, p among them
+  // [n_heads] f32, or nothing: logits of a position without a value that each head may attend to instead of
+  // the sequence. Source: arXiv:2309.17453, in gpt-oss's form.
+  Tensor sinks = {};
 };
 
-// How a mixture of experts weighs the experts that it chose: softmax over all experts' logits, the n_used
-// best taken (ties: the lower index), then, with `renormalize`, scaled to sum to 1. Source: arXiv:2401.04088
-// section 2.1.
+enum class RouteScore { kSoftmax, kSigmoid };
+
+// How a mixture of experts weighs the experts that it chose: the softmax over all experts' logits (or each
+// logit's sigmoid), the n_used best taken (ties: the lower index), then, with `renormalize`, scaled to sum to
+// 1, then multiplied by `scale`. Source: arXiv:2401.04088 section 2.1. Renormalised, softmax is the same as a
+// softmax over the chosen logits alone.
+//
+// With a bias or groups, experts are chosen by score + bias and weighed by score; of `n_groups` equal groups
+// of neighbouring experts only the n_groups_used take part whose `group_best` best experts have the largest
+// sum. Source: arXiv:2412.19437 section 2.1.2.
 struct RouteArgs {
   bool renormalize = true;
+  RouteScore score = RouteScore::kSoftmax;
+  float scale = 1.0F;
+  Tensor selection_bias = {};  // [n_experts] f32, or nothing
+  int64_t n_groups = 1;
+  int64_t n_groups_used = 1;
+  int64_t group_best = 1;
+};
+
+// One layer's state of recurrent sequences, updated by the ops that take it. A sequence owns the row
+// SequenceRows::state_slot; where it starts (start_position 0) its row counts as zeros, whatever it holds.
+// Positions must be fed in order, each once.
+struct RecurrentState {
+  Tensor conv;   // [n_slots, kernel - 1, n_channels] f32: the last inputs of the convolution, oldest first
+  Tensor delta;  // [n_slots, n_heads, key_dim, value_dim] f32
+};
+
+// The delta rule brings vectors to unit length as x / sqrt(x x + this).
+inline constexpr float kUnitLengthEpsilon = 1e-6F;
+
+// The delta rule's inputs of a step, all f32. A head of keys serves the value heads h with h % n_key_heads
+// equal to its index.
+struct DeltaRuleInputs {
+  Tensor q, k;     // [n, n_key_heads, key_dim]
+  Tensor v;        // [n, n_heads, value_dim]
+  Tensor beta;     // [n, n_heads], before its sigmoid
+  Tensor alpha;    // [n, n_heads], before its softplus
+  Tensor decay;    // [n_heads], negative
+  Tensor dt_bias;  // [n_heads]
 };
 
 class Backend {
@@ -128,8 +169,8 @@ class Backend {
                 std::span<const SequenceRows> sequences);
 
   // Causal attention of a step's queries over the cache, which holds this step's own keys and values too
-  // (store_kv comes first). The row at position p sees positions 0..p. Query head h reads KV head h /
-  // (n_heads / n_kv_heads).
+  // (store_kv comes first). The row at position p sees positions 0..p, or the last of them (args.window).
+  // Query head h reads KV head h / (n_heads / n_kv_heads).
   //   q [n, n_heads, head_dim] f32;  out [n, n_heads, v_head_dim] f32, overwritten
   //   n_heads % n_kv_heads == 0
   void attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
@@ -176,6 +217,45 @@ class Backend {
   //   x [n, width] f32;  rows each < n;  out [rows.size(), width] f32, overwritten
   void take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out);
 
+  // x = cap * tanh(x / cap), in place.  x f32, cap > 0.  Source: arXiv:2408.00118 section 2.
+  void soft_cap(const Tensor& x, float cap);
+
+  // x *= sigmoid(gate), in place.
+  //   x [n, width] f32;  gate [n, width] f32, or [n, 1]: one gate for a row
+  void gate_by_sigmoid(const Tensor& x, const Tensor& gate);
+
+  // gate = g * sigmoid(1.702 g) * (u + 1), in place, where g = min(gate, limit) and u = up held to
+  // -limit..limit. Source: gpt-oss's reference implementation.
+  //   gate, up [n, width] f32;  limit > 0
+  void clamped_swiglu(const Tensor& gate, const Tensor& up, float limit);
+
+  // x[i, j, :] += bias[experts[i, j], :], in place.
+  //   x [n, n_used, width] f32;  bias [n_experts, width] f32;  experts [n, n_used] i32, from route()
+  void add_expert_bias(const Tensor& x, const Tensor& bias, const Tensor& experts);
+
+  // to[:, to_first : to_first + count] = from[:, from_first : from_first + count]: takes rows apart and puts
+  // them together.
+  //   from [n, width] f32;  to [n, another width] f32
+  void copy_columns(const Tensor& from, int64_t from_first, const Tensor& to, int64_t to_first,
+                    int64_t count);
+
+  // out[i, h, :] = x[i, h, :] w[h]^T: each head has a matrix of its own.
+  //   x [n, n_heads, k] f32;  w [n_heads, m, k] any weight type;  out [n, n_heads, m] f32, overwritten
+  void matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out);
+
+  // out[t, c] = silu(sum over j of weight[c, j] * x[t - kernel + 1 + j, c]), along the positions of each
+  // sequence; inputs of earlier steps come from state.conv, which then holds the last of this one.
+  //   x, out [n, n_channels] f32;  weight [n_channels, kernel] f32, kernel >= 2
+  void causal_conv(const Tensor& x, const Tensor& weight, const RecurrentState& state,
+                   std::span<const SequenceRows> sequences, const Tensor& out);
+
+  // Gated linear attention by the delta rule, position by position along each sequence. Per value head, with
+  // q and k at unit length, b = sigmoid(beta), g = exp(decay * softplus(alpha + dt_bias)):
+  //   S = g S;  S += b k (v - S^T k)^T;  out = S^T q / sqrt(key_dim)
+  // S is state.delta.  out [n, n_heads, value_dim] f32.  Source: arXiv:2412.06464.
+  void gated_delta_rule(const DeltaRuleInputs& inputs, const RecurrentState& state,
+                        std::span<const SequenceRows> sequences, const Tensor& out);
+
  protected:
   virtual void do_embed(const Tensor& table, std::span<const int32_t> tokens, const Tensor& out) = 0;
   virtual void do_rms_norm(const Tensor& x, const Tensor& weight, float epsilon, const Tensor& out) = 0;
@@ -198,6 +278,17 @@ class Backend {
                                  const Tensor& out) = 0;
   virtual void do_combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out) = 0;
   virtual void do_take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) = 0;
+  virtual void do_soft_cap(const Tensor& x, float cap) = 0;
+  virtual void do_gate_by_sigmoid(const Tensor& x, const Tensor& gate) = 0;
+  virtual void do_clamped_swiglu(const Tensor& gate, const Tensor& up, float limit) = 0;
+  virtual void do_add_expert_bias(const Tensor& x, const Tensor& bias, const Tensor& experts) = 0;
+  virtual void do_copy_columns(const Tensor& from, int64_t from_first, const Tensor& to, int64_t to_first,
+                               int64_t count) = 0;
+  virtual void do_matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out) = 0;
+  virtual void do_causal_conv(const Tensor& x, const Tensor& weight, const RecurrentState& state,
+                              std::span<const SequenceRows> sequences, const Tensor& out) = 0;
+  virtual void do_gated_delta_rule(const DeltaRuleInputs& inputs, const RecurrentState& state,
+                                   std::span<const SequenceRows> sequences, const Tensor& out) = 0;
 };
 
 }  // namespace hearth::tensor

@@ -130,7 +130,7 @@ TEST(CacheTypes, EveryCommandThatRunsAModel_TakesThem) {
   for (const char* flag : {"--cache-type-k", "--cache-type-v"}) {
     const double q4_0 = perplexity({flag, "q4_0"});
     EXPECT_NE(q4_0, f16) << flag << " changed nothing";
-    EXPECT_NEAR(q4_0 / f16, 1.0, 0.1) << flag;
+    EXPECT_NEAR(q4_0 / f16, 1.0, 0.25) << flag;
   }
   EXPECT_EQ(run_hearth({"run", model, "--cache-type-k", "q8_0", "--cache-type-v", "bf16", "--num-predict",
                         "3", "hello"})

@@ -100,9 +100,17 @@ INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
 
 TEST_P(IsaTest, EveryArchitecture_AgainstLlamaCpp_DivergesByAtMost1e4) {
-  for (const char* name :
-       {"llama", "llama-tied-ropefreqs", "llama-yarn", "llama-moe", "quant-base", "command-r", "glm4", "gpt2",
-        "granite", "olmo2", "phi3", "qwen2", "qwen3", "qwen3moe", "smollm3", "starcoder2"}) {
+  for (const char* name : {"llama",      "llama-tied-ropefreqs",
+                           "llama-yarn", "llama-moe",
+                           "quant-base", "command-r",
+                           "gemma2",     "gemma3",
+                           "gpt-oss",    "qwen35",
+                           "qwen35moe",  "glm4",
+                           "gpt2",       "granite",
+                           "olmo2",      "phi3",
+                           "qwen2",      "qwen3",
+                           "qwen3moe",   "smollm3",
+                           "starcoder2"}) {
     HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
     const Divergence kl = compare_golden(path, GetParam());
     EXPECT_LE(kl.mean, 1e-4) << name;
@@ -313,6 +321,39 @@ TEST_P(IsaTest, Stories260K_PerplexityOfWikitext_IsTheOraclesToFourDigits) {
   EXPECT_NEAR(perplexity(*model, text, 512, 4) / expected, 1.0, 5e-5);
   EXPECT_GT(expected, 10.0);
   EXPECT_LT(expected, 512.0) << "worse than knowing nothing of the vocabulary";
+}
+
+// Its state cannot be taken up at the end of a cached prefix, and belongs to one sequence at a time.
+TEST_P(IsaTest, RecurrentModel_PromptsAgainAndSideBySide_AnswerAsAlone) {
+  HEARTH_NEEDS_TEST_DATA(path, "golden/arch/qwen35.gguf");
+  const std::vector<int32_t> tokens = golden_tokens();
+  ASSERT_GE(tokens.size(), 40U);
+  const std::vector<int32_t> longer(tokens.begin(), tokens.begin() + 40);
+  const std::vector<int32_t> shorter(tokens.begin() + 3, tokens.begin() + 20);
+  const auto model = load(path, GetParam(), {.context_tokens = 128, .max_sequences = 2});
+  ASSERT_NE(model, nullptr);
+  const std::vector<int32_t> alone = generate_greedily(*model, longer, 20);
+  EXPECT_EQ(generate_greedily(*model, longer, 20), alone);
+  const std::vector<int32_t> other = generate_greedily(*model, shorter, 20);
+
+  std::map<engine::RequestId, std::vector<int32_t>> answers;
+  std::vector<engine::RequestId> ids;
+  for (const auto& prompt : {longer, shorter, longer}) {
+    engine::Request request;
+    request.prompt = prompt;
+    request.sampling.temperature = 0;
+    request.max_tokens = 20;
+    request.ignore_end = true;
+    ids.push_back(*model->engine().submit(std::move(request)));
+  }
+  while (model->engine().has_work()) {
+    const auto report = model->engine().step();
+    ASSERT_TRUE(report);
+    for (const engine::Event& event : report->events) answers[event.request].push_back(*event.token);
+  }
+  EXPECT_EQ(answers[ids[0]], alone);
+  EXPECT_EQ(answers[ids[1]], other);
+  EXPECT_EQ(answers[ids[2]], alone);
 }
 
 TEST_P(IsaTest, EightSequences_AtDifferentPositions_AnswerAsAlone) {

@@ -72,9 +72,10 @@ void store_all(tensor::Backend& backend, const Story& story, const PagedKv& cach
 }
 
 std::vector<float> attend(tensor::Backend& backend, const Tensor& q, const PagedKv& cache,
-                          const std::vector<SequenceRows>& sequences) {
+                          const std::vector<SequenceRows>& sequences,
+                          const tensor::AttentionArgs& args = {0.125F}) {
   Owned out = make_tensor(DType::kF32, {q.shape[0], q.shape[1], cache.v.shape[3]});
-  backend.attention(q, cache, sequences, {0.125F}, out.tensor);
+  backend.attention(q, cache, sequences, args, out.tensor);
   backend.synchronize();
   return out.floats();
 }
@@ -196,6 +197,52 @@ TEST_P(Attention, CacheOfFewerBits_StaysNearTheExactAnswer) {
   EXPECT_LE(nmse(answer(DType::kQ8_0), f16), 5e-4);
   EXPECT_LE(nmse(answer(DType::kQ4_0), f16), 5e-2);
   EXPECT_GT(nmse(answer(DType::kQ4_0), f16), 1e-4) << "suspiciously exact for four bits";
+}
+
+// Rows of every place relative to the window's edge, in one step and alone.
+TEST_P(Attention, WindowsCapsAndSinks_AgreeWithTheOracleAndAreRowIndependent) {
+  for (const Heads& heads : kHeads) {
+    const int64_t n_tokens = 1100;
+    Cache cache(heads);
+    BlockDealer dealer;
+    const Story story(heads, n_tokens, 21);
+    const std::vector<int32_t> table = dealer.deal(n_tokens);
+    store_all(*backend, story, cache.paged(), table);
+    const Owned sinks = random_tensor(DType::kF32, {heads.n_heads}, 22, 3.0F);
+    for (const tensor::AttentionArgs& args :
+         {tensor::AttentionArgs{0.125F, 0.0F, 1}, tensor::AttentionArgs{0.125F, 0.0F, 16},
+          tensor::AttentionArgs{0.125F, 0.0F, 600}, tensor::AttentionArgs{0.125F, 2.0F},
+          tensor::AttentionArgs{0.125F, 0.0F, 0, sinks.tensor},
+          tensor::AttentionArgs{0.125F, 5.0F, 40, sinks.tensor}}) {
+      const int64_t first = n_tokens - 60;
+      const std::vector<SequenceRows> rows{{0, 60, first, table}};
+      const Tensor q = rows_of(story.q.tensor, first, 60);
+      const std::vector<float> found = attend(*backend, q, cache.paged(), rows, args);
+      EXPECT_LE(nmse(found, attend(*ref, q, cache.paged(), rows, args)), kFloatNmse)
+          << "window " << args.window << " cap " << args.soft_cap << " head_dim " << heads.head_dim;
+      const auto other = make_backend(GetParam(), 3);
+      for (const int64_t row : {0L, 17L, 59L}) {
+        const std::vector<float> alone = attend(*other, rows_of(story.q.tensor, first + row, 1),
+                                                cache.paged(), {{0, 1, first + row, table}}, args);
+        EXPECT_TRUE(
+            std::equal(alone.begin(), alone.end(), found.begin() + row * heads.n_heads * heads.v_head_dim));
+      }
+    }
+  }
+}
+
+TEST_P(Attention, WindowOfOne_ReturnsTheTokensOwnValue) {
+  const Heads heads{2, 1, 16, 16};
+  Cache cache(heads);
+  BlockDealer dealer;
+  const Story story(heads, 40, 23);
+  const std::vector<int32_t> table = dealer.deal(40);
+  store_all(*backend, story, cache.paged(), table);
+  const std::vector<float> out =
+      attend(*backend, story.q.tensor, cache.paged(), {{0, 40, 0, table}}, {0.125F, 0.0F, 1});
+  for (size_t row = 0; row < 40; ++row) {
+    for (size_t i = 0; i < 16; ++i) EXPECT_NEAR(out[row * 32 + i], story.v.tensor.f32()[row * 16 + i], 2e-3);
+  }
 }
 
 TEST_P(Attention, HugeScores_PickOnePositionWithoutOverflow) {

@@ -14,10 +14,10 @@ struct Routing {
   std::vector<float> weights;
 };
 
-Routing route(tensor::Backend& backend, const Tensor& logits, int64_t n_used, bool renormalize) {
+Routing route(tensor::Backend& backend, const Tensor& logits, int64_t n_used, const tensor::RouteArgs& args) {
   const Owned experts = make_tensor(DType::kI32, {logits.shape[0], n_used});
   const Owned weights = make_tensor(DType::kF32, {logits.shape[0], n_used});
-  backend.route(logits, {renormalize}, experts.tensor, weights.tensor);
+  backend.route(logits, args, experts.tensor, weights.tensor);
   const auto* ids = experts.tensor.as<int32_t>();
   return {{ids, ids + experts.tensor.shape.n_elements()}, weights.floats()};
 }
@@ -47,8 +47,8 @@ TEST_P(Experts, Route_RandomLogits_ChoosesAsTheOracle) {
     const Owned logits = random_tensor(DType::kF32, {9, n_experts}, static_cast<uint64_t>(n_experts), 3.0F);
     for (const int64_t n_used : {int64_t{1}, (n_experts + 1) / 2, n_experts}) {
       for (const bool renormalize : {true, false}) {
-        const Routing expected = route(*ref, logits.tensor, n_used, renormalize);
-        const Routing found = route(*backend, logits.tensor, n_used, renormalize);
+        const Routing expected = route(*ref, logits.tensor, n_used, {renormalize});
+        const Routing found = route(*backend, logits.tensor, n_used, {renormalize});
         EXPECT_EQ(found.experts, expected.experts);
         EXPECT_LE(nmse(found.weights, expected.weights), kFloatNmse);
         float sum = 0.0F;
@@ -63,11 +63,42 @@ TEST_P(Experts, Route_RandomLogits_ChoosesAsTheOracle) {
   }
 }
 
+TEST_P(Experts, Route_SigmoidBiasAndGroups_ChoosesAsTheOracle) {
+  const Owned logits = random_tensor(DType::kF32, {9, 24}, 31, 3.0F);
+  const Owned bias = random_tensor(DType::kF32, {24}, 32);
+  for (const tensor::RouteScore score : {tensor::RouteScore::kSoftmax, tensor::RouteScore::kSigmoid}) {
+    for (const bool renormalize : {true, false}) {
+      for (const Tensor& selection_bias : {Tensor{}, bias.tensor}) {
+        for (const int64_t n_groups : {1, 6}) {
+          const int64_t n_groups_used = n_groups == 1 ? 1 : 2;
+          const tensor::RouteArgs args{renormalize, score, 2.5F, selection_bias, n_groups, n_groups_used, 2};
+          const Routing expected = route(*ref, logits.tensor, 5, args);
+          const Routing found = route(*backend, logits.tensor, 5, args);
+          EXPECT_EQ(found.experts, expected.experts);
+          EXPECT_LE(nmse(found.weights, expected.weights), kFloatNmse);
+        }
+      }
+    }
+  }
+}
+
+// Scores 1/2 to all; the bias chooses, and its groups: {0, 1} sums to 0.9, {2, 3} to 1.0, {4, 5} to 0.8.
+TEST_P(Experts, Route_BiasOfGroups_ChoosesButDoesNotWeigh) {
+  const Owned logits = make_tensor(DType::kF32, {1, 6});
+  Owned bias = make_tensor(DType::kF32, {6});
+  const float values[] = {0.9F, 0.0F, 0.6F, 0.4F, 0.7F, 0.1F};
+  std::copy(std::begin(values), std::end(values), bias.tensor.f32());
+  const tensor::RouteArgs args{false, tensor::RouteScore::kSigmoid, 3.0F, bias.tensor, 3, 1, 2};
+  const Routing found = route(*backend, logits.tensor, 2, args);
+  EXPECT_EQ(found.experts, (std::vector<int32_t>{2, 3}));
+  EXPECT_EQ(found.weights, (std::vector<float>{1.5F, 1.5F}));
+}
+
 TEST_P(Experts, Route_TiesAndNaN_TakeTheLowerIndexAndTheNumbers) {
   Owned logits = make_tensor(DType::kF32, {1, 5});
   const float values[] = {std::numeric_limits<float>::quiet_NaN(), 1.0F, 2.0F, 2.0F, 1.0F};
   std::copy(std::begin(values), std::end(values), logits.tensor.f32());
-  EXPECT_EQ(route(*backend, logits.tensor, 4, true).experts, (std::vector<int32_t>{2, 3, 1, 4}));
+  EXPECT_EQ(route(*backend, logits.tensor, 4, {}).experts, (std::vector<int32_t>{2, 3, 1, 4}));
 }
 
 TEST_P(Experts, Matmul_RandomShapes_AgreesWithTheOracle) {

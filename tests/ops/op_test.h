@@ -110,12 +110,12 @@ inline double nmse(const std::vector<float>& x, const std::vector<float>& y, dou
 // Two float32 computations of the same sum differ by a few roundings of 2^-24 each.
 inline constexpr double kFloatNmse = 1e-11;
 
-// Of `n_outputs` products with weights of a type: eight-bit activations cost about 4e-5 where they are
-// normally distributed; few outputs are few samples of that error.
+// Of a product with weights of a type. Eight-bit activations cost about 4e-5 where they are normally
+// distributed; few outputs are few samples of that error. The weights are those of the type in both
+// computations.
 inline double matmul_nmse(DType dtype, int64_t n_outputs = 256) {
-  const bool rounds_activations =
-      std::find(std::begin(kInt8Types), std::end(kInt8Types), dtype) != std::end(kInt8Types);
-  if (!rounds_activations) return kFloatNmse;
+  if (std::find(std::begin(kInt8Types), std::end(kInt8Types), dtype) == std::end(kInt8Types))
+    return kFloatNmse;
   return n_outputs < 256 ? 5e-4 : 1e-4;
 }
 

@@ -28,12 +28,18 @@ struct Task {
 
 // Merges `from` into `into`, both [v_head_dim + 2] as AttentionTask::state. Online softmax as in kernels.h.
 void merge_states(const float* from, int64_t v_head_dim, float* into) {
+  if (std::isinf(from[v_head_dim])) return;  // it saw nothing
   const float largest = std::max(from[v_head_dim], into[v_head_dim]);
   const float from_scale = std::exp(from[v_head_dim] - largest);
   const float into_scale = std::exp(into[v_head_dim] - largest);
   for (int64_t i = 0; i < v_head_dim; ++i) into[i] = into[i] * into_scale + from[i] * from_scale;
   into[v_head_dim + 1] = into[v_head_dim + 1] * into_scale + from[v_head_dim + 1] * from_scale;
   into[v_head_dim] = largest;
+}
+
+// The stretch in which the window of a position begins.
+int64_t first_stretch(int64_t position, int64_t window) {
+  return window == 0 ? 0 : std::max<int64_t>(0, position + 1 - window) / kStretch;
 }
 
 ExpandRow expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
@@ -52,6 +58,15 @@ ExpandRow expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
 
 int64_t count_stretches(const SequenceRows& sequence, int64_t end_token) {
   return (sequence.start_position + end_token + kStretch - 1) / kStretch;
+}
+
+// What the weighted sum of values is multiplied by in the end. A sink takes its share of the softmax and
+// gives no value.
+float inverse_sum(float largest, float sum, const float* sink) {
+  if (sink == nullptr) return 1.0F / sum;
+  const float top = std::max(largest, *sink);
+  const float kept = std::exp(largest - top);
+  return kept / (sum * kept + std::exp(*sink - top));
 }
 
 }  // namespace
@@ -91,6 +106,8 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
     kernel_task.begin = task.stretch * kStretch;
     kernel_task.end = (task.stretch + 1) * kStretch;
     kernel_task.scale = args.scale;
+    kernel_task.soft_cap = args.soft_cap;
+    kernel_task.window = args.window;
     kernel_task.state = state;
     kernel_task.scratch =
         static_cast<float*>(thread_scratch_[static_cast<size_t>(thread)].take(scratch_bytes));
@@ -98,8 +115,10 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
   };
   const auto write_row = [&](const Task& task, int64_t row, const float* state) {
     const int64_t token = task.sequence->first_row + task.first_token + row / group;
-    float* to = out.f32() + (token * n_heads + task.kv_head * group + row % group) * v_head_dim;
-    const float inverse = 1.0F / state[v_head_dim + 1];
+    const int64_t head = task.kv_head * group + row % group;
+    float* to = out.f32() + (token * n_heads + head) * v_head_dim;
+    const float* sink = args.sinks.data != nullptr ? args.sinks.f32() + head : nullptr;
+    const float inverse = inverse_sum(state[v_head_dim], state[v_head_dim + 1], sink);
     for (int64_t i = 0; i < v_head_dim; ++i) to[i] = state[i] * inverse;
   };
 
@@ -113,7 +132,8 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
       const int64_t n_tokens = std::min(tokens_per_task, sequence.n_tokens - token);
       for (int64_t head = 0; head < n_kv_heads; ++head) {
         first_tasks.push_back(tasks.size());
-        for (int64_t s = 0; s < count_stretches(sequence, token + n_tokens); ++s) {
+        const int64_t first = first_stretch(sequence.start_position + token, args.window);
+        for (int64_t s = first; s < count_stretches(sequence, token + n_tokens); ++s) {
           tasks.push_back({&sequence, token, n_tokens, head, s, n_state_rows});
           n_state_rows += n_tokens * group;
           elements += n_tokens * group * std::min(kStretch, sequence.start_position + token + 1) * head_dim;

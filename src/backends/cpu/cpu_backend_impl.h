@@ -81,6 +81,20 @@ class CpuBackend final : public HostBackend {
                           const tensor::Tensor& out) override;
   void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
                     const tensor::Tensor& out) override;
+  void do_soft_cap(const tensor::Tensor& x, float cap) override;
+  void do_gate_by_sigmoid(const tensor::Tensor& x, const tensor::Tensor& gate) override;
+  void do_clamped_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up, float limit) override;
+  void do_add_expert_bias(const tensor::Tensor& x, const tensor::Tensor& bias,
+                          const tensor::Tensor& experts) override;
+  void do_copy_columns(const tensor::Tensor& from, int64_t from_first, const tensor::Tensor& to,
+                       int64_t to_first, int64_t count) override;
+  void do_matmul_heads(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
+  void do_causal_conv(const tensor::Tensor& x, const tensor::Tensor& weight,
+                      const tensor::RecurrentState& state, std::span<const tensor::SequenceRows> sequences,
+                      const tensor::Tensor& out) override;
+  void do_gated_delta_rule(const tensor::DeltaRuleInputs& inputs, const tensor::RecurrentState& state,
+                           std::span<const tensor::SequenceRows> sequences,
+                           const tensor::Tensor& out) override;
 
  private:
   // body(thread, begin, end) over 0 .. n_items, in multiples of `grain`; on the caller alone where the whole

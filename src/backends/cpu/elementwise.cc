@@ -111,4 +111,46 @@ void CpuBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, c
   }
 }
 
+void CpuBackend::do_soft_cap(const tensor::Tensor& x, float cap) {
+  parallel(x.shape.n_elements(), 1024, 4,
+           [&](int, int64_t begin, int64_t end) { kernels_.soft_cap(x.f32() + begin, cap, end - begin); });
+}
+
+void CpuBackend::do_gate_by_sigmoid(const tensor::Tensor& x, const tensor::Tensor& gate) {
+  const int64_t width = x.shape[1];
+  const int64_t n_gates = gate.shape[1];
+  parallel(x.shape[0], 1, width, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* values = x.f32() + row * width;
+      const float* gates = gate.f32() + row * n_gates;
+      if (n_gates == width) {
+        kernels_.gate_by_sigmoid(values, gates, width);
+      } else {
+        float share = 1.0F;
+        kernels_.gate_by_sigmoid(&share, gates, 1);
+        for (int64_t i = 0; i < width; ++i) values[i] *= share;
+      }
+    }
+  });
+}
+
+void CpuBackend::do_clamped_swiglu(const tensor::Tensor& gate, const tensor::Tensor& up, float limit) {
+  const int64_t width = gate.shape[1];
+  parallel(gate.shape[0], 1, width, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      kernels_.clamped_swiglu(gate.f32() + row * width, up.f32() + row * width, limit, width);
+    }
+  });
+}
+
+void CpuBackend::do_copy_columns(const tensor::Tensor& from, int64_t from_first, const tensor::Tensor& to,
+                                 int64_t to_first, int64_t count) {
+  parallel(from.shape[0], 1, count, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      std::copy_n(from.f32() + row * from.shape[1] + from_first, count,
+                  to.f32() + row * to.shape[1] + to_first);
+    }
+  });
+}
+
 }  // namespace hearth::cpu

@@ -1,8 +1,7 @@
-// Mixtures of experts: routing, and products in which each row has matrices of its own choice.
+// Mixtures of experts: products in which each row has matrices of its own choice. And products in which each
+// head has its own.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "backends/cpu/cpu_backend_impl.h"
@@ -11,41 +10,6 @@ namespace hearth::cpu {
 namespace {
 
 using tensor::Tensor;
-
-// A damaged model's NaN counts as the lowest score: it must not upset the order of the others.
-float ordered(float score) {
-  return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
-}
-
-// One row: its best experts and their shares. `order` is scratch for n_experts indices.
-void route_row(const float* logits, int64_t n_experts, int64_t n_used, bool renormalize,
-               std::vector<int32_t>& order, int32_t* experts, float* weights) {
-  order.resize(static_cast<size_t>(n_experts));
-  for (int64_t e = 0; e < n_experts; ++e) order[static_cast<size_t>(e)] = static_cast<int32_t>(e);
-  const auto better = [&](int32_t a, int32_t b) {
-    const float score_a = ordered(logits[a]);
-    const float score_b = ordered(logits[b]);
-    return score_a != score_b ? score_a > score_b : a < b;
-  };
-  std::partial_sort(order.begin(), order.begin() + n_used, order.end(), better);
-
-  const float largest = ordered(logits[order[0]]);
-  double sum = 0.0;
-  if (!renormalize) {
-    for (int64_t e = 0; e < n_experts; ++e)
-      sum += std::exp(static_cast<double>(ordered(logits[e]) - largest));
-  }
-  double chosen = 0.0;
-  for (int64_t j = 0; j < n_used; ++j) {
-    experts[j] = order[static_cast<size_t>(j)];
-    chosen += std::exp(static_cast<double>(ordered(logits[experts[j]]) - largest));
-  }
-  if (renormalize) sum = chosen;
-  for (int64_t j = 0; j < n_used; ++j) {
-    weights[j] =
-        static_cast<float>(std::exp(static_cast<double>(ordered(logits[experts[j]]) - largest)) / sum);
-  }
-}
 
 // The pairs (row, choice) of a step by expert: those of expert e are pairs[begin[e]] .. pairs[begin[e + 1] -
 // 1], in their own order.
@@ -68,17 +32,6 @@ PairsByExpert group_pairs(const int32_t* experts, int64_t n_pairs, int64_t n_exp
 }
 
 }  // namespace
-
-void CpuBackend::do_route(const Tensor& logits, const tensor::RouteArgs& args, const Tensor& experts,
-                          const Tensor& weights) {
-  const int64_t n_experts = logits.shape[1];
-  const int64_t n_used = experts.shape[1];
-  std::vector<int32_t> order;
-  for (int64_t row = 0; row < logits.shape[0]; ++row) {
-    route_row(logits.f32() + row * n_experts, n_experts, n_used, args.renormalize, order,
-              experts.as<int32_t>() + row * n_used, weights.f32() + row * n_used);
-  }
-}
 
 void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
                                    const Tensor& out) {
@@ -126,6 +79,35 @@ void CpuBackend::do_combine_experts(const Tensor& x, const Tensor& weights, cons
       }
     }
   });
+}
+
+void CpuBackend::do_add_expert_bias(const Tensor& x, const Tensor& bias, const Tensor& experts) {
+  const int64_t width = x.shape[2];
+  parallel(experts.shape.n_elements(), 1, width, [&](int, int64_t begin, int64_t end) {
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const int64_t expert = experts.as<int32_t>()[pair];
+      kernels_.add(x.f32() + pair * width, bias.f32() + expert * width, width);
+    }
+  });
+}
+
+void CpuBackend::do_matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out) {
+  const int64_t n = x.shape[0];
+  const int64_t n_heads = w.shape[0];
+  const int64_t m = w.shape[1];
+  const int64_t k = w.shape[2];
+  const size_t head_bytes = static_cast<size_t>(m) * *tensor::row_bytes(w.dtype, static_cast<uint64_t>(k));
+  auto* gathered =
+      static_cast<float*>(expert_scratch_.take(static_cast<size_t>(n * (k + m)) * sizeof(float)));
+  float* products = gathered + n * k;
+  for (int64_t head = 0; head < n_heads; ++head) {
+    for (int64_t row = 0; row < n; ++row)
+      std::copy_n(x.f32() + (row * n_heads + head) * k, k, gathered + row * k);
+    const Tensor own{w.dtype, {m, k}, w.as<std::byte>() + static_cast<size_t>(head) * head_bytes};
+    do_matmul({tensor::DType::kF32, {n, k}, gathered}, own, {tensor::DType::kF32, {n, m}, products});
+    for (int64_t row = 0; row < n; ++row)
+      std::copy_n(products + row * m, m, out.f32() + (row * n_heads + head) * m);
+  }
 }
 
 }  // namespace hearth::cpu

@@ -95,12 +95,27 @@ struct AttentionTask {
   int64_t begin;  // a multiple of kAttentionChunk
   int64_t end;
   float scale;
+  float soft_cap;  // 0: none
+  int64_t window;  // 0: none; else a token at p sees positions > p - window
   // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
   // where the row sees nothing of the range), then the sum of weights.
   float* state;
   float* scratch;  // [kAttentionChunk, head_dim + v_head_dim], aligned to 64 bytes
 };
 inline constexpr int64_t kAttentionChunk = 32;  // positions that one update of the softmax covers
+
+// One position of the gated delta rule, one head: S = decay S; S += beta k (v - S^T k)^T; out = S^T q.
+struct DeltaStep {
+  float* state;    // S [key_dim, value_dim]
+  const float* q;  // [key_dim], scaled
+  const float* k;  // [key_dim], of unit length
+  const float* v;  // [value_dim]
+  float beta;
+  float decay;
+  int64_t key_dim;
+  int64_t value_dim;
+  float* out;  // [value_dim]
+};
 
 // One activation: of n elements in place, and of gates that are then multiplied.
 struct ActivationKernels {
@@ -129,6 +144,11 @@ struct Kernels {
   void (*attention)(const AttentionTask& task) noexcept;
   ExpandKernels expand;
   MatmulKernels matmul;
+  void (*soft_cap)(float* x, float cap, int64_t n) noexcept;                 // x = cap tanh(x / cap)
+  void (*gate_by_sigmoid)(float* x, const float* gate, int64_t n) noexcept;  // x = x sigmoid(gate)
+  // g sigmoid(1.702 g) (u + 1) with g = min(gate, limit), u = clamp(up, limit); into gate
+  void (*clamped_swiglu)(float* gate, const float* up, float limit, int64_t n) noexcept;
+  void (*delta_step)(const DeltaStep& step) noexcept;
 };
 
 }  // namespace hearth::cpu

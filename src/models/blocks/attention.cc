@@ -41,6 +41,9 @@ Result<Attention> Attention::load(WeightReader& weights, const std::string& pref
   HEARTH_TRY(block.load_norms(weights, prefix));
   HEARTH_ASSIGN(block.output_, Linear::load(weights, prefix + ".attn_output", c.width,
                                             c.n_heads * c.v_head_dim, c.output_bias));
+  if (c.sinks) {
+    HEARTH_ASSIGN(block.sinks_, weights.vector(prefix + ".attn_sinks.weight", c.n_heads));
+  }
   return block;
 }
 
@@ -49,8 +52,10 @@ Result<void> Attention::load_qkv(WeightReader& weights, const std::string& prefi
   const int64_t q_rows = c.n_heads * c.head_dim;
   const int64_t k_rows = c.n_kv_heads * c.head_dim;
   const int64_t v_rows = c.n_kv_heads * c.v_head_dim;
+  HEARTH_CHECK(!c.output_gate || (!c.fused_qkv && c.head_dim == c.v_head_dim));
   if (!c.fused_qkv) {
-    HEARTH_ASSIGN(q_, Linear::load(weights, prefix + ".attn_q", q_rows, c.width, c.qkv_bias));
+    const int64_t gate_rows = c.output_gate ? q_rows : 0;
+    HEARTH_ASSIGN(q_, Linear::load(weights, prefix + ".attn_q", q_rows + gate_rows, c.width, c.qkv_bias));
     HEARTH_ASSIGN(k_, Linear::load(weights, prefix + ".attn_k", k_rows, c.width, c.qkv_bias));
     HEARTH_ASSIGN(v_, Linear::load(weights, prefix + ".attn_v", v_rows, c.width, c.qkv_bias));
     return {};
@@ -78,10 +83,27 @@ Result<void> Attention::load_norms(WeightReader& weights, const std::string& pre
 
 size_t Attention::workspace_bytes(int64_t n_rows) const {
   const AttentionConfig& c = config_;
-  return Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
+  const size_t gate = c.output_gate ? Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
+                                          Workspace::bytes_for({n_rows, 2 * c.n_heads * c.head_dim})
+                                    : 0;
+  return gate + Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
          Workspace::bytes_for({n_rows, c.n_kv_heads * c.head_dim}) +
          Workspace::bytes_for({n_rows, c.n_kv_heads * c.v_head_dim}) +
          Workspace::bytes_for({n_rows, c.n_heads * c.v_head_dim});
+}
+
+// With gates, the projection has head by head a query, then a gate.
+void Attention::project_queries(const StepContext& step, const Tensor& x, const Tensor& q,
+                                const Tensor& gate) const {
+  if (!config_.output_gate) return q_.apply(step, x, q);
+  const Workspace::Scope scope(step.workspace);
+  const int64_t head_dim = config_.head_dim;
+  const int64_t n_heads = step.n_rows() * config_.n_heads;
+  const Tensor both = step.workspace.take({step.n_rows(), 2 * config_.n_heads * head_dim});
+  q_.apply(step, x, both);
+  const Tensor pairs = both.reshaped({n_heads, 2 * head_dim});
+  step.backend.copy_columns(pairs, 0, q.reshaped({n_heads, head_dim}), 0, head_dim);
+  step.backend.copy_columns(pairs, head_dim, gate.reshaped({n_heads, head_dim}), 0, head_dim);
 }
 
 void Attention::normalise(const StepContext& step, const Tensor& q, const Tensor& k) const {
@@ -107,7 +129,8 @@ void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, con
   const Tensor k_heads = k.reshaped({n, config_.n_kv_heads, config_.head_dim});
   const Tensor v_heads = v.reshaped({n, config_.n_kv_heads, config_.v_head_dim});
 
-  q_.apply(step, x, q);
+  const Tensor gate = config_.output_gate ? step.workspace.take(q.shape) : Tensor{};
+  project_queries(step, x, q, gate);
   k_.apply(step, x, k);
   v_.apply(step, x, v);
   normalise(step, q, k);
@@ -116,8 +139,10 @@ void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, con
     step.backend.rope(k_heads, step.input.positions, config_.rope->args());
   }
   step.backend.store_kv(k_heads, v_heads, cache, step.input.sequences);
-  step.backend.attention(q_heads, cache, step.input.sequences, {.scale = config_.scale},
+  const tensor::AttentionArgs args{config_.scale, config_.soft_cap, config_.window, sinks_};
+  step.backend.attention(q_heads, cache, step.input.sequences, args,
                          attended.reshaped({n, config_.n_heads, config_.v_head_dim}));
+  if (config_.output_gate) step.backend.gate_by_sigmoid(attended, gate);
   output_.apply(step, attended, out);
 }
 

@@ -25,7 +25,11 @@ struct AttentionConfig {
   int64_t head_dim = 0;    // of queries and keys
   int64_t v_head_dim = 0;  // of values
   float scale = 1.0F;      // of q k^T
-  bool fused_qkv = false;  // q, k and v one above the other in attn_qkv
+  float soft_cap = 0.0F;   // of scores; 0: none
+  int64_t window = 0;      // positions that a token sees, itself among them; 0: all
+  bool sinks = false;
+  bool output_gate = false;  // attn_q gives each head a query and a gate of its answer
+  bool fused_qkv = false;    // q, k and v one above the other in attn_qkv
   Bias qkv_bias = Bias::kNone;
   Bias output_bias = Bias::kNone;
   QkNorm qk_norm = QkNorm::kNone;
@@ -43,7 +47,7 @@ Result<AttentionConfig> read_attention_config(const ConfigReader& reader, int64_
 class Attention {
  public:
   // Reads PREFIX.attn_{q,k,v,output}.{weight,bias} or PREFIX.attn_qkv.{weight,bias}, and
-  // PREFIX.attn_{q,k}_norm.weight, as the configuration says.
+  // PREFIX.attn_{q,k}_norm.weight and PREFIX.attn_sinks.weight, as the configuration says.
   static Result<Attention> load(WeightReader& weights, const std::string& prefix,
                                 const AttentionConfig& config);
 
@@ -57,11 +61,14 @@ class Attention {
  private:
   Result<void> load_qkv(WeightReader& weights, const std::string& prefix);
   Result<void> load_norms(WeightReader& weights, const std::string& prefix);
+  void project_queries(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& q,
+                       const tensor::Tensor& gate) const;
   void normalise(const StepContext& step, const tensor::Tensor& q, const tensor::Tensor& k) const;
 
   AttentionConfig config_;
   Linear q_, k_, v_, output_;
   Norm q_norm_, k_norm_;
+  tensor::Tensor sinks_;
 };
 
 }  // namespace hearth::models

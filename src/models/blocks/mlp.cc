@@ -7,7 +7,8 @@ using tensor::Tensor;
 Result<Mlp> Mlp::load(WeightReader& weights, const std::string& prefix, const MlpConfig& c) {
   Mlp block;
   block.config_ = c;
-  const std::string up = prefix + ".ffn_up";
+  const auto name = [&](const char* part) { return fmt::format("{}.ffn_{}{}", prefix, part, c.suffix); };
+  const std::string up = name("up");
   if (c.form == MlpForm::kGatedFused) {
     const int64_t rows = 2 * c.ffn_width;
     const RowRange gate_rows{0, c.ffn_width};
@@ -18,9 +19,9 @@ Result<Mlp> Mlp::load(WeightReader& weights, const std::string& prefix, const Ml
     HEARTH_ASSIGN(block.up_, Linear::load(weights, up, c.ffn_width, c.width, c.bias));
   }
   if (c.form == MlpForm::kGated) {
-    HEARTH_ASSIGN(block.gate_, Linear::load(weights, prefix + ".ffn_gate", c.ffn_width, c.width, c.bias));
+    HEARTH_ASSIGN(block.gate_, Linear::load(weights, name("gate"), c.ffn_width, c.width, c.bias));
   }
-  HEARTH_ASSIGN(block.down_, Linear::load(weights, prefix + ".ffn_down", c.width, c.ffn_width, c.bias));
+  HEARTH_ASSIGN(block.down_, Linear::load(weights, name("down"), c.width, c.ffn_width, c.bias));
   return block;
 }
 

@@ -18,12 +18,13 @@ struct MlpConfig {
   MlpForm form = MlpForm::kGated;
   tensor::Activation activation = tensor::Activation::kSilu;
   Bias bias = Bias::kNone;
+  std::string_view suffix = "";  // of the tensors' names before ".weight"
 };
 
 // A dense feed-forward.
 class Mlp {
  public:
-  // Reads PREFIX.ffn_{gate,up,down}.weight and .bias, as the configuration says.
+  // Reads PREFIX.ffn_{gate,up,down}SUFFIX.weight and .bias, as the configuration says.
   static Result<Mlp> load(WeightReader& weights, const std::string& prefix, const MlpConfig& config);
 
   size_t workspace_bytes(int64_t n_rows) const;

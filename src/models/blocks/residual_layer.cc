@@ -36,7 +36,11 @@ Result<std::unique_ptr<Layer>> ResidualLayer::load(WeightReader& weights, const 
   auto layer = std::make_unique<ResidualLayer>();
   layer->residual_scale_ = c.residual_scale;
   HEARTH_TRY(layer->load_norms(weights, prefix, c));
-  HEARTH_ASSIGN(layer->attention_, Attention::load(weights, prefix, c.attention));
+  if (c.delta_net) {
+    HEARTH_ASSIGN(layer->mixer_, GatedDeltaNet::load(weights, prefix, *c.delta_net));
+  } else {
+    HEARTH_ASSIGN(layer->mixer_, Attention::load(weights, prefix, c.attention));
+  }
   if (const auto* dense = std::get_if<MlpConfig>(&c.mlp)) {
     HEARTH_ASSIGN(layer->mlp_, Mlp::load(weights, prefix, *dense));
   } else {
@@ -47,10 +51,12 @@ Result<std::unique_ptr<Layer>> ResidualLayer::load(WeightReader& weights, const 
 
 Result<void> ResidualLayer::load_norms(WeightReader& weights, const std::string& prefix,
                                        const ResidualLayerConfig& c) {
-  const auto norm = [&](const char* name) { return Norm::load(weights, prefix + name, c.width, c.norm); };
+  const auto norm = [&](const std::string& name) {
+    return Norm::load(weights, prefix + name, c.width, c.norm);
+  };
   if (c.norm_placement != NormPlacement::kAfter) {
     HEARTH_ASSIGN(before_attention_, norm(".attn_norm"));
-    HEARTH_ASSIGN(before_mlp_, norm(".ffn_norm"));
+    HEARTH_ASSIGN(before_mlp_, norm(fmt::format(".{}", c.mlp_norm_name)));
   }
   if (c.norm_placement != NormPlacement::kBefore) {
     HEARTH_ASSIGN(after_attention_, norm(".post_attention_norm"));
@@ -59,9 +65,19 @@ Result<void> ResidualLayer::load_norms(WeightReader& weights, const std::string&
   return {};
 }
 
+KvLayerShape ResidualLayer::kv_shape() const noexcept {
+  const auto* attention = std::get_if<Attention>(&mixer_);
+  return attention != nullptr ? attention->kv_shape() : KvLayerShape{};
+}
+
+RecurrentLayerShape ResidualLayer::recurrent_shape() const noexcept {
+  const auto* delta_net = std::get_if<GatedDeltaNet>(&mixer_);
+  return delta_net != nullptr ? delta_net->recurrent_shape() : RecurrentLayerShape{};
+}
+
 size_t ResidualLayer::workspace_bytes(int64_t n_rows) const {
-  const size_t mlp = std::visit([&](const auto& block) { return block.workspace_bytes(n_rows); }, mlp_);
-  return std::max(attention_.workspace_bytes(n_rows), mlp);
+  const auto bytes = [&](const auto& block) { return block.workspace_bytes(n_rows); };
+  return std::max(std::visit(bytes, mixer_), std::visit(bytes, mlp_));
 }
 
 const Tensor& ResidualLayer::branch_input(const StepContext& step, const std::optional<Norm>& norm,
@@ -78,9 +94,14 @@ void ResidualLayer::add_branch(const StepContext& step, const std::optional<Norm
   step.backend.add(stream.residual, stream.branch);
 }
 
-void ResidualLayer::apply(const StepContext& step, const tensor::PagedKv& cache,
+void ResidualLayer::apply(const StepContext& step, const LayerCache& cache,
                           const ResidualStream& stream) const {
-  attention_.apply(step, cache, branch_input(step, before_attention_, stream), stream.branch);
+  const Tensor& mixer_input = branch_input(step, before_attention_, stream);
+  if (const auto* attention = std::get_if<Attention>(&mixer_)) {
+    attention->apply(step, cache.kv, mixer_input, stream.branch);
+  } else {
+    std::get<GatedDeltaNet>(mixer_).apply(step, cache.state, mixer_input, stream.branch);
+  }
   add_branch(step, after_attention_, stream);
   const Tensor& input = branch_input(step, before_mlp_, stream);
   std::visit([&](const auto& block) { block.apply(step, input, stream.branch); }, mlp_);

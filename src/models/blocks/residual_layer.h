@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "models/blocks/attention.h"
+#include "models/blocks/gated_delta_net.h"
 #include "models/blocks/mlp.h"
 #include "models/blocks/moe.h"
 #include "models/blocks/norm.h"
@@ -18,8 +19,10 @@ struct ResidualLayerConfig {
   int64_t width = 0;
   NormConfig norm;
   NormPlacement norm_placement = NormPlacement::kBefore;
-  float residual_scale = 1.0F;  // of what attention and feed-forward add
+  float residual_scale = 1.0F;                  // of what attention and feed-forward add
+  std::string_view mlp_norm_name = "ffn_norm";  // of the norm before the feed-forward
   AttentionConfig attention;
+  std::optional<DeltaNetConfig> delta_net;  // in place of attention
   std::variant<MlpConfig, MoeConfig> mlp;
 };
 
@@ -40,10 +43,10 @@ class ResidualLayer : public Layer {
   static Result<std::unique_ptr<Layer>> load(WeightReader& weights, const std::string& prefix,
                                              const ResidualLayerConfig& config);
 
-  KvLayerShape kv_shape() const noexcept override { return attention_.kv_shape(); }
+  KvLayerShape kv_shape() const noexcept override;
+  RecurrentLayerShape recurrent_shape() const noexcept override;
   size_t workspace_bytes(int64_t n_rows) const override;
-  void apply(const StepContext& step, const tensor::PagedKv& cache,
-             const ResidualStream& stream) const override;
+  void apply(const StepContext& step, const LayerCache& cache, const ResidualStream& stream) const override;
 
  private:
   Result<void> load_norms(WeightReader& weights, const std::string& prefix,
@@ -56,7 +59,7 @@ class ResidualLayer : public Layer {
 
   float residual_scale_ = 1.0F;
   std::optional<Norm> before_attention_, after_attention_, before_mlp_, after_mlp_;
-  Attention attention_;
+  std::variant<Attention, GatedDeltaNet> mixer_;
   std::variant<Mlp, MoeMlp> mlp_;
 };
 

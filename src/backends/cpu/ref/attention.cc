@@ -11,31 +11,42 @@ namespace {
 using tensor::PagedKv;
 using tensor::SequenceRows;
 
-// softmax(scale * q K^T) V over positions 0 .. last, for one query head.
-void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, int64_t kv_head, int64_t last,
-            double scale, float* out) {
+// What one query head sees: positions first .. last, and its sink if it has one.
+struct View {
+  int64_t kv_head;
+  int64_t first;
+  int64_t last;
+  const float* sink;
+};
+
+// softmax(score(q K^T)) V, for one query head.
+void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, const View& view,
+            const tensor::AttentionArgs& args, float* out) {
   const int64_t head_dim = cache.k.shape[3];
   const int64_t v_head_dim = cache.v.shape[3];
   std::vector<float> row(static_cast<size_t>(std::max(head_dim, v_head_dim)));
   std::vector<double> weights;
-  for (int64_t position = 0; position <= last; ++position) {
-    quant::dequantize_row(cache.k.dtype, cache_row(cache.k, sequence, position, kv_head), row.data(),
+  for (int64_t position = view.first; position <= view.last; ++position) {
+    quant::dequantize_row(cache.k.dtype, cache_row(cache.k, sequence, position, view.kv_head), row.data(),
                           head_dim);
     double score = 0.0;
     for (int64_t i = 0; i < head_dim; ++i) score += static_cast<double>(q[i]) * row[static_cast<size_t>(i)];
-    weights.push_back(score * scale);
+    score *= static_cast<double>(args.scale);
+    const double cap = args.soft_cap;
+    weights.push_back(cap > 0 ? cap * std::tanh(score / cap) : score);
   }
-  const double largest = *std::max_element(weights.begin(), weights.end());
-  double sum = 0.0;
+  double largest = *std::max_element(weights.begin(), weights.end());
+  if (view.sink != nullptr) largest = std::max(largest, static_cast<double>(*view.sink));
+  double sum = view.sink != nullptr ? std::exp(*view.sink - largest) : 0.0;
   for (double& weight : weights) {
     weight = std::exp(weight - largest);
     sum += weight;
   }
   std::vector<double> mixed(static_cast<size_t>(v_head_dim));
-  for (int64_t position = 0; position <= last; ++position) {
-    quant::dequantize_row(cache.v.dtype, cache_row(cache.v, sequence, position, kv_head), row.data(),
+  for (int64_t position = view.first; position <= view.last; ++position) {
+    quant::dequantize_row(cache.v.dtype, cache_row(cache.v, sequence, position, view.kv_head), row.data(),
                           v_head_dim);
-    const double weight = weights[static_cast<size_t>(position)] / sum;
+    const double weight = weights[static_cast<size_t>(position - view.first)] / sum;
     for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += weight * row[i];
   }
   std::transform(mixed.begin(), mixed.end(), out, [](double v) { return static_cast<float>(v); });
@@ -52,8 +63,11 @@ void RefBackend::do_attention(const tensor::Tensor& q, const PagedKv& cache,
     for (int64_t token = 0; token < sequence.n_tokens; ++token) {
       for (int64_t head = 0; head < n_heads; ++head) {
         const int64_t row = (sequence.first_row + token) * n_heads + head;
-        attend(q.f32() + row * q.shape[2], cache, sequence, head / group, sequence.start_position + token,
-               args.scale, out.f32() + row * out.shape[2]);
+        const int64_t last = sequence.start_position + token;
+        const int64_t first = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
+        const float* sink = args.sinks.data != nullptr ? args.sinks.f32() + head : nullptr;
+        attend(q.f32() + row * q.shape[2], cache, sequence, {head / group, first, last, sink}, args,
+               out.f32() + row * out.shape[2]);
       }
     }
   }

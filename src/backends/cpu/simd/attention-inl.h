@@ -55,12 +55,20 @@ inline void accumulate_all_values(const float* weights, int64_t count, const flo
   }
 }
 
-// One query row sees `count` more positions, whose keys and values stand in scratch.
-inline void attend_chunk(const AttentionTask& task, const float* q, int64_t count, const float* keys,
-                         const float* values, float* state) {
-  float scores[kAttentionChunk];
-  for (int64_t t = 0; t < count; ++t)
+inline void cap_scores(float cap, float* scores) {
+  for (int64_t t = 0; t < kAttentionChunk; t += kLanes) {
+    store(scores + t, mul(broadcast(cap), tanh(div(load(scores + t), broadcast(cap)))));
+  }
+}
+
+// One query row sees positions first .. count - 1 more, whose keys and values stand in scratch.
+inline void attend_chunk(const AttentionTask& task, const float* q, int64_t first, int64_t count,
+                         const float* keys, const float* values, float* state) {
+  float scores[kAttentionChunk] = {};
+  for (int64_t t = first; t < count; ++t)
     scores[t] = dot(q, keys + t * task.head_dim, task.head_dim) * task.scale;
+  if (task.soft_cap != 0.0F) cap_scores(task.soft_cap, scores);
+  for (int64_t t = 0; t < first; ++t) scores[t] = -__builtin_inff();
   for (int64_t t = count; t < kAttentionChunk; ++t) scores[t] = -__builtin_inff();
   float& largest = state[task.v_head_dim];
   float& sum = state[task.v_head_dim + 1];
@@ -80,6 +88,13 @@ inline void attend_chunk(const AttentionTask& task, const float* q, int64_t coun
   largest = shift;
 }
 
+// Where the window of the task's first token begins, or the task's range.
+inline int64_t first_visible_chunk(const AttentionTask& task) {
+  if (task.window == 0) return task.begin;
+  const int64_t visible = task.first_position + 1 - task.window;
+  return visible > task.begin ? visible / kAttentionChunk * kAttentionChunk : task.begin;
+}
+
 void attention_kernel(const AttentionTask& task) noexcept {
   const int64_t state_size = task.v_head_dim + 2;
   for (int64_t row = 0; row < task.n_tokens * task.group; ++row) {
@@ -91,7 +106,7 @@ void attention_kernel(const AttentionTask& task) noexcept {
   float* values = task.scratch + kAttentionChunk * task.head_dim;
   const int64_t last_limit = task.first_position + task.n_tokens;  // of the last token
   const int64_t end = task.end < last_limit ? task.end : last_limit;
-  for (int64_t position = task.begin; position < end; position += kAttentionChunk) {
+  for (int64_t position = first_visible_chunk(task); position < end; position += kAttentionChunk) {
     const int64_t chunk_end = position + kAttentionChunk < end ? position + kAttentionChunk : end;
     const int64_t n_positions = chunk_end - position;
     expand_chunk(task.k, task.k_row_bytes, task.expand_k, task.head_dim, task, position, n_positions, keys);
@@ -100,10 +115,12 @@ void attention_kernel(const AttentionTask& task) noexcept {
     for (int64_t token = 0; token < task.n_tokens; ++token) {
       const int64_t limit = task.first_position + token + 1;
       const int64_t count = (limit < chunk_end ? limit : chunk_end) - position;
-      if (count <= 0) continue;
+      const int64_t unseen = task.window > 0 ? limit - task.window - position : 0;
+      const int64_t first = unseen > 0 ? unseen : 0;
+      if (first >= count) continue;
       for (int64_t head = 0; head < task.group; ++head) {
-        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, count, keys, values,
-                     task.state + (token * task.group + head) * state_size);
+        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, first, count, keys,
+                     values, task.state + (token * task.group + head) * state_size);
       }
     }
   }

@@ -36,6 +36,28 @@ inline F silu(F x) {
   return mul(x, sigmoid(x));
 }
 
+// Below 1/2 Lambert's continued fraction to x^7, whose next term is below 1e-10 of the result; above,
+// (1 - e) / (1 + e) with e = e^(-2|x|), which loses no digits there.
+inline F tanh(F x) {
+  constexpr float kSaturated = 9.0F;  // nearer to 1 than half an ulp
+  const F bounded = min(max(x, broadcast(-kSaturated)), broadcast(kSaturated));
+  const F size = abs(bounded);
+  const F square = mul(size, size);
+  F numerator = fma(square, broadcast(1.0F), broadcast(378.0F));
+  numerator = fma(numerator, square, broadcast(17325.0F));
+  numerator = mul(fma(numerator, square, broadcast(135135.0F)), size);
+  F denominator = fma(square, broadcast(28.0F), broadcast(3150.0F));
+  denominator = fma(denominator, square, broadcast(62370.0F));
+  denominator = fma(denominator, square, broadcast(135135.0F));
+  const F e = exp(mul(size, broadcast(-2.0F)));
+  const F large = zero_below(div(sub(broadcast(1.0F), e), add(broadcast(1.0F), e)), size, 0.5F);
+  const F fraction = div(numerator, denominator);
+  const F small = sub(fraction, zero_below(fraction, size, 0.5F));
+  const F magnitude = add(small, large);
+  const F positive = zero_below(magnitude, x, 0.0F);
+  return sub(positive, sub(magnitude, positive));
+}
+
 // By (1 + tanh u) / 2 = sigmoid(2u).
 inline F gelu_tanh(F x) {
   constexpr float kTwiceRootOfTwoOverPi = 1.5957691F;
@@ -138,6 +160,73 @@ void gate_kernel(float* gate, const float* up, int64_t n) noexcept {
     const F y = mul(activation(load_partial(gate + i, n - i)), load_partial(up + i, n - i));
     store_partial(gate + i, y, n - i);
   }
+}
+
+// Calls block(offset, count) for every kLanes elements of n, the last ones with their number.
+template <typename Whole, typename Partial>
+inline void for_lanes(int64_t n, Whole&& whole, Partial&& partial) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) whole(i);
+  if (i < n) partial(i, n - i);
+}
+
+// x[i] = function(x[i], y[i])
+template <typename Function>
+inline void combine(float* x, const float* y, int64_t n, Function&& function) {
+  for_lanes(
+      n, [&](int64_t i) { store(x + i, function(load(x + i), load(y + i))); },
+      [&](int64_t i, int64_t count) {
+        store_partial(x + i, function(load_partial(x + i, count), load_partial(y + i, count)), count);
+      });
+}
+
+void soft_cap_kernel(float* x, float cap, int64_t n) noexcept {
+  combine(x, x, n, [&](F value, F) { return mul(broadcast(cap), tanh(div(value, broadcast(cap)))); });
+}
+
+void gate_by_sigmoid_kernel(float* x, const float* gate, int64_t n) noexcept {
+  combine(x, gate, n, [](F value, F g) { return mul(value, sigmoid(g)); });
+}
+
+void clamped_swiglu_kernel(float* gate, const float* up, float limit, int64_t n) noexcept {
+  combine(gate, up, n, [&](F g, F u) {
+    const F bounded_gate = min(g, broadcast(limit));
+    const F bounded_up = max(min(u, broadcast(limit)), broadcast(-limit));
+    const F swish = mul(bounded_gate, sigmoid(mul(bounded_gate, broadcast(1.702F))));
+    return mul(swish, add(bounded_up, broadcast(1.0F)));
+  });
+}
+
+// The columns of S are independent: a vector of them passes through its rows twice.
+void delta_step_kernel(const DeltaStep& step) noexcept {
+  const F decay = broadcast(step.decay);
+  const auto columns = [&](int64_t j, auto&& load_at, auto&& store_at) {
+    F recalled = zero();
+    for (int64_t i = 0; i < step.key_dim; ++i) {
+      recalled =
+          fma(mul(load_at(step.state + i * step.value_dim + j), decay), broadcast(step.k[i]), recalled);
+    }
+    const F correction = mul(broadcast(step.beta), sub(load_at(step.v + j), recalled));
+    F answer = zero();
+    for (int64_t i = 0; i < step.key_dim; ++i) {
+      float* row = step.state + i * step.value_dim + j;
+      const F updated = fma(broadcast(step.k[i]), correction, mul(load_at(row), decay));
+      store_at(row, updated);
+      answer = fma(broadcast(step.q[i]), updated, answer);
+    }
+    store_at(step.out + j, answer);
+  };
+  for_lanes(
+      step.value_dim,
+      [&](int64_t j) {
+        columns(
+            j, [](const float* p) { return load(p); }, [](float* p, F x) { store(p, x); });
+      },
+      [&](int64_t j, int64_t count) {
+        columns(
+            j, [&](const float* p) { return load_partial(p, count); },
+            [&](float* p, F x) { store_partial(p, x, count); });
+      });
 }
 
 void add_kernel(float* x, const float* y, int64_t n) noexcept {

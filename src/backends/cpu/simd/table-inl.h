@@ -31,6 +31,10 @@ constexpr Kernels kKernels{
     attention_kernel,
     kExpandKernels,
     kMatmulKernels,
+    soft_cap_kernel,
+    gate_by_sigmoid_kernel,
+    clamped_swiglu_kernel,
+    delta_step_kernel,
 };
 
 }  // namespace
