@@ -18,8 +18,7 @@ constexpr size_t kAbsent = std::string_view::npos;
 template <std::string (*change)(std::string_view)>
 Result<Value> changed(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str method", arguments));
-  // A change of case may lengthen a character, by half at most.
-  HEARTH_TRY(runtime.budget().bytes(self.as_string().size()));
+  HEARTH_TRY(runtime.budget().characters(self.as_string().size()));
   return runtime.text(change(self.as_string()), self.string_data().markup);
 }
 
@@ -225,7 +224,7 @@ template <bool (*in_class)(char32_t)>
 Result<Value> all_in_class(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str.isX", arguments));
   std::string_view rest = self.as_string();
-  HEARTH_TRY(runtime.budget().bytes(rest.size()));
+  HEARTH_TRY(runtime.budget().characters(rest.size()));
   bool all = !rest.empty();
   while (all && !rest.empty()) {
     const DecodedCharacter c = decode_utf8(rest);
@@ -243,7 +242,7 @@ bool is_alphanumeric(char32_t c) {
 template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
 Result<Value> is_cased(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str.isupper", arguments));
-  HEARTH_TRY(runtime.budget().bytes(self.as_string().size()));
+  HEARTH_TRY(runtime.budget().characters(self.as_string().size()));
   return Value::boolean(has_only_case(self.as_string(), wanted, other));
 }
 
