@@ -40,6 +40,7 @@ Result<Value> split_with(Runtime& runtime, const Value& self, const Arguments& a
   if (!space && separator.empty()) return template_error("str.split: empty separator");
   HEARTH_ASSIGN(const auto parts, from_right ? split_from_right(runtime, self.as_string(), separator, most)
                                              : split_from_left(runtime, self.as_string(), separator, most));
+  HEARTH_TRY(runtime.budget().elements(parts.size()));
   std::vector<Value> values;
   values.reserve(parts.size());
   for (const std::string_view part : parts) {

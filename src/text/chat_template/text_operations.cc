@@ -73,7 +73,8 @@ Result<std::string_view> strip_text(Runtime& runtime, std::string_view text, boo
 
 Result<std::vector<std::string_view>> split_from_left(Runtime& runtime, std::string_view text,
                                                       std::string_view separator, int64_t most) {
-  HEARTH_TRY(separator.empty() ? runtime.budget().characters(text.size()) : runtime.budget().bytes(text.size()));
+  HEARTH_TRY(separator.empty() ? runtime.budget().characters(text.size())
+                               : runtime.budget().bytes(text.size()));
   if (separator.empty()) return words_from_left(runtime, text, most);
   std::vector<std::string_view> parts;
   for (size_t at = 0; most != 0 && (at = find_text(text, separator)) != kAbsent; --most) {
