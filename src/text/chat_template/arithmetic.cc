@@ -121,8 +121,7 @@ Result<Value> repeat(Runtime& runtime, const Value& value, int64_t count) {
   if (value.is_string()) {
     HEARTH_TRY(runtime.budget().bytes(total));
     std::string text;
-    text.reserve(total);
-    for (uint64_t i = 0; unit > 0 && i < times; ++i) text += value.as_string();
+    if (unit > 0) append_repeated(text, value.as_string(), times);
     return Value::of(StringData(std::move(text), value.string_data().markup));
   }
   HEARTH_TRY(runtime.budget().elements(total));

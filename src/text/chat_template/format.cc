@@ -345,6 +345,15 @@ Result<void> BraceFormatter::convert(std::string_view field, std::string& out) {
 
 }  // namespace
 
+void append_repeated(std::string& out, std::string_view text, size_t n) {
+  if (text.size() == 1) {
+    out.append(n, text.front());
+    return;
+  }
+  out.reserve(out.size() + n * text.size());
+  for (size_t i = 0; i < n && !text.empty(); ++i) out += text;
+}
+
 Result<std::string> pad(Runtime& runtime, std::string_view text, int64_t width, char align,
                         std::string_view fill) {
   const auto length = static_cast<int64_t>(length_in_code_points(text));
@@ -356,9 +365,9 @@ Result<std::string> pad(Runtime& runtime, std::string_view text, int64_t width, 
   size_t left = align == '<' ? 0 : align == '>' ? missing : missing / 2;
   if (align == 'c') left += missing & static_cast<size_t>(width) & 1U;
   out.clear();
-  for (size_t i = 0; i < left; ++i) out += fill;
+  append_repeated(out, fill, left);
   out += text;
-  for (size_t i = left; i < missing; ++i) out += fill;
+  append_repeated(out, fill, missing - left);
   return out;
 }
 

@@ -98,6 +98,7 @@ std::string format_time(const std::string& directive, const std::tm& time) {
 
 Result<Value> strftime_now(Runtime& runtime, const Arguments& arguments) {
   constexpr std::string_view kDirectives = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYzZ%f";
+  constexpr uint64_t kDirectiveBytes = 128;  // formatting one costs as much as copying so many
   HEARTH_ASSIGN(const auto bound, bind("strftime_now", arguments, {"format"}, 1));
   HEARTH_ASSIGN(std::string_view format, string_or("strftime_now", bound[0], ""));
   std::tm now{};
@@ -112,7 +113,7 @@ Result<Value> strftime_now(Runtime& runtime, const Arguments& arguments) {
     const size_t flag = format.size() > 2 && std::strchr("-_0^#", format[1]) != nullptr ? 1 : 0;
     const bool is_directive = format.front() == '%' && format.size() > 1 + flag &&
                               kDirectives.find(format[1 + flag]) != kDirectives.npos;
-    HEARTH_TRY(runtime.budget().bytes(16));
+    HEARTH_TRY(runtime.budget().bytes(kDirectiveBytes));
     if (is_directive) out += format_time(std::string(format.substr(0, 2 + flag)), now);
     if (!is_directive) out.push_back(format.front());
     format.remove_prefix(is_directive ? 2 + flag : 1);

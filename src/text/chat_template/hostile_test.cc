@@ -230,7 +230,7 @@ TEST(HostileTemplate, Render_AThousandOfThem_EachEndsWithinItsTime) {
     longest = std::max(longest, took);
     ++n_templates;
   };
-  for (const size_t n : {3U, 40U, 101U, 700U, 5000U}) {
+  for (const size_t n : {3U, 101U, 5000U}) {
     for (const Generator& make : generators()) judge(make(n));
   }
   while (n_templates < 1200) judge(mutated(kSeeds[n_templates % std::size(kSeeds)], random));

@@ -61,6 +61,7 @@ Result<Value> ItemKey::sort_key(Runtime& runtime, const Value& item, bool ignore
   HEARTH_ASSIGN(Value key, of(runtime, item));
   const auto lowered = [&](const Value& value) -> Result<Value> {
     if (!value.is_string()) return value;
+    HEARTH_TRY(runtime.budget().characters(value.as_string().size()));
     return runtime.text(to_lower(value.as_string()));
   };
   if (!ignores_case) return key;

@@ -129,7 +129,7 @@ Result<void> JsonWriter::write(const Value& value, size_t level) {
       write_float(value.as_float());
       return {};
     case Value::Kind::kString:
-      HEARTH_TRY(runtime_.budget().bytes(value.as_string().size()));
+      HEARTH_TRY(runtime_.budget().characters(value.as_string().size()));
       write_string(value.as_string());
       return {};
     case Value::Kind::kDict:

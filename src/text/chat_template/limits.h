@@ -12,7 +12,7 @@ namespace hearth::text {
 struct RenderLimits {
   uint64_t max_steps = 1'000'000;       // expressions and statements evaluated, elements visited
   size_t max_output_bytes = 4U << 20U;  // the rendered text
-  size_t max_work_bytes = 128U << 20U;  // text and lists made or searched on the way, all together
+  size_t max_work_bytes = 64U << 20U;  // text and lists made or searched on the way, all together
 };
 
 namespace jinja {
@@ -49,6 +49,9 @@ class Budget {
     return {};
   }
 
+  // Text that is looked at character by character, which costs more than copying it.
+  Result<void> characters(uint64_t n) { return bytes(n * kCharacterBytes); }
+
   // A list or dict of `n` elements.
   Result<void> elements(uint64_t n) {
     HEARTH_TRY(steps(n));
@@ -59,6 +62,7 @@ class Budget {
 
  private:
   static constexpr uint64_t kElementBytes = 32;
+  static constexpr uint64_t kCharacterBytes = 4;
 
   RenderLimits limits_;
   uint64_t steps_ = 0;

@@ -214,7 +214,7 @@ Result<std::vector<Value>> iterate(Runtime& runtime, const Value& value) {
 Result<int64_t> length(Runtime& runtime, const Value& value) {
   switch (value.kind()) {
     case Kind::kString:
-      if (!value.string_data().ascii) HEARTH_TRY(runtime.budget().bytes(value.as_string().size()));
+      if (!value.string_data().ascii) HEARTH_TRY(runtime.budget().characters(value.as_string().size()));
       return static_cast<int64_t>(length_in_code_points(value.string_data()));
     case Kind::kSequence:
       return static_cast<int64_t>(value.items().size());

@@ -94,7 +94,7 @@ std::string float_text(double value) {
 Result<void> append_repr(Runtime& runtime, std::string& out, const Value& value) {
   HEARTH_TRY(runtime.budget().steps(1));
   if (value.is_string()) {
-    HEARTH_TRY(runtime.budget().bytes(value.as_string().size()));
+    HEARTH_TRY(runtime.budget().characters(value.as_string().size()));
     const StringData& text = value.string_data();
     if (text.markup) out += "Markup(";
     append_string_repr(out, text.bytes);

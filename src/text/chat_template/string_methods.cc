@@ -18,8 +18,7 @@ constexpr size_t kAbsent = std::string_view::npos;
 template <std::string (*change)(std::string_view)>
 Result<Value> changed(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str method", arguments));
-  // A change of case may lengthen a character, by half at most.
-  HEARTH_TRY(runtime.budget().bytes(self.as_string().size()));
+  HEARTH_TRY(runtime.budget().characters(self.as_string().size()));
   return runtime.text(change(self.as_string()), self.string_data().markup);
 }
 
@@ -41,6 +40,7 @@ Result<Value> split_with(Runtime& runtime, const Value& self, const Arguments& a
   if (!space && separator.empty()) return template_error("str.split: empty separator");
   HEARTH_ASSIGN(const auto parts, from_right ? split_from_right(runtime, self.as_string(), separator, most)
                                              : split_from_left(runtime, self.as_string(), separator, most));
+  HEARTH_TRY(runtime.budget().elements(parts.size()));
   std::vector<Value> values;
   values.reserve(parts.size());
   for (const std::string_view part : parts) {
@@ -225,7 +225,7 @@ template <bool (*in_class)(char32_t)>
 Result<Value> all_in_class(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str.isX", arguments));
   std::string_view rest = self.as_string();
-  HEARTH_TRY(runtime.budget().bytes(rest.size()));
+  HEARTH_TRY(runtime.budget().characters(rest.size()));
   bool all = !rest.empty();
   while (all && !rest.empty()) {
     const DecodedCharacter c = decode_utf8(rest);
@@ -243,7 +243,7 @@ bool is_alphanumeric(char32_t c) {
 template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
 Result<Value> is_cased(Runtime& runtime, const Value& self, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("str.isupper", arguments));
-  HEARTH_TRY(runtime.budget().bytes(self.as_string().size()));
+  HEARTH_TRY(runtime.budget().characters(self.as_string().size()));
   return Value::boolean(has_only_case(self.as_string(), wanted, other));
 }
 

@@ -26,6 +26,7 @@ template <std::string (*change)(std::string_view)>
 Result<Value> changed(Runtime& runtime, const Value& input, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("filter", arguments));
   HEARTH_ASSIGN(const TextInput in, text_input(runtime, input));
+  HEARTH_TRY(runtime.budget().characters(in.text.size()));
   return runtime.text(change(in.text), in.markup);
 }
 
@@ -135,6 +136,7 @@ Result<Value> truncate(Runtime& runtime, const Value& input, const Arguments& ar
 Result<Value> wordcount(Runtime& runtime, const Value& input, const Arguments& arguments) {
   HEARTH_TRY(expect_no_arguments("wordcount", arguments));
   HEARTH_ASSIGN(const TextInput in, text_input(runtime, input));
+  HEARTH_TRY(runtime.budget().characters(in.text.size()));
   std::string_view rest = in.text;
   int64_t count = 0;
   for (bool in_word = false; !rest.empty();) {

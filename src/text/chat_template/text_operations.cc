@@ -66,13 +66,15 @@ bool ends_line(char32_t c) {
 
 Result<std::string_view> strip_text(Runtime& runtime, std::string_view text, bool only_characters,
                                     std::string_view characters, Side side) {
-  HEARTH_TRY(runtime.budget().bytes(text.size() + kPartBytes * characters.size()));
+  HEARTH_TRY(runtime.budget().characters(text.size()));
+  HEARTH_TRY(runtime.budget().bytes(kPartBytes * characters.size()));
   return only_characters ? strip_characters(text, characters, side) : strip_space(text, side);
 }
 
 Result<std::vector<std::string_view>> split_from_left(Runtime& runtime, std::string_view text,
                                                       std::string_view separator, int64_t most) {
-  HEARTH_TRY(runtime.budget().bytes(text.size()));
+  HEARTH_TRY(separator.empty() ? runtime.budget().characters(text.size())
+                               : runtime.budget().bytes(text.size()));
   if (separator.empty()) return words_from_left(runtime, text, most);
   std::vector<std::string_view> parts;
   for (size_t at = 0; most != 0 && (at = find_text(text, separator)) != kAbsent; --most) {
@@ -100,7 +102,7 @@ Result<std::vector<std::string_view>> split_from_right(Runtime& runtime, std::st
 }
 
 Result<std::vector<std::string_view>> split_lines(Runtime& runtime, std::string_view text, bool keep_ends) {
-  HEARTH_TRY(runtime.budget().bytes(text.size()));
+  HEARTH_TRY(runtime.budget().characters(text.size()));
   std::vector<std::string_view> lines;
   while (!text.empty()) {
     HEARTH_TRY(runtime.budget().elements(1));

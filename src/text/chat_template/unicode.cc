@@ -18,6 +18,13 @@ utf8proc_category_t category(char32_t c) {
 enum class Case { kUpper, kLower, kTitle };
 
 void append_cased(std::string& out, char32_t c, Case wanted) {
+  if (c < 0x80) {
+    const bool lower = c >= 'a' && c <= 'z';
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool flips = wanted == Case::kLower ? upper : lower;
+    out.push_back(static_cast<char>(flips ? c ^ 0x20U : c));
+    return;
+  }
   constexpr char32_t kSharpS = 0xDF;
   if (c == kSharpS && wanted != Case::kLower) {
     out += wanted == Case::kUpper ? "SS" : "Ss";
@@ -80,6 +87,7 @@ bool is_space(char32_t c) {
 }
 
 bool is_alphabetic(char32_t c) {
+  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   const auto kind = category(c);
   return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
 }
@@ -89,7 +97,7 @@ bool is_digit(char32_t c) {
 }
 
 bool is_printable(char32_t c) {
-  if (c == ' ') return true;
+  if (c < 0x7F) return c >= ' ';
   switch (category(c)) {
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CC:
