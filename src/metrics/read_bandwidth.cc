@@ -54,20 +54,31 @@ std::span<uint64_t> share_of(std::span<uint64_t> words, int thread, int n_thread
   return words.subspan(static_cast<size_t>(range.begin), static_cast<size_t>(range.end - range.begin));
 }
 
-// Wide loads and independent sums: neither arithmetic nor the latency of an addition may be what is measured.
+// One core keeps more reads in flight over several streams at once than over one: on a Xeon of 2023, 35 GB/s
+// with two threads of four streams and prefetches, 16 GB/s with two threads of one plain stream. What a good
+// kernel reaches must not exceed what is called the machine's bandwidth.
+constexpr size_t kStreams = 4;
+constexpr size_t kPrefetchBytes = 512;
+
+// The sum of all words, read as kStreams neighbouring parts side by side.
 uint64_t sum(std::span<const uint64_t> words) {
   typedef uint64_t Line __attribute__((vector_size(kLineWords * sizeof(uint64_t)), may_alias));
   const auto* lines = reinterpret_cast<const Line*>(words.data());
   const size_t n_lines = words.size() / kLineWords;
-  Line even{};
-  Line odd{};
-  for (size_t i = 0; i + 1 < n_lines; i += 2) {
-    even += lines[i];
-    odd += lines[i + 1];
+  const size_t n_each = n_lines / kStreams;
+  Line sums[kStreams] = {};  // std::array would drop the attributes of Line
+  for (size_t i = 0; i < n_each; ++i) {
+    for (size_t stream = 0; stream < kStreams; ++stream) {
+      const Line* line = lines + stream * n_each + i;
+      __builtin_prefetch(reinterpret_cast<const char*>(line) + kPrefetchBytes);
+      sums[stream] += *line;
+    }
   }
-  if (n_lines % 2 == 1) even += lines[n_lines - 1];
+  for (size_t i = n_each * kStreams; i < n_lines; ++i) sums[0] += lines[i];
   uint64_t total = 0;
-  for (size_t i = 0; i < kLineWords; ++i) total += even[i] + odd[i];
+  for (const Line& line : sums) {
+    for (size_t i = 0; i < kLineWords; ++i) total += line[i];
+  }
   return total;
 }
 

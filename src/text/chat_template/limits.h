@@ -12,7 +12,7 @@ namespace hearth::text {
 struct RenderLimits {
   uint64_t max_steps = 1'000'000;       // expressions and statements evaluated, elements visited
   size_t max_output_bytes = 4U << 20U;  // the rendered text
-  size_t max_work_bytes = 64U << 20U;  // text and lists made or searched on the way, all together
+  size_t max_work_bytes = 64U << 20U;   // text and lists made or searched on the way, all together
 };
 
 namespace jinja {
