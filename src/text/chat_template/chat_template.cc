@@ -9,7 +9,7 @@ struct ChatTemplate::Parsed {
   jinja::Template tree;
 };
 
-Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::string name) {
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source, const std::string& name) {
   auto tree = jinja::parse_template(source, name);
   // The message begins with the line.
   if (!tree) return Error(tree.error().code(), name + ":" + tree.error().message());

@@ -40,7 +40,7 @@ class ChatTemplate {
  public:
   // `name` stands in messages: "name:line: what". kMalformed for a template that is no Jinja, kUnsupported
   // for one that reaches other templates, kResourceExhausted for one over a megabyte or nested too deep.
-  static Result<ChatTemplate> parse(std::string_view source, std::string name);
+  static Result<ChatTemplate> parse(std::string_view source, const std::string& name);
 
   // `context` is a dict of what the template may name: messages, tools, add_generation_prompt, bos_token,
   // .... kInvalidArgument for what the template objects to, by raise_exception() or by an operation that
