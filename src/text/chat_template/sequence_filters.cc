@@ -121,6 +121,7 @@ Result<Value> sort(Runtime& runtime, const Value& input, const Arguments& argume
   HEARTH_ASSIGN(auto keyed, keyed_items(runtime, input, key, !flag_or(bound[1], false)));
   HEARTH_TRY(sort_keyed(runtime, keyed, flag_or(bound[0], false)));
   std::vector<Value> sorted;
+  sorted.reserve(keyed.size());
   for (Keyed& each : keyed) sorted.push_back(std::move(each.item));
   return runtime.sequence(std::move(sorted));
 }
@@ -137,6 +138,7 @@ Result<Value> dictsort(Runtime& runtime, const Value& input, const Arguments& ar
   HEARTH_ASSIGN(auto keyed, keyed_items(runtime, pairs, key, !flag_or(bound[0], false)));
   HEARTH_TRY(sort_keyed(runtime, keyed, flag_or(bound[2], false)));
   std::vector<Value> sorted;
+  sorted.reserve(keyed.size());
   for (Keyed& each : keyed) sorted.push_back(std::move(each.item));
   return runtime.sequence(std::move(sorted));
 }

@@ -62,6 +62,7 @@ Result<Value> splitlines(Runtime& runtime, const Value& self, const Arguments& a
   HEARTH_ASSIGN(const auto bound, bind("str.splitlines", arguments, {"keepends"}));
   HEARTH_ASSIGN(const auto lines, split_lines(runtime, self.as_string(), flag_or(bound[0], false)));
   std::vector<Value> values;
+  values.reserve(lines.size());
   for (const std::string_view line : lines) values.push_back(Value::string(std::string(line)));
   return runtime.sequence(std::move(values));
 }

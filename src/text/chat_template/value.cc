@@ -208,7 +208,9 @@ Value Value::list(std::vector<Value> items) {
 Value Value::dict(std::vector<std::pair<std::string, Value>> entries) {
   std::vector<jinja::DictData::Entry> pairs;
   pairs.reserve(entries.size());
-  for (auto& [key, value] : entries) pairs.emplace_back(string(std::move(key)), std::move(value));
+  for (std::pair<std::string, Value>& entry : entries) {
+    pairs.emplace_back(string(std::move(entry.first)), std::move(entry.second));
+  }
   return of(jinja::DictData(std::move(pairs)));
 }
 
@@ -261,7 +263,7 @@ size_t Value::depth() const noexcept {
   return is(Kind::kDict) ? dict_data().depth : 0;
 }
 
-bool Value::same_as(const Value& other) const noexcept {
+bool Value::same_as(const Value& other) const {
   return data_ == other.data_;
 }
 

@@ -85,7 +85,7 @@ class Value {
   // How many containers stand inside one another: 0 for a scalar, 1 for [], 2 for [[]].
   size_t depth() const noexcept;
   // Whether both are the same scalar or share their contents (Python's `is`).
-  bool same_as(const Value& other) const noexcept;
+  bool same_as(const Value& other) const;
 
  private:
   template <typename T>
