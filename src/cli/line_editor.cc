@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -19,14 +20,41 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Holds SIGINT back while it lives, so that looking at the flag and beginning to wait are one step.
+class InterruptHold {
+ public:
+  InterruptHold() {
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, &before_);
+  }
+  InterruptHold(const InterruptHold&) = delete;
+  InterruptHold& operator=(const InterruptHold&) = delete;
+  ~InterruptHold() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t before_;
+};
+
 // One byte of stdin. 1, or 0 at the end, or -1 at Ctrl-C or an error. The editor's own reader tries again
-// after the signal, which would leave Ctrl-C without effect.
+// after the signal, which would leave Ctrl-C without effect; a plain read() would miss one that comes just
+// before it.
 int read_byte(char* byte) {
-  while (true) {
+  const InterruptHold hold;
+  while (!interrupted()) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    if (ppoll(&input, 1, nullptr, &hold.before()) < 0) {
+      if (errno != EINTR) return -1;
+      continue;
+    }
     const ssize_t n = ::read(STDIN_FILENO, byte, 1);
     if (n >= 0) return static_cast<int>(n);
-    if (errno != EINTR || interrupted()) return -1;
+    if (errno != EINTR) return -1;
   }
+  return -1;
 }
 
 int read_character(EditLine* /*editor*/, wchar_t* character) {
