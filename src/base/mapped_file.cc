@@ -52,6 +52,15 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   return MappedFile(path, static_cast<const std::byte*>(address), size_bytes);
 }
 
+void MappedFile::release(std::span<const std::byte> bytes) noexcept {
+  // Whole pages only: the others hold something else too.
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (first + page - 1) / page * page;
+  const uintptr_t end = (first + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),

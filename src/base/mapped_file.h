@@ -26,6 +26,10 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
+  // Tells the system that these bytes of a mapping will not be read soon: their pages need not stay in this
+  // process. They are there again when they are read.
+  static void release(std::span<const std::byte> bytes) noexcept;
+
   std::span<const std::byte> bytes() const noexcept { return {data_, size_bytes_}; }
   const std::filesystem::path& path() const noexcept { return path_; }
 

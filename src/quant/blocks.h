@@ -1,4 +1,5 @@
-// The blocks of the quantised types, as they stand in GGUF files: little-endian, no padding.
+// The blocks of the quantised types, as they stand in GGUF files (all but A4 and A8): little-endian, no
+// padding.
 // Layout and meaning: docs/formats/gguf.md. Half-precision scales are kept as their bits (quant/half.h reads
 // them).
 //
@@ -248,5 +249,23 @@ struct BlockNVFP4 {
   uint8_t qs[32];
 };
 static_assert(sizeof(BlockNVFP4) == 36);
+
+// x[i] = scale * (q[i] - zero): the affine groups of GPTQ and AWQ, cut into blocks of 32 that each bear their
+// group's scale and zero. The scale is a float32 in two halves, the low one first, since blocks are aligned
+// to two bytes. Nibbles as in Q4_0.
+struct BlockA4 {
+  uint16_t scale[2];
+  int16_t zero;
+  uint8_t qs[16];
+};
+static_assert(sizeof(BlockA4) == 22);
+
+// The same with eight bits.
+struct BlockA8 {
+  uint16_t scale[2];
+  int16_t zero;
+  uint8_t qs[32];
+};
+static_assert(sizeof(BlockA8) == 38);
 
 }  // namespace hearth::quant

@@ -50,6 +50,9 @@ void dequantize_q2_0(const BlockQ2_0* blocks, float* out, int64_t n) noexcept;
 
 void dequantize_mxfp4(const BlockMXFP4* blocks, float* out, int64_t n) noexcept;
 void quantize_mxfp4(const float* x, BlockMXFP4* blocks, int64_t n) noexcept;
+void dequantize_a4(const BlockA4* blocks, float* out, int64_t n) noexcept;
+void dequantize_a8(const BlockA8* blocks, float* out, int64_t n) noexcept;
+
 void dequantize_nvfp4(const BlockNVFP4* blocks, float* out, int64_t n) noexcept;
 
 }  // namespace hearth::quant

@@ -71,6 +71,8 @@ constexpr RowFunctions kRowFunctions[] = {
     reading<dequantize_q2_0, BlockQ2_0>(DType::kQ2_0),
     both_ways<dequantize_mxfp4, quantize_mxfp4, BlockMXFP4>(DType::kMXFP4),
     reading<dequantize_nvfp4, BlockNVFP4>(DType::kNVFP4),
+    reading<dequantize_a4, BlockA4>(DType::kA4),
+    reading<dequantize_a8, BlockA8>(DType::kA8),
 };
 
 const RowFunctions* find_functions(DType dtype) noexcept {

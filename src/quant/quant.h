@@ -11,8 +11,8 @@
 
 namespace hearth::quant {
 
-// Every type in which GGUF files hold weights: all but the integers, F64, and Q8_1 and Q8_K, which exist for
-// activations only. dequantize_row takes these types only; ask first.
+// Every type in which GGUF files hold weights, and A4 and A8: all but the integers, F64, and Q8_1 and Q8_K,
+// which exist for activations only. dequantize_row takes these types only; ask first.
 bool can_dequantize(tensor::DType dtype) noexcept;
 
 // F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, IQ4_NL, MXFP4: what quantize_row takes.

@@ -10,7 +10,9 @@ void check_f32(const Tensor& x, size_t rank) {
   HEARTH_CHECK(x.shape.rank() == rank);
 }
 
-void check_sequences(std::span<const SequenceRows> sequences, int64_t n_rows, const PagedKv& cache) {
+// `window` as in AttentionArgs; with one of 1, only the step's own positions are touched.
+void check_sequences(std::span<const SequenceRows> sequences, int64_t n_rows, const PagedKv& cache,
+                     int64_t window = 1) {
   const int64_t n_blocks = cache.k.shape[0];
   const int64_t block_tokens = cache.k.shape[2];
   for (const SequenceRows& s : sequences) {
@@ -18,7 +20,8 @@ void check_sequences(std::span<const SequenceRows> sequences, int64_t n_rows, co
     HEARTH_CHECK(s.first_row + s.n_tokens <= n_rows);
     const int64_t n_blocks_used = (s.start_position + s.n_tokens + block_tokens - 1) / block_tokens;
     HEARTH_CHECK(n_blocks_used <= static_cast<int64_t>(s.block_table.size()));
-    for (int64_t i = 0; i < n_blocks_used; ++i) {
+    const int64_t first_position = window > 0 ? std::max<int64_t>(0, s.start_position + 1 - window) : 0;
+    for (int64_t i = first_position / block_tokens; i < n_blocks_used; ++i) {
       const int32_t block = s.block_table[static_cast<size_t>(i)];
       HEARTH_CHECK(block >= 0 && block < n_blocks);
     }
@@ -29,6 +32,10 @@ void check_cache(const Backend& backend, const PagedKv& cache) {
   HEARTH_CHECK(backend.supports_kv_type(cache.k.dtype) && backend.supports_kv_type(cache.v.dtype));
   HEARTH_CHECK(cache.k.shape.rank() == 4 && cache.v.shape.rank() == 4);
   for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) HEARTH_CHECK(cache.k.shape[i] == cache.v.shape[i]);
+  if (cache.values_in_keys()) {
+    HEARTH_CHECK(cache.v.dtype == cache.k.dtype && cache.v.shape[3] <= cache.k.shape[3]);
+    HEARTH_CHECK(cache.v.shape[3] % dtype_traits(cache.v.dtype).block_elements == 0);
+  }
 }
 
 void check_state_slots(std::span<const SequenceRows> sequences, int64_t n_rows, int64_t n_slots) {
@@ -80,11 +87,13 @@ void Backend::rope(const Tensor& x, std::span<const int32_t> positions, const Ro
 void Backend::store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
                        std::span<const SequenceRows> sequences) {
   check_f32(k, 3);
-  check_f32(v, 3);
   check_cache(*this, cache);
-  HEARTH_CHECK(k.shape[0] == v.shape[0]);
   HEARTH_CHECK(k.shape[1] == cache.k.shape[1] && k.shape[2] == cache.k.shape[3]);
-  HEARTH_CHECK(v.shape[1] == cache.v.shape[1] && v.shape[2] == cache.v.shape[3]);
+  if (!cache.values_in_keys()) {
+    check_f32(v, 3);
+    HEARTH_CHECK(k.shape[0] == v.shape[0]);
+    HEARTH_CHECK(v.shape[1] == cache.v.shape[1] && v.shape[2] == cache.v.shape[3]);
+  }
   check_sequences(sequences, k.shape[0], cache);
   do_store_kv(k, v, cache, sequences);
 }
@@ -99,11 +108,12 @@ void Backend::attention(const Tensor& q, const PagedKv& cache, std::span<const S
   HEARTH_CHECK(q.shape[2] == cache.k.shape[3]);
   HEARTH_CHECK(out.shape == Shape({q.shape[0], q.shape[1], cache.v.shape[3]}));
   HEARTH_CHECK(args.soft_cap >= 0 && args.window >= 0);
+  HEARTH_CHECK(args.causal || args.window == 0);
   if (args.sinks.data != nullptr) {
     check_f32(args.sinks, 1);
     HEARTH_CHECK(args.sinks.shape[0] == q.shape[1]);
   }
-  check_sequences(sequences, q.shape[0], cache);
+  check_sequences(sequences, q.shape[0], cache, args.window);
   do_attention(q, cache, sequences, args, out);
 }
 
@@ -160,6 +170,10 @@ void Backend::route(const Tensor& logits, const RouteArgs& args, const Tensor& e
   if (args.selection_bias.data != nullptr) {
     check_f32(args.selection_bias, 1);
     HEARTH_CHECK(args.selection_bias.shape[0] == n_experts);
+  }
+  if (args.expert_scale.data != nullptr) {
+    check_f32(args.expert_scale, 1);
+    HEARTH_CHECK(args.expert_scale.shape[0] == n_experts);
   }
   HEARTH_CHECK(args.n_groups >= 1 && n_experts % args.n_groups == 0);
   HEARTH_CHECK(args.n_groups_used >= 1 && args.n_groups_used <= args.n_groups);
@@ -232,6 +246,14 @@ void Backend::copy_columns(const Tensor& from, int64_t from_first, const Tensor&
   HEARTH_CHECK(count >= 0 && from_first >= 0 && from_first + count <= from.shape[1]);
   HEARTH_CHECK(to_first >= 0 && to_first + count <= to.shape[1]);
   do_copy_columns(from, from_first, to, to_first, count);
+}
+
+void Backend::gather_columns(const Tensor& x, const Tensor& columns, const Tensor& out) {
+  check_f32(x, 2);
+  check_f32(out, 2);
+  HEARTH_CHECK(columns.dtype == DType::kI32 && columns.shape.rank() == 1);
+  HEARTH_CHECK(out.shape == Shape({x.shape[0], columns.shape[0]}));
+  do_gather_columns(x, columns, out);
 }
 
 void Backend::matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out) {

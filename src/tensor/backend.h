@@ -54,7 +54,14 @@ struct RopeArgs {
 struct PagedKv {
   Tensor k;  // [n_blocks, n_kv_heads, block_tokens, head_dim]
   Tensor v;  // the same shape with the value's head_dim
+
+  // Without memory of their own, values are the first elements of their keys, and of the keys' type:
+  // multi-head latent attention, arXiv:2405.04434 section 2.1.
+  bool values_in_keys() const noexcept { return v.data == nullptr; }
 };
+
+// In a block table: the cache no longer holds what stood there.
+inline constexpr int32_t kNoBlock = -1;
 
 // The tokens of one sequence in a step: rows first_row .. first_row + n_tokens - 1 of the batch, standing at
 // positions start_position ... of their sequence.
@@ -62,8 +69,10 @@ struct SequenceRows {
   int64_t first_row = 0;
   int64_t n_tokens = 0;
   int64_t start_position = 0;
-  std::span<const int32_t> block_table;  // long enough for start_position + n_tokens; host memory
-  int64_t state_slot = 0;                // of models with a recurrent state
+  // Long enough for start_position + n_tokens; host memory. Blocks in which no row of the step sees a
+  // position (AttentionArgs::window) are not touched, and may be kNoBlock.
+  std::span<const int32_t> block_table;
+  int64_t state_slot = 0;  // of models with a recurrent state
 };
 
 // What a feed-forward applies to its inner elements. Source: arXiv:1606.08415 (GELU), arXiv:1702.03118
@@ -81,14 +90,16 @@ struct AttentionArgs {
   // [n_heads] f32, or nothing: logits of a position without a value that each head may attend to instead of
   // the sequence. Source: arXiv:2309.17453, in gpt-oss's form.
   Tensor sinks = {};
+  // If not, every row sees all positions of its sequence, those behind it too; without a window.
+  bool causal = true;
 };
 
 enum class RouteScore { kSoftmax, kSigmoid };
 
 // How a mixture of experts weighs the experts that it chose: the softmax over all experts' logits (or each
 // logit's sigmoid), the n_used best taken (ties: the lower index), then, with `renormalize`, scaled to sum to
-// 1, then multiplied by `scale`. Source: arXiv:2401.04088 section 2.1. Renormalised, softmax is the same as a
-// softmax over the chosen logits alone.
+// 1, then multiplied by `scale` and the expert's own factor. Source: arXiv:2401.04088 section 2.1.
+// Renormalised, softmax is the same as a softmax over the chosen logits alone.
 //
 // With a bias or groups, experts are chosen by score + bias and weighed by score; of `n_groups` equal groups
 // of neighbouring experts only the n_groups_used take part whose `group_best` best experts have the largest
@@ -101,6 +112,7 @@ struct RouteArgs {
   int64_t n_groups = 1;
   int64_t n_groups_used = 1;
   int64_t group_best = 1;
+  Tensor expert_scale = {};  // [n_experts] f32, or nothing
 };
 
 // One layer's state of recurrent sequences, updated by the ops that take it. A sequence owns the row
@@ -164,13 +176,14 @@ class Backend {
   void rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args);
 
   // Writes a step's keys and values into the cache, rounded to its types.
-  //   k, v [n, n_kv_heads, head_dim] f32;  every row of a sequence goes to its position's slot
+  //   k, v [n, n_kv_heads, head_dim] f32;  every row of a sequence goes to its position's slot;  v is not
+  //   looked at where cache.values_in_keys()
   void store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
                 std::span<const SequenceRows> sequences);
 
-  // Causal attention of a step's queries over the cache, which holds this step's own keys and values too
-  // (store_kv comes first). The row at position p sees positions 0..p, or the last of them (args.window).
-  // Query head h reads KV head h / (n_heads / n_kv_heads).
+  // Attention of a step's queries over the cache, which holds this step's own keys and values too (store_kv
+  // comes first). The row at position p sees positions 0..p, or the last of them (args.window), or those of
+  // the whole sequence (args.causal). Query head h reads KV head h / (n_heads / n_kv_heads).
   //   q [n, n_heads, head_dim] f32;  out [n, n_heads, v_head_dim] f32, overwritten
   //   n_heads % n_kv_heads == 0
   void attention(const Tensor& q, const PagedKv& cache, std::span<const SequenceRows> sequences,
@@ -239,6 +252,11 @@ class Backend {
   void copy_columns(const Tensor& from, int64_t from_first, const Tensor& to, int64_t to_first,
                     int64_t count);
 
+  // out[i, j] = x[i, columns[j]]: columns in another order.
+  //   x [n, width] f32;  columns [count] i32, each from 0 to width - 1 (whoever made it has checked it)
+  //   out [n, count] f32, overwritten
+  void gather_columns(const Tensor& x, const Tensor& columns, const Tensor& out);
+
   // out[i, h, :] = x[i, h, :] w[h]^T: each head has a matrix of its own.
   //   x [n, n_heads, k] f32;  w [n_heads, m, k] any weight type;  out [n, n_heads, m] f32, overwritten
   void matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out);
@@ -284,6 +302,7 @@ class Backend {
   virtual void do_add_expert_bias(const Tensor& x, const Tensor& bias, const Tensor& experts) = 0;
   virtual void do_copy_columns(const Tensor& from, int64_t from_first, const Tensor& to, int64_t to_first,
                                int64_t count) = 0;
+  virtual void do_gather_columns(const Tensor& x, const Tensor& columns, const Tensor& out) = 0;
   virtual void do_matmul_heads(const Tensor& x, const Tensor& w, const Tensor& out) = 0;
   virtual void do_causal_conv(const Tensor& x, const Tensor& weight, const RecurrentState& state,
                               std::span<const SequenceRows> sequences, const Tensor& out) = 0;

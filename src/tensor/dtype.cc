@@ -47,6 +47,11 @@ constexpr std::array kDTypes{
     DTypeTraits{DType::kQ2_0, "Q2_0", 64, 18},
 };
 
+constexpr std::array kOwnDTypes{
+    DTypeTraits{DType::kA4, "A4", 32, 22},
+    DTypeTraits{DType::kA8, "A8", 32, 38},
+};
+
 constexpr size_t kNotAType = ~size_t{0};
 
 // Index into kDTypes by id.
@@ -64,6 +69,9 @@ std::span<const DTypeTraits> all_dtypes() noexcept {
 }
 
 const DTypeTraits& dtype_traits(DType dtype) noexcept {
+  for (const DTypeTraits& own : kOwnDTypes) {
+    if (own.dtype == dtype) return own;
+  }
   const auto id = static_cast<size_t>(dtype);
   HEARTH_CHECK(id < kIndexById.size() && kIndexById[id] != kNotAType);
   return kDTypes[kIndexById[id]];

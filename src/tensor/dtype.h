@@ -8,8 +8,8 @@
 
 namespace hearth::tensor {
 
-// The values are GGUF's type ids (docs/formats/gguf.md). Q-types are blocks: a fixed number of elements that
-// share scales, see quant/blocks.h.
+// The values are GGUF's type ids (docs/formats/gguf.md), above them types of our own. Q-types are blocks: a
+// fixed number of elements that share scales, see quant/blocks.h.
 enum class DType : uint8_t {
   kF32 = 0,
   kF16 = 1,
@@ -46,6 +46,9 @@ enum class DType : uint8_t {
   kNVFP4 = 40,
   kQ1_0 = 41,
   kQ2_0 = 42,
+  // Of no GGUF file: what GPTQ's and AWQ's weights become in memory (docs/formats/gptq_awq.md).
+  kA4 = 128,
+  kA8 = 129,
 };
 
 struct DTypeTraits {
@@ -55,7 +58,7 @@ struct DTypeTraits {
   uint32_t block_bytes;
 };
 
-// All known types, by id.
+// GGUF's types, by id.
 std::span<const DTypeTraits> all_dtypes() noexcept;
 const DTypeTraits& dtype_traits(DType dtype) noexcept;
 inline std::string_view dtype_name(DType dtype) noexcept {

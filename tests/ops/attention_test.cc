@@ -32,6 +32,13 @@ struct Cache {
   }
   PagedKv paged() const { return {k.tensor, v.tensor}; }
 
+  void forget(int32_t block) {
+    for (Owned* owned : {&k, &v}) {
+      const size_t size = owned->memory.size() / kBlocks;
+      std::fill_n(owned->memory.begin() + static_cast<std::ptrdiff_t>(size) * block, size, std::byte{0x7F});
+    }
+  }
+
   Owned k;
   Owned v;
 };
@@ -82,6 +89,13 @@ std::vector<float> attend(tensor::Backend& backend, const Tensor& q, const Paged
 
 Tensor rows_of(const Tensor& x, int64_t first, int64_t count) {
   return {x.dtype, {count, x.shape[1], x.shape[2]}, x.f32() + first * x.shape[1] * x.shape[2]};
+}
+
+void store(tensor::Backend& backend, const Story& story, int64_t first, int64_t n_rows, const PagedKv& cache,
+           const std::vector<int32_t>& table) {
+  const SequenceRows rows{0, n_rows, first, table};
+  backend.store_kv(rows_of(story.k.tensor, first, n_rows), rows_of(story.v.tensor, first, n_rows), cache,
+                   {&rows, 1});
 }
 
 constexpr Heads kHeads[] = {{4, 4, 64, 64}, {4, 2, 128, 128}, {6, 1, 20, 12}, {3, 3, 7, 33}, {40, 1, 16, 16}};
@@ -155,7 +169,7 @@ TEST_P(Attention, Row_WhateverStepAndThreads_HasTheSameBits) {
   }
 }
 
-constexpr DType kCacheTypes[] = {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
+constexpr DType kCacheTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0};
 
 TEST_P(Attention, EveryPairOfCacheTypes_AgreesWithTheOracle) {
   for (const DType k_type : kCacheTypes) {
@@ -199,6 +213,35 @@ TEST_P(Attention, CacheOfFewerBits_StaysNearTheExactAnswer) {
   EXPECT_GT(nmse(answer(DType::kQ4_0), f16), 1e-4) << "suspiciously exact for four bits";
 }
 
+// Values that are the beginnings of their keys answer as the same values with memory of their own.
+TEST_P(Attention, ValuesInKeys_AnswerAsAValueCacheOfTheSame) {
+  const Heads heads{8, 1, 96, 64};
+  const int64_t n_tokens = 600;
+  Story story(heads, n_tokens, 31);
+  for (int64_t t = 0; t < n_tokens; ++t)
+    std::copy_n(story.k.tensor.f32() + t * heads.head_dim, heads.v_head_dim,
+                story.v.tensor.f32() + t * heads.v_head_dim);
+  for (const DType type : kCacheTypes) {
+    Cache apart(heads, type, type);
+    Cache together(heads, type, type);
+    const PagedKv in_keys{together.k.tensor, {type, together.v.tensor.shape, nullptr}};
+    ASSERT_TRUE(in_keys.values_in_keys());
+    const std::vector<int32_t> table = BlockDealer().deal(n_tokens);
+    store_all(*backend, story, apart.paged(), table);
+    const SequenceRows all{0, n_tokens, 0, table};
+    backend->store_kv(story.k.tensor, {}, in_keys, {&all, 1});
+    EXPECT_EQ(apart.k.memory, together.k.memory);
+    const std::vector<SequenceRows> rows{{0, 40, n_tokens - 40, table}};
+    const Tensor q = rows_of(story.q.tensor, n_tokens - 40, 40);
+    const std::vector<float> found = attend(*backend, q, in_keys, rows);
+    EXPECT_EQ(found, attend(*backend, q, apart.paged(), rows)) << tensor::dtype_name(type);
+    EXPECT_LE(nmse(found, attend(*ref, q, in_keys, rows)), kFloatNmse) << tensor::dtype_name(type);
+    const std::vector<float> last =
+        attend(*make_backend(GetParam(), 2), rows_of(q, 39, 1), in_keys, {{0, 1, n_tokens - 1, table}});
+    EXPECT_TRUE(std::equal(last.rbegin(), last.rend(), found.rbegin()));
+  }
+}
+
 // Rows of every place relative to the window's edge, in one step and alone.
 TEST_P(Attention, WindowsCapsAndSinks_AgreeWithTheOracleAndAreRowIndependent) {
   for (const Heads& heads : kHeads) {
@@ -214,18 +257,97 @@ TEST_P(Attention, WindowsCapsAndSinks_AgreeWithTheOracleAndAreRowIndependent) {
           tensor::AttentionArgs{0.125F, 0.0F, 600}, tensor::AttentionArgs{0.125F, 2.0F},
           tensor::AttentionArgs{0.125F, 0.0F, 0, sinks.tensor},
           tensor::AttentionArgs{0.125F, 5.0F, 40, sinks.tensor}}) {
-      const int64_t first = n_tokens - 60;
-      const std::vector<SequenceRows> rows{{0, 60, first, table}};
-      const Tensor q = rows_of(story.q.tensor, first, 60);
+      const int64_t first = n_tokens - 24;
+      const std::vector<SequenceRows> rows{{0, 24, first, table}};
+      const Tensor q = rows_of(story.q.tensor, first, 24);
       const std::vector<float> found = attend(*backend, q, cache.paged(), rows, args);
       EXPECT_LE(nmse(found, attend(*ref, q, cache.paged(), rows, args)), kFloatNmse)
           << "window " << args.window << " cap " << args.soft_cap << " head_dim " << heads.head_dim;
       const auto other = make_backend(GetParam(), 3);
-      for (const int64_t row : {0L, 17L, 59L}) {
+      for (const int64_t row : {0L, 17L, 23L}) {
         const std::vector<float> alone = attend(*other, rows_of(story.q.tensor, first + row, 1),
                                                 cache.paged(), {{0, 1, first + row, table}}, args);
         EXPECT_TRUE(
             std::equal(alone.begin(), alone.end(), found.begin() + row * heads.n_heads * heads.v_head_dim));
+      }
+    }
+  }
+}
+
+// Of blocks that the window has passed, neither the table nor the memory is looked at.
+TEST_P(Attention, BlocksBeforeTheWindow_MayBeGone) {
+  for (const Heads& heads : kHeads) {
+    const int64_t n_tokens = 1100;
+    Cache cache(heads);
+    BlockDealer dealer;
+    const Story story(heads, n_tokens, 24);
+    const std::vector<int32_t> table = dealer.deal(n_tokens);
+    store_all(*backend, story, cache.paged(), table);
+    for (const int64_t window : {1, 15, 16, 17, 33, 100, 600}) {
+      const tensor::AttentionArgs args{0.125F, 0.0F, window};
+      for (const int64_t n_rows : {1, 2, 45}) {
+        const int64_t first = n_tokens - n_rows - 7;
+        const Tensor q = rows_of(story.q.tensor, first, n_rows);
+        const std::vector<float> whole =
+            attend(*backend, q, cache.paged(), {{0, n_rows, first, table}}, args);
+        std::vector<int32_t> rest = table;
+        Cache emptied = cache;
+        emptied.k.tensor.data = emptied.k.memory.data();
+        emptied.v.tensor.data = emptied.v.memory.data();
+        for (int64_t i = 0; i < (first + 1 - window) / kBlockTokens; ++i) {
+          emptied.forget(rest[static_cast<size_t>(i)]);
+          rest[static_cast<size_t>(i)] = tensor::kNoBlock;
+        }
+        const std::vector<SequenceRows> rows{{0, n_rows, first, rest}};
+        EXPECT_EQ(attend(*backend, q, emptied.paged(), rows, args), whole) << window << ", " << n_rows;
+        EXPECT_EQ(attend(*ref, q, emptied.paged(), rows, args),
+                  attend(*ref, q, cache.paged(), {{0, n_rows, first, table}}, args));
+        // The step's own keys and values are stored beside such a table.
+        store(*backend, story, first, n_rows, emptied.paged(), rest);
+        EXPECT_EQ(attend(*backend, q, emptied.paged(), rows, args), whole);
+      }
+    }
+  }
+}
+
+// In both directions, each row sees what the last row of its sequence sees, whatever stands beside it.
+TEST_P(Attention, NotCausal_EveryRowSeesTheWholeSequence) {
+  for (const Heads& heads : kHeads) {
+    Cache cache(heads, DType::kF32, DType::kF32);
+    BlockDealer dealer;
+    tensor::AttentionArgs args{0.125F};
+    args.causal = false;
+    const int64_t lengths[] = {1, 77, 280};
+    std::vector<Story> stories;
+    std::vector<std::vector<int32_t>> tables;
+    std::vector<SequenceRows> rows;
+    Owned q = make_tensor(DType::kF32, {358, heads.n_heads, heads.head_dim});
+    int64_t n_rows = 0;
+    for (const int64_t length : lengths) {
+      stories.emplace_back(heads, length, static_cast<uint64_t>(length));
+      tables.push_back(dealer.deal(length));
+      store_all(*backend, stories.back(), cache.paged(), tables.back());
+      const Tensor& from = stories.back().q.tensor;
+      std::copy_n(from.f32(), from.shape.n_elements(), rows_of(q.tensor, n_rows, length).f32());
+      n_rows += length;
+    }
+    n_rows = 0;
+    for (size_t s = 0; s < tables.size(); ++s) {
+      rows.push_back({n_rows, lengths[s], 0, tables[s]});
+      n_rows += lengths[s];
+    }
+    const std::vector<float> together = attend(*backend, q.tensor, cache.paged(), rows, args);
+    EXPECT_LE(nmse(together, attend(*ref, q.tensor, cache.paged(), rows, args)), kFloatNmse);
+    const auto other = make_backend(GetParam(), 3);
+    const auto row_size = heads.n_heads * heads.v_head_dim;
+    for (size_t s = 0; s < tables.size(); ++s) {
+      const std::vector<float> alone =
+          attend(*other, stories[s].q.tensor, cache.paged(), {{0, lengths[s], 0, tables[s]}}, args);
+      EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + rows[s].first_row * row_size));
+      for (int64_t row = 0; row < lengths[s]; row += 31) {
+        const std::vector<float> last = attend(*backend, rows_of(stories[s].q.tensor, row, 1), cache.paged(),
+                                               {{0, 1, lengths[s] - 1, tables[s]}});
+        EXPECT_TRUE(std::equal(last.begin(), last.end(), alone.begin() + row * row_size)) << row;
       }
     }
   }

@@ -94,6 +94,22 @@ TEST_P(Experts, Route_BiasOfGroups_ChoosesButDoesNotWeigh) {
   EXPECT_EQ(found.weights, (std::vector<float>{1.5F, 1.5F}));
 }
 
+TEST_P(Experts, Route_FactorsOfExperts_MultiplyTheWeightsOfTheChosen) {
+  const Owned logits = random_tensor(DType::kF32, {9, 24}, 33, 3.0F);
+  const Owned factors = random_tensor(DType::kF32, {24}, 34);
+  tensor::RouteArgs args;
+  const Routing plain = route(*backend, logits.tensor, 5, args);
+  args.expert_scale = factors.tensor;
+  for (tensor::Backend* each : {backend.get(), ref.get()}) {
+    const Routing found = route(*each, logits.tensor, 5, args);
+    EXPECT_EQ(found.experts, plain.experts);
+    for (size_t i = 0; i < plain.weights.size(); ++i) {
+      const float expected = plain.weights[i] * factors.tensor.f32()[plain.experts[i]];
+      EXPECT_NEAR(found.weights[i], expected, 1e-6F * std::abs(expected)) << i;
+    }
+  }
+}
+
 TEST_P(Experts, Route_TiesAndNaN_TakeTheLowerIndexAndTheNumbers) {
   Owned logits = make_tensor(DType::kF32, {1, 5});
   const float values[] = {std::numeric_limits<float>::quiet_NaN(), 1.0F, 2.0F, 2.0F, 1.0F};

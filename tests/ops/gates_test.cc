@@ -104,6 +104,27 @@ TEST_P(Gates, CopyColumns_CopiesThoseAndNoOthers) {
   }
 }
 
+TEST_P(Gates, GatherColumns_TakesThemInTheirOrder) {
+  for (const int64_t n : {0, 1, 5}) {
+    for (const int64_t width : kWidths) {
+      const Owned x = random_tensor(DType::kF32, {n, width}, 12);
+      const Owned columns = make_tensor(DType::kI32, {width + 1});
+      for (int64_t j = 0; j <= width; ++j)
+        columns.tensor.as<int32_t>()[j] = static_cast<int32_t>((7 * j + 3) % width);
+      const Owned found = make_tensor(DType::kF32, {n, width + 1});
+      const Owned expected = make_tensor(DType::kF32, {n, width + 1});
+      backend->gather_columns(x.tensor, columns.tensor, found.tensor);
+      ref->gather_columns(x.tensor, columns.tensor, expected.tensor);
+      EXPECT_EQ(found.floats(), expected.floats());
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j <= width; ++j) {
+          ASSERT_EQ(found.tensor.f32()[i * (width + 1) + j], x.tensor.f32()[i * width + (7 * j + 3) % width]);
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Gates, MatmulHeads_AgreesWithTheOracle_AndRowsAreIndependent) {
   for (const DType dtype : kWeightTypes) {
     const Owned x = random_tensor(DType::kF32, {20, 3, 256}, 10);

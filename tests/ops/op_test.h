@@ -30,7 +30,7 @@ inline constexpr DType kWeightTypes[] = {
     DType::kQ5_1,    DType::kQ8_0,  DType::kQ2_K,   DType::kQ3_K,    DType::kQ4_K,   DType::kQ5_K,
     DType::kQ6_K,    DType::kIQ1_S, DType::kIQ1_M,  DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S,
     DType::kIQ3_XXS, DType::kIQ3_S, DType::kIQ4_NL, DType::kIQ4_XS,  DType::kTQ1_0,  DType::kTQ2_0,
-    DType::kQ1_0,    DType::kQ2_0,  DType::kMXFP4,  DType::kNVFP4};
+    DType::kQ1_0,    DType::kQ2_0,  DType::kMXFP4,  DType::kNVFP4,   DType::kA4,     DType::kA8};
 
 inline std::unique_ptr<tensor::Backend> make_backend(Isa isa, int n_threads = 1) {
   auto backend = cpu::make_cpu_backend({isa, n_threads});

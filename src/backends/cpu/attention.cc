@@ -44,6 +44,8 @@ int64_t first_stretch(int64_t position, int64_t window) {
 
 ExpandRow expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
   switch (dtype) {
+    case tensor::DType::kF32:
+      return kernels.f32;
     case tensor::DType::kBF16:
       return kernels.bf16;
     case tensor::DType::kQ8_0:
@@ -108,6 +110,7 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
     kernel_task.scale = args.scale;
     kernel_task.soft_cap = args.soft_cap;
     kernel_task.window = args.window;
+    kernel_task.visible_end = args.causal ? 0 : sequence.start_position + sequence.n_tokens;
     kernel_task.state = state;
     kernel_task.scratch =
         static_cast<float*>(thread_scratch_[static_cast<size_t>(thread)].take(scratch_bytes));
@@ -133,10 +136,11 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
       for (int64_t head = 0; head < n_kv_heads; ++head) {
         first_tasks.push_back(tasks.size());
         const int64_t first = first_stretch(sequence.start_position + token, args.window);
-        for (int64_t s = first; s < count_stretches(sequence, token + n_tokens); ++s) {
+        const int64_t end_token = args.causal ? token + n_tokens : sequence.n_tokens;
+        for (int64_t s = first; s < count_stretches(sequence, end_token); ++s) {
           tasks.push_back({&sequence, token, n_tokens, head, s, n_state_rows});
           n_state_rows += n_tokens * group;
-          elements += n_tokens * group * std::min(kStretch, sequence.start_position + token + 1) * head_dim;
+          elements += n_tokens * group * std::min(kStretch, sequence.start_position + end_token) * head_dim;
         }
       }
     }

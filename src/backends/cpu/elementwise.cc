@@ -105,7 +105,7 @@ void CpuBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, c
     parallel(sequence.n_tokens, 1, 2 * n_kv_heads * cache.k.shape[3], [&](int, int64_t begin, int64_t end) {
       for (int64_t token = begin; token < end; ++token) {
         store(k, cache.k, sequence, token);
-        store(v, cache.v, sequence, token);
+        if (!cache.values_in_keys()) store(v, cache.v, sequence, token);
       }
     });
   }
@@ -149,6 +149,18 @@ void CpuBackend::do_copy_columns(const tensor::Tensor& from, int64_t from_first,
     for (int64_t row = begin; row < end; ++row) {
       std::copy_n(from.f32() + row * from.shape[1] + from_first, count,
                   to.f32() + row * to.shape[1] + to_first);
+    }
+  });
+}
+
+void CpuBackend::do_gather_columns(const tensor::Tensor& x, const tensor::Tensor& columns,
+                                   const tensor::Tensor& out) {
+  const int64_t width = x.shape[1];
+  const int64_t count = columns.shape[0];
+  const auto* from = columns.as<const int32_t>();
+  parallel(x.shape[0], 1, count, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t j = 0; j < count; ++j) out.f32()[row * count + j] = x.f32()[row * width + from[j]];
     }
   });
 }

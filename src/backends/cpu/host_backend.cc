@@ -65,7 +65,8 @@ bool HostBackend::supports_weight(DType dtype) const noexcept {
 }
 
 bool HostBackend::supports_kv_type(DType dtype) const noexcept {
-  return dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kQ8_0 || dtype == DType::kQ4_0;
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kQ8_0 ||
+         dtype == DType::kQ4_0;
 }
 
 Result<Tensor> HostBackend::import_weight(const Tensor& host) {

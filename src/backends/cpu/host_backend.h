@@ -10,7 +10,7 @@ class HostBackend : public tensor::Backend {
   // Zeroed, aligned to 64 bytes; large buffers to 2 MiB, on huge pages where the system grants them.
   Result<std::shared_ptr<tensor::Buffer>> allocate(size_t size_bytes) override;
   bool supports_weight(tensor::DType dtype) const noexcept override;
-  bool supports_kv_type(tensor::DType dtype) const noexcept override;  // F16, BF16, Q8_0, Q4_0
+  bool supports_kv_type(tensor::DType dtype) const noexcept override;  // F32, F16, BF16, Q8_0, Q4_0
   Result<tensor::Tensor> import_weight(const tensor::Tensor& host) override;
   void synchronize() override {}
   void read(const tensor::Tensor& from, std::span<float> to) override;

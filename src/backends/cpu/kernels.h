@@ -65,6 +65,7 @@ using ExpandRow = void (*)(const void* row, int64_t n, float* out) noexcept;
 
 // One for each type that a cache may have.
 struct ExpandKernels {
+  ExpandRow f32;
   ExpandRow f16;
   ExpandRow bf16;
   ExpandRow q8_0;
@@ -73,7 +74,7 @@ struct ExpandKernels {
 
 // Attention of some tokens' query heads over one KV head's cache, positions begin <= p < end; as online
 // softmax state, so that ranges can be merged. Query row r = token * group + head; its token stands at
-// position first_position + token and sees no later one.
+// position first_position + token and sees no later one, unless visible_end says so.
 struct AttentionTask {
   const float* q;  // row (token, head) at token * q_token_stride + head * head_dim
   int64_t q_token_stride;
@@ -81,7 +82,7 @@ struct AttentionTask {
   int64_t group;  // query heads that share the KV head
   int64_t first_position;
   const void* k;  // [n_blocks, n_kv_heads, block_tokens] rows of k_row_bytes, which expand_k expands
-  const void* v;  // the same with v_row_bytes and expand_v
+  const void* v;  // the same with v_row_bytes and expand_v; null: values are the beginnings of their keys
   int64_t k_row_bytes;
   int64_t v_row_bytes;
   ExpandRow expand_k;
@@ -95,8 +96,9 @@ struct AttentionTask {
   int64_t begin;  // a multiple of kAttentionChunk
   int64_t end;
   float scale;
-  float soft_cap;  // 0: none
-  int64_t window;  // 0: none; else a token at p sees positions > p - window
+  float soft_cap;       // 0: none
+  int64_t window;       // 0: none; else a token at p sees positions > p - window
+  int64_t visible_end;  // 0: causal; else every token sees the positions before it
   // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
   // where the row sees nothing of the range), then the sum of weights.
   float* state;

@@ -45,9 +45,12 @@ class Router {
       for (size_t j = 0; j < n_used_; ++j) sum += shares_[order_[j]];
       sum = std::max(sum, 1e-20);  // sigmoids may all vanish
     }
+    const float* factors = args_.expert_scale.data != nullptr ? args_.expert_scale.f32() : nullptr;
     for (size_t j = 0; j < n_used_; ++j) {
+      const auto scale = static_cast<double>(args_.scale);
+      const double own = factors != nullptr ? static_cast<double>(factors[order_[j]]) : 1.0;
       experts[j] = static_cast<int32_t>(order_[j]);
-      weights[j] = static_cast<float>(shares_[order_[j]] / sum * static_cast<double>(args_.scale));
+      weights[j] = static_cast<float>(shares_[order_[j]] / sum * scale * own);
     }
   }
 

@@ -1,8 +1,8 @@
 #include "formats/gguf/gguf.h"
 
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
+#include "base/name_index.h"
 #include "formats/gguf/metadata.h"
-#include "formats/gguf/name_index.h"
 #include "formats/gguf/parser.h"
 
 namespace hearth::gguf {
@@ -20,7 +20,7 @@ std::string_view wanted_integer(const Value* found) {
 
 // What a key holds, read by one of Value's accessors; kMalformed where it is absent or of another type.
 template <typename T>
-Result<T> read_value(const File& file, std::string_view key, std::string_view wanted,
+Result<T> read_value(const KeyValues& file, std::string_view key, std::string_view wanted,
                      std::optional<T> (Value::*read)() const noexcept) {
   const Value* value = file.find(key);
   if (value == nullptr) {
@@ -50,31 +50,31 @@ const TensorInfo* File::find_tensor(std::string_view name) const noexcept {
   return find_by_name(tensors_, tensors_by_name_, &TensorInfo::name, name);
 }
 
-Result<uint64_t> File::u64(std::string_view key) const {
+Result<uint64_t> KeyValues::u64(std::string_view key) const {
   return read_value(*this, key, wanted_integer(find(key)), &Value::as_u64);
 }
 
-Result<double> File::f64(std::string_view key) const {
+Result<double> KeyValues::f64(std::string_view key) const {
   return read_value(*this, key, kNumber, &Value::as_f64);
 }
 
-Result<std::string_view> File::string(std::string_view key) const {
+Result<std::string_view> KeyValues::string(std::string_view key) const {
   return read_value(*this, key, kString, &Value::as_string);
 }
 
-Result<uint64_t> File::u64_or(std::string_view key, uint64_t fallback) const {
+Result<uint64_t> KeyValues::u64_or(std::string_view key, uint64_t fallback) const {
   return find(key) == nullptr ? fallback : u64(key);
 }
 
-Result<double> File::f64_or(std::string_view key, double fallback) const {
+Result<double> KeyValues::f64_or(std::string_view key, double fallback) const {
   return find(key) == nullptr ? fallback : f64(key);
 }
 
-Result<bool> File::bool_or(std::string_view key, bool fallback) const {
+Result<bool> KeyValues::bool_or(std::string_view key, bool fallback) const {
   return find(key) == nullptr ? fallback : read_value(*this, key, kBool, &Value::as_bool);
 }
 
-Result<std::string_view> File::string_or(std::string_view key, std::string_view fallback) const {
+Result<std::string_view> KeyValues::string_or(std::string_view key, std::string_view fallback) const {
   return find(key) == nullptr ? fallback : string(key);
 }
 

@@ -83,33 +83,12 @@ struct MetadataEntry {
   Value value;
 };
 
-struct TensorInfo {
-  std::string_view name;
-  tensor::DType dtype;
-  tensor::Shape shape;  // outermost first: the reverse of the order in the file
-  uint64_t size_bytes = 0;
-  std::span<const std::byte> data;  // in the mapping of the file (of a split: of its part)
-};
-
-// A GGUF file, or a set of split files, opened and checked. Immutable, so thread-safe. What it hands out
-// lives as long as it does.
-class File {
+// Typed access to values by key, whoever holds them.
+class KeyValues {
  public:
-  // Opens `path`. If it is a part of a split (NAME-00001-of-0000N.gguf), opens every part beside it; the
-  // metadata is that of the first part. Errors name the file, the place in it, what was expected and what
-  // came.
-  static Result<File> open(const std::filesystem::path& path);
-  // The same for bytes in memory, which must outlive the File: tests and fuzzers. No splits.
-  static Result<File> parse(std::span<const std::byte> bytes, std::string name);
-
-  const std::string& name() const noexcept { return name_; }
-  uint32_t version() const noexcept { return version_; }
-  uint64_t size_bytes() const noexcept { return size_bytes_; }  // all parts together
-  size_t n_parts() const noexcept { return n_parts_; }
-  uint32_t alignment() const noexcept { return alignment_; }
-
-  std::span<const MetadataEntry> metadata() const noexcept { return metadata_; }
-  const Value* find(std::string_view key) const noexcept;
+  // Of the file, for errors.
+  virtual const std::string& name() const noexcept = 0;
+  virtual const Value* find(std::string_view key) const noexcept = 0;
 
   // The value of a key that must be there (kMalformed, naming key and type, otherwise) ...
   Result<uint64_t> u64(std::string_view key) const;
@@ -120,6 +99,43 @@ class File {
   Result<double> f64_or(std::string_view key, double fallback) const;
   Result<bool> bool_or(std::string_view key, bool fallback) const;
   Result<std::string_view> string_or(std::string_view key, std::string_view fallback) const;
+
+ protected:
+  KeyValues() = default;
+  KeyValues(const KeyValues&) = default;
+  KeyValues(KeyValues&&) = default;
+  KeyValues& operator=(const KeyValues&) = default;
+  KeyValues& operator=(KeyValues&&) = default;
+  ~KeyValues() = default;
+};
+
+struct TensorInfo {
+  std::string_view name;
+  tensor::DType dtype;
+  tensor::Shape shape;  // outermost first: the reverse of the order in the file
+  uint64_t size_bytes = 0;
+  std::span<const std::byte> data;  // in the mapping of the file (of a split: of its part)
+};
+
+// A GGUF file, or a set of split files, opened and checked. Immutable, so thread-safe. What it hands out
+// lives as long as it does.
+class File final : public KeyValues {
+ public:
+  // Opens `path`. If it is a part of a split (NAME-00001-of-0000N.gguf), opens every part beside it; the
+  // metadata is that of the first part. Errors name the file, the place in it, what was expected and what
+  // came.
+  static Result<File> open(const std::filesystem::path& path);
+  // The same for bytes in memory, which must outlive the File: tests and fuzzers. No splits.
+  static Result<File> parse(std::span<const std::byte> bytes, std::string name);
+
+  const std::string& name() const noexcept override { return name_; }
+  uint32_t version() const noexcept { return version_; }
+  uint64_t size_bytes() const noexcept { return size_bytes_; }  // all parts together
+  size_t n_parts() const noexcept { return n_parts_; }
+  uint32_t alignment() const noexcept { return alignment_; }
+
+  std::span<const MetadataEntry> metadata() const noexcept { return metadata_; }
+  const Value* find(std::string_view key) const noexcept override;
 
   std::span<const TensorInfo> tensors() const noexcept { return tensors_; }
   const TensorInfo* find_tensor(std::string_view name) const noexcept;

@@ -335,8 +335,8 @@ TEST(Hostile, ForeignFormats_AreNamed) {
   for (const char* pickle : {"\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05"}) {
     EXPECT_TRUE(contains(complaint(pickle + padding), "found a Python pickle"));
   }
-  EXPECT_TRUE(
-      contains(complaint("\x40\0\0\0\0\0\0\0{\"__metadata__\":{}}"s + padding), "found a safetensors file"));
+  EXPECT_TRUE(contains(complaint("\x40\0\0\0\0\0\0\0{\"__metadata__\":{}}"s + padding),
+                       "found a safetensors file; name the folder"));
   EXPECT_TRUE(contains(complaint("lmgg" + padding), "found a GGML file"));
   EXPECT_TRUE(contains(complaint("fmgg" + padding), "found a GGMF file"));
   EXPECT_TRUE(contains(complaint("tjgg" + padding), "found a GGJT file"));

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/limits.h"
 
 namespace hearth::gguf {
@@ -24,11 +24,11 @@ struct ForeignFormat {
 // What people most often hold in place of a GGUF file.
 constexpr std::array kForeignFormats{
     ForeignFormat{"PK\x03\x04",
-                  "a zip archive, such as a PyTorch checkpoint; convert the model to GGUF first"},
-    ForeignFormat{"\x80\x02", "a Python pickle, which Hearth never loads; convert the model to GGUF first"},
-    ForeignFormat{"\x80\x03", "a Python pickle, which Hearth never loads; convert the model to GGUF first"},
-    ForeignFormat{"\x80\x04", "a Python pickle, which Hearth never loads; convert the model to GGUF first"},
-    ForeignFormat{"\x80\x05", "a Python pickle, which Hearth never loads; convert the model to GGUF first"},
+                  "a zip archive, such as a PyTorch checkpoint; take it as GGUF or safetensors"},
+    ForeignFormat{"\x80\x02", "a Python pickle, which Hearth never loads; take it as GGUF or safetensors"},
+    ForeignFormat{"\x80\x03", "a Python pickle, which Hearth never loads; take it as GGUF or safetensors"},
+    ForeignFormat{"\x80\x04", "a Python pickle, which Hearth never loads; take it as GGUF or safetensors"},
+    ForeignFormat{"\x80\x05", "a Python pickle, which Hearth never loads; take it as GGUF or safetensors"},
     ForeignFormat{"lmgg", "a GGML file of before 2023-08; convert it to GGUF first"},
     ForeignFormat{"fmgg", "a GGMF file of before 2023-08; convert it to GGUF first"},
     ForeignFormat{"tjgg", "a GGJT file of before 2023-08; convert it to GGUF first"},
@@ -43,7 +43,8 @@ std::string describe_foreign(std::string_view start) {
     if (start.starts_with(format.start)) return std::string(format.name);
   }
   // A header's length in 64 bits, then its JSON.
-  if (start.size() > 8 && start[8] == '{') return "a safetensors file; convert the model to GGUF first";
+  if (start.size() > 8 && start[8] == '{')
+    return "a safetensors file; name the folder that holds it and its config.json";
   return quoted_excerpt(start.substr(0, kMagic.size()));
 }
 

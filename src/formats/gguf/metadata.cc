@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "base/checked.h"
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/limits.h"
 
 namespace hearth::gguf {

@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "base/name_index.h"
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
-#include "formats/gguf/name_index.h"
 #include "formats/gguf/reader.h"
 
 namespace hearth::gguf {

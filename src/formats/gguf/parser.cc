@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/header.h"
 #include "formats/gguf/limits.h"
 #include "formats/gguf/reader.h"

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/checked.h"
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/limits.h"
 
 namespace hearth::gguf {

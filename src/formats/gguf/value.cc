@@ -4,7 +4,7 @@
 #include <limits>
 #include <variant>
 
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/gguf.h"
 #include "formats/gguf/value_type.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 #include "formats/gguf/gguf.h"
 #include "formats/gguf/gguf_fixture.h"
 

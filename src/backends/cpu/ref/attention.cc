@@ -42,9 +42,10 @@ void attend(const float* q, const PagedKv& cache, const SequenceRows& sequence, 
     weight = std::exp(weight - largest);
     sum += weight;
   }
+  const tensor::Tensor& values = cache.values_in_keys() ? cache.k : cache.v;
   std::vector<double> mixed(static_cast<size_t>(v_head_dim));
   for (int64_t position = view.first; position <= view.last; ++position) {
-    quant::dequantize_row(cache.v.dtype, cache_row(cache.v, sequence, position, view.kv_head), row.data(),
+    quant::dequantize_row(values.dtype, cache_row(values, sequence, position, view.kv_head), row.data(),
                           v_head_dim);
     const double weight = weights[static_cast<size_t>(position - view.first)] / sum;
     for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += weight * row[i];
@@ -63,7 +64,7 @@ void RefBackend::do_attention(const tensor::Tensor& q, const PagedKv& cache,
     for (int64_t token = 0; token < sequence.n_tokens; ++token) {
       for (int64_t head = 0; head < n_heads; ++head) {
         const int64_t row = (sequence.first_row + token) * n_heads + head;
-        const int64_t last = sequence.start_position + token;
+        const int64_t last = sequence.start_position + (args.causal ? token : sequence.n_tokens - 1);
         const int64_t first = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
         const float* sink = args.sinks.data != nullptr ? args.sinks.f32() + head : nullptr;
         attend(q.f32() + row * q.shape[2], cache, sequence, {head / group, first, last, sink}, args,

@@ -6,7 +6,7 @@
 
 namespace hearth::cpu {
 
-class RefBackend final : public HostBackend {
+class RefBackend : public HostBackend {
  public:
   std::string description() const override { return "cpu (ref, 1 thread)"; }
 
@@ -46,6 +46,8 @@ class RefBackend final : public HostBackend {
                           const tensor::Tensor& experts) override;
   void do_copy_columns(const tensor::Tensor& from, int64_t from_first, const tensor::Tensor& to,
                        int64_t to_first, int64_t count) override;
+  void do_gather_columns(const tensor::Tensor& x, const tensor::Tensor& columns,
+                         const tensor::Tensor& out) override;
   void do_matmul_heads(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
   void do_causal_conv(const tensor::Tensor& x, const tensor::Tensor& weight,
                       const tensor::RecurrentState& state, std::span<const tensor::SequenceRows> sequences,

@@ -88,7 +88,9 @@ void RefBackend::do_route(const tensor::Tensor& logits, const tensor::RouteArgs&
     for (size_t j = 0; j < n_used; ++j) {
       const size_t out = static_cast<size_t>(row) * n_used + j;
       experts.as<int32_t>()[out] = static_cast<int32_t>(order[j]);
-      weights.f32()[out] = static_cast<float>(shares[order[j]] / sum * args.scale);
+      const float* factors = args.expert_scale.data != nullptr ? args.expert_scale.f32() : nullptr;
+      const double own = factors != nullptr ? factors[order[j]] : 1.0;
+      weights.f32()[out] = static_cast<float>(shares[order[j]] / sum * args.scale * own);
     }
   }
 }

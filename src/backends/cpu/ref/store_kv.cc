@@ -22,7 +22,7 @@ void RefBackend::do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, c
                              std::span<const tensor::SequenceRows> sequences) {
   for (const tensor::SequenceRows& sequence : sequences) {
     store(k, cache.k, sequence);
-    store(v, cache.v, sequence);
+    if (!cache.values_in_keys()) store(v, cache.v, sequence);
   }
 }
 

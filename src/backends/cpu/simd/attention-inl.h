@@ -5,10 +5,21 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
-// Expands the rows of `count` positions to [count, dim].
+// The first position that a row of the task sees, if it has a window.
+inline int64_t first_visible(const AttentionTask& task) {
+  return task.window == 0 ? 0 : task.first_position + 1 - task.window;
+}
+
+// Expands the rows of `count` positions to [count, dim]. Those that no row of the task sees become zeros:
+// their block may be gone from the cache.
 inline void expand_chunk(const void* cache, int64_t row_bytes, ExpandRow expand, int64_t dim,
                          const AttentionTask& task, int64_t position, int64_t count, float* out) {
+  const int64_t n_unseen = first_visible(task) - position;
   for (int64_t t = 0; t < count; ++t, out += dim) {
+    if (t < n_unseen) {
+      for (int64_t i = 0; i < dim; ++i) out[i] = 0.0F;
+      continue;
+    }
     const int64_t block = task.block_table[(position + t) / task.block_tokens];
     const int64_t slot = (position + t) % task.block_tokens;
     const int64_t row = (block * task.n_kv_heads + task.kv_head) * task.block_tokens + slot;
@@ -38,18 +49,18 @@ inline void accumulate_values(const float* weights, int64_t count, const float* 
 }
 
 inline void accumulate_all_values(const float* weights, int64_t count, const float* values, int64_t dim,
-                                  float decay, float* sums) {
+                                  int64_t stride, float decay, float* sums) {
   int64_t i = 0;
   for (; i + 4 * kLanes <= dim; i += 4 * kLanes) {
-    accumulate_values<4>(weights, count, values + i, dim, decay, sums + i);
+    accumulate_values<4>(weights, count, values + i, stride, decay, sums + i);
   }
   for (; i + kLanes <= dim; i += kLanes) {
-    accumulate_values<1>(weights, count, values + i, dim, decay, sums + i);
+    accumulate_values<1>(weights, count, values + i, stride, decay, sums + i);
   }
   if (i < dim) {
     F acc = mul(load_partial(sums + i, dim - i), broadcast(decay));
     for (int64_t t = 0; t < count; ++t) {
-      acc = fma(broadcast(weights[t]), load_partial(values + t * dim + i, dim - i), acc);
+      acc = fma(broadcast(weights[t]), load_partial(values + t * stride + i, dim - i), acc);
     }
     store_partial(sums + i, acc, dim - i);
   }
@@ -61,12 +72,19 @@ inline void cap_scores(float cap, float* scores) {
   }
 }
 
-// One query row sees positions first .. count - 1 more, whose keys and values stand in scratch.
+// What stands in scratch of a chunk's positions.
+struct ExpandedChunk {
+  const float* keys;    // rows of task.head_dim
+  const float* values;  // rows of value_stride, of which task.v_head_dim elements are meant
+  int64_t value_stride;
+};
+
+// One query row sees positions first .. count - 1 more of a chunk.
 inline void attend_chunk(const AttentionTask& task, const float* q, int64_t first, int64_t count,
-                         const float* keys, const float* values, float* state) {
+                         const ExpandedChunk& chunk, float* state) {
   float scores[kAttentionChunk] = {};
   for (int64_t t = first; t < count; ++t)
-    scores[t] = dot(q, keys + t * task.head_dim, task.head_dim) * task.scale;
+    scores[t] = dot(q, chunk.keys + t * task.head_dim, task.head_dim) * task.scale;
   if (task.soft_cap != 0.0F) cap_scores(task.soft_cap, scores);
   for (int64_t t = 0; t < first; ++t) scores[t] = -__builtin_inff();
   for (int64_t t = count; t < kAttentionChunk; ++t) scores[t] = -__builtin_inff();
@@ -83,15 +101,14 @@ inline void attend_chunk(const AttentionTask& task, const float* q, int64_t firs
   }
   float decays[kLanes];
   store(decays, exp(broadcast(largest - shift)));
-  accumulate_all_values(scores, count, values, task.v_head_dim, decays[0], state);
+  accumulate_all_values(scores, count, chunk.values, task.v_head_dim, chunk.value_stride, decays[0], state);
   sum = sum * decays[0] + reduce_add(weights);
   largest = shift;
 }
 
 // Where the window of the task's first token begins, or the task's range.
 inline int64_t first_visible_chunk(const AttentionTask& task) {
-  if (task.window == 0) return task.begin;
-  const int64_t visible = task.first_position + 1 - task.window;
+  const int64_t visible = first_visible(task);
   return visible > task.begin ? visible / kAttentionChunk * kAttentionChunk : task.begin;
 }
 
@@ -104,23 +121,29 @@ void attention_kernel(const AttentionTask& task) noexcept {
   }
   float* keys = task.scratch;
   float* values = task.scratch + kAttentionChunk * task.head_dim;
-  const int64_t last_limit = task.first_position + task.n_tokens;  // of the last token
+  const bool values_in_keys = task.v == nullptr;
+  const ExpandedChunk chunk{keys, values_in_keys ? keys : values,
+                            values_in_keys ? task.head_dim : task.v_head_dim};
+  // Of the last token.
+  const int64_t last_limit = task.visible_end > 0 ? task.visible_end : task.first_position + task.n_tokens;
   const int64_t end = task.end < last_limit ? task.end : last_limit;
   for (int64_t position = first_visible_chunk(task); position < end; position += kAttentionChunk) {
     const int64_t chunk_end = position + kAttentionChunk < end ? position + kAttentionChunk : end;
     const int64_t n_positions = chunk_end - position;
     expand_chunk(task.k, task.k_row_bytes, task.expand_k, task.head_dim, task, position, n_positions, keys);
-    expand_chunk(task.v, task.v_row_bytes, task.expand_v, task.v_head_dim, task, position, n_positions,
-                 values);
+    if (!values_in_keys) {
+      expand_chunk(task.v, task.v_row_bytes, task.expand_v, task.v_head_dim, task, position, n_positions,
+                   values);
+    }
     for (int64_t token = 0; token < task.n_tokens; ++token) {
-      const int64_t limit = task.first_position + token + 1;
+      const int64_t limit = task.visible_end > 0 ? task.visible_end : task.first_position + token + 1;
       const int64_t count = (limit < chunk_end ? limit : chunk_end) - position;
       const int64_t unseen = task.window > 0 ? limit - task.window - position : 0;
       const int64_t first = unseen > 0 ? unseen : 0;
       if (first >= count) continue;
       for (int64_t head = 0; head < task.group; ++head) {
-        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, first, count, keys,
-                     values, task.state + (token * task.group + head) * state_size);
+        attend_chunk(task, task.q + token * task.q_token_stride + head * task.head_dim, first, count, chunk,
+                     task.state + (token * task.group + head) * state_size);
       }
     }
   }

@@ -4,6 +4,11 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
+void expand_f32(const void* row, int64_t n, float* out) noexcept {
+  const auto* from = static_cast<const float*>(row);
+  for (int64_t i = 0; i < n; ++i) out[i] = from[i];
+}
+
 void expand_f16(const void* row, int64_t n, float* out) noexcept {
   const auto* from = static_cast<const uint16_t*>(row);
   int64_t i = 0;

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace hearth::gguf {
+namespace hearth {
 
 // Builds a text of at most `max_length` characters out of pieces that are never cut; ends with "..." where
 // pieces were left out.
@@ -30,4 +30,4 @@ std::string excerpt(std::string_view text, size_t max_length = 80);
 // The same between quotation marks, those within escaped.
 std::string quoted_excerpt(std::string_view text, size_t max_length = 80);
 
-}  // namespace hearth::gguf
+}  // namespace hearth

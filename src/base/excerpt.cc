@@ -1,10 +1,10 @@
-#include "formats/gguf/excerpt.h"
+#include "base/excerpt.h"
 
 #include <fmt/format.h>
 
 #include "base/utf8.h"
 
-namespace hearth::gguf {
+namespace hearth {
 namespace {
 
 constexpr std::string_view kEllipsis = "...";
@@ -78,4 +78,4 @@ std::string quoted_excerpt(std::string_view text, size_t max_length) {
   return '"' + std::move(out).finish() + '"';
 }
 
-}  // namespace hearth::gguf
+}  // namespace hearth
