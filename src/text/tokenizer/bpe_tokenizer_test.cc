@@ -81,6 +81,21 @@ TEST(BpeTokenizer, Encode_AddSpecial_FollowsTheFileThenTheRule) {
   EXPECT_EQ(llama.create()->encode("a", {}), Ids{'a'});
 }
 
+// RoBERTa's kin: GPT-2's words, framed as the file says.
+TEST(BpeTokenizer, Encode_RobertaKin_CutsAsGpt2) {
+  for (const char* pre : {"roberta-bpe", "jina-v1-en", "jina-v2-code"}) {
+    TestVocabulary vocabulary = hello_vocabulary(pre);
+    const TokenId bos = vocabulary.add("<s>", TokenType::kControl);
+    const TokenId eos = vocabulary.add("</s>", TokenType::kControl);
+    vocabulary.source.bos = bos;
+    vocabulary.source.eos = eos;
+    vocabulary.source.add_bos = true;
+    vocabulary.source.add_eos = true;
+    EXPECT_EQ(vocabulary.create()->encode("hello wo 12", {}), (Ids{bos, 259, 260, 'o', ' ', '1', '2', eos}))
+        << pre;
+  }
+}
+
 TEST(BpeTokenizer, Encode_MergeOfStringsThatAreNoTokens_IsAStep) {
   TestVocabulary vocabulary = byte_level_vocabulary();
   const TokenId abc = vocabulary.add("abc");

@@ -1,26 +1,30 @@
-// Cuts text into the words within which a byte-level BPE merges. What a word is depends on the model: the
+// Cuts text into the words within which a BPE merges. What a word is depends on the model: the
 // table of rules is pre_tokenizer_rules.cc.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-
-struct pcre2_real_code_8;
-struct pcre2_real_match_data_8;
+#include "text/tokenizer/regex.h"
+#include "text/tokenizer/unicode.h"
+#include "text/tokenizer/vocabulary.h"
 
 namespace hearth::text {
 
-// How tokenizer.ggml.pre names a way to cut text.
+// What tokenizer.ggml.pre names: a way to cut text, and the habits of the vocabularies that go with it.
 struct PreTokenizerRule {
   std::vector<std::string_view> names;
   // Each expression cuts what the one before it left; what lies between two matches is a word as well.
   std::vector<const char*> expressions;
   bool ignore_merges = false;  // a word that is itself a token is taken whole, whatever the merges say
   bool add_bos = false;        // where the file does not say
+  // What the vocabulary is spelled in: the byte alphabet of a BPE over bytes, or SentencePiece's markers of
+  // one over characters. The text that is cut has plain spaces either way.
+  Vocabulary::Spelling spelling = Vocabulary::Spelling::kByteAlphabet;
+  bool whole_newlines = false;  // newlines in a row that are together a token are taken whole
+  bool always_add_bos = false;  // whatever the file says
 };
 
 // Null for a name that is not known. An absent name is that of the rule "default".
@@ -41,7 +45,7 @@ class PreTokenizer {
     template <typename Emit>
     void split(std::string_view text, const Emit& emit) {
       while (!text.empty()) {
-        const Run run = next_run(text);
+        const Utf8Run run = next_utf8_run(text);
         if (run.valid) {
           split_from(0, text.substr(0, run.size), emit);
         } else {
@@ -52,24 +56,14 @@ class PreTokenizer {
     }
 
    private:
-    struct Run {
-      size_t size;
-      bool valid;
-    };
-    struct Match {
-      size_t begin;
-      size_t end;
-    };
-    // The bytes at the front of `text` that are all valid UTF-8, or all not.
-    static Run next_run(std::string_view text) noexcept;
     // The first match in `text` at or after `from`; an empty one at the end if there is none.
-    Match next_match(size_t expression, std::string_view text, size_t from) const noexcept;
+    Regex::Match next_match(size_t expression, std::string_view text, size_t from) noexcept;
 
     template <typename Emit>
     void split_from(size_t expression, std::string_view text, const Emit& emit) {
-      if (expression == pre_tokenizer_.codes_.size()) return emit(text);
+      if (expression == matchers_.size()) return emit(text);
       for (size_t at = 0; at < text.size();) {
-        const Match match = next_match(expression, text, at);
+        const Regex::Match match = next_match(expression, text, at);
         if (match.begin > at) split_from(expression + 1, text.substr(at, match.begin - at), emit);
         if (match.end > match.begin) {
           split_from(expression + 1, text.substr(match.begin, match.end - match.begin), emit);
@@ -78,18 +72,11 @@ class PreTokenizer {
       }
     }
 
-    struct FreeMatchData {
-      void operator()(pcre2_real_match_data_8* data) const noexcept;
-    };
-    const PreTokenizer& pre_tokenizer_;
-    std::unique_ptr<pcre2_real_match_data_8, FreeMatchData> match_data_;
+    std::vector<Regex::Matcher> matchers_;
   };
 
  private:
-  struct FreeCode {
-    void operator()(pcre2_real_code_8* code) const noexcept;
-  };
-  std::vector<std::unique_ptr<pcre2_real_code_8, FreeCode>> codes_;
+  std::vector<Regex> expressions_;
 };
 
 }  // namespace hearth::text

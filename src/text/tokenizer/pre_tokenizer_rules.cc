@@ -6,9 +6,9 @@ namespace hearth::text {
 namespace {
 
 // Expressions in PCRE2's syntax with Unicode properties. Each is that of the model's own tokenizer.json, or
-// an equivalent of it; the names are those that GGUF files carry. Each takes time linear in the text. Not
-// here, so refused by name: what expressions do not do, or not in linear time (afmoe, jais-2, kimi-k2,
-// superbpe, tiny_aya), and encoders (jina-v1-en, roberta-bpe, ...).
+// an equivalent of it; the names are those that GGUF files carry. Each takes time linear in the text, for
+// which some are done in several steps. Not here, so refused by name: whitespace, of an encoder
+// that Hearth does not run.
 
 constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -25,6 +25,12 @@ constexpr const char* kQwen2 =
 constexpr const char* kQwen35 =
     R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]))"
     R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+// Llama 3's with combining marks and the joiners of Indic scripts as parts of words.
+constexpr const char* kK2Horizon =
+    R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]))"
+    R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}\x{200C}\x{200D}]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 constexpr const char* kMiniCpm5 =
     R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]))"
@@ -59,6 +65,36 @@ constexpr const char* kGpt4o =
     R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
     R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?)"
     R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+// Numbers in groups of three, counted from the right: first the one or two digits that are left over.
+constexpr const char* kNumbers = R"(\p{N}+)";
+constexpr const char* kLeftOverNumerals = R"(\A\p{N}{1,2}(?=(?:\p{N}{3})++\z))";
+constexpr const char* kThreeNumerals = R"(\p{N}{3})";
+constexpr const char* kLeftOverDigits = R"(\A\d{1,2}(?=(?:\d{3})++\z))";
+constexpr const char* kDigits = R"(\d+)";
+constexpr const char* kThreeDigitsOfAnyScript = R"(\d{3})";
+// Numbers that no letter follows.
+constexpr const char* kNumbersApart = R"((?<!\d)\d++\b)";
+
+// Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese.
+constexpr const char* kAfmoeAsian =
+    R"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{F900}-\x{FAFF}\x{3040}-\x{309F}\x{30A0}-\x{30FF})"
+    R"(\x{FF65}-\x{FF9F}\x{2F00}-\x{2FDF}\x{0E40}-\x{0E7F}\x{0E80}-\x{0EFF}\x{1780}-\x{17FF})"
+    R"(\x{1000}-\x{109F}\x{AA60}-\x{AA7F}\x{A9E0}-\x{A9FF}\x{AC00}-\x{D7AF}\x{1100}-\x{11FF}]+)";
+
+// Llama 3's white space, cut in powers of two: the runs that Llama 3 leaves whole (no newline in them, and
+// white space behind them) are what the model's own rule, which would be tried at each of them, cuts so.
+constexpr const char* kJais2Space =
+    R"(\A[\s\S]*[\S\r\n][\s\S]*|\s{512}|\s{256}|\s{128}|\s{64}|\s{32}|\s{16}|\s{8}|\s{4}|\s{1,2})";
+
+// GPT-4o's with Han apart. Its classes are intersections with [^\p{Han}], here an assertion.
+constexpr const char* kKimiK2 =
+    R"(\p{Han}+)"
+    R"(|[^\r\n\p{L}\p{N}]?(?:(?!\p{Han})[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])*)"
+    R"((?:(?!\p{Han})[\p{Ll}\p{Lm}\p{Lo}\p{M}])+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?)"
+    R"(|[^\r\n\p{L}\p{N}]?(?:(?!\p{Han})[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])+)"
+    R"((?:(?!\p{Han})[\p{Ll}\p{Lm}\p{Lo}\p{M}])*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?)"
+    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 constexpr const char* kYoutu =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
@@ -111,16 +147,19 @@ constexpr const char* kBloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{FF0C}\x{3001}\x
 constexpr const char* kFalconPunctuation = R"([\p{P}\$\+<=>\^~\|`]+)";
 // Without looking behind, a match would be tried at every space of a run.
 constexpr const char* kTrailingSpace = R"((?<!\s)\s+$)";
+constexpr const char* kLines = R"([^\n]+|\n+)";
 constexpr const char* kDigit = R"(\p{N})";
 constexpr const char* kThreeDigits = "[0-9][0-9][0-9]";
 
 const std::vector<PreTokenizerRule>& rules() {
   constexpr bool kIgnoreMerges = true;
   constexpr bool kAddBos = true;
+  constexpr auto kSpaceMarker = Vocabulary::Spelling::kSpaceMarker;
   static const std::vector<PreTokenizerRule> kRules = {
       {{"default"}, {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2, R"(\p{N}+)", kThreeDigits}},
       {{"gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0", "mellum",
-        "modern-bert", "exaone4", "mpt", "olmo", "jais", "trillion", "granite-docling"},
+        "modern-bert", "exaone4", "mpt", "olmo", "jais", "trillion", "granite-docling", "roberta-bpe",
+        "jina-v1-en", "jina-v2-code"},
        {kGpt2}},
       {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
         "jina-v5-nano"},
@@ -134,12 +173,19 @@ const std::vector<PreTokenizerRule>& rules() {
       {{"qwen35"}, {kQwen35}},
       {{"minicpm5"}, {R"(\p{N}{1,3})", kMiniCpm5}, kIgnoreMerges},
       {{"ufakzeka"}, {kUfakzeka}},
-      {{"laguna"}, {R"([^\n]+|\n+)", kQwen2}},
+      {{"laguna"}, {kLines, kQwen2}},
       {{"seed-coder"}, {kSeedCoder}},
       {{"bailingmoe", "bailingmoe2", "llada-moe"}, {kBailing}},
       {{"exaone-moe"}, {kExaoneMoe}},
       {{"tekken"}, {kTekken}, kIgnoreMerges, kAddBos},
       {{"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"}, {kGpt4o}},
+      {{"granite-embed-multi-97m"}, {kGpt4o}, kIgnoreMerges},
+      {{"tiny_aya", "cohere2moe"}, {kNumbersApart, kLeftOverDigits, kGpt4o}},
+      // A numeral that is no decimal digit, such as a fraction, is cut off from digits beside it.
+      {{"superbpe"}, {kNumbers, kDigits, kLeftOverDigits, kThreeDigitsOfAnyScript}},
+      {{"afmoe"}, {kNumbers, kLeftOverNumerals, kThreeNumerals, kAfmoeAsian, kDeepseek3}},
+      {{"jais-2"}, {kLlama3, kJais2Space}},
+      {{"kimi-k2"}, {kKimiK2}},
       {{"youtu"}, {kYoutuCjk, kYoutu}, kIgnoreMerges},
       {{"deepseek-llm"},
        {"[\\r\\n]", kDeepseekCased, kDeepseekPunctuation, kTrailingSpace, kDeepseekCjk, R"(\p{N}+)"}},
@@ -156,6 +202,15 @@ const std::vector<PreTokenizerRule>& rules() {
         kGpt2},
        !kIgnoreMerges,
        kAddBos},
+      // Merges go over whole lines. Early files of Gemma 4 say that no BOS is wanted, without which the base
+      // models do markedly worse.
+      {.names = {"gemma4"},
+       .expressions = {kLines},
+       .spelling = kSpaceMarker,
+       .whole_newlines = true,
+       .always_add_bos = true},
+      {.names = {"sarvam-moe"}, .expressions = {kLines}, .spelling = kSpaceMarker},
+      {{"k2-horizon"}, {kK2Horizon}},
   };
   return kRules;
 }

@@ -49,6 +49,38 @@ TEST(PreTokenizer, Starcoder_EachStage_SeesOnlyWhatTheLastLeft) {
   EXPECT_EQ(split("starcoder", "a 12"), (Words{"a", " ", "1", "2"}));
 }
 
+TEST(PreTokenizer, NumbersFromTheRight_GoInThrees) {
+  for (const char* rule : {"afmoe", "tiny_aya", "superbpe"}) {
+    EXPECT_EQ(split(rule, "1234567"), (Words{"1", "234", "567"})) << rule;
+    EXPECT_EQ(split(rule, "123456"), (Words{"123", "456"})) << rule;
+    EXPECT_EQ(split(rule, "12"), Words{"12"}) << rule;
+  }
+  EXPECT_EQ(split("tiny_aya", "1234ab"), (Words{"123", "4", "ab"}));  // a letter follows: from the left
+}
+
+TEST(PreTokenizer, KimiK2_Han_StandsApart) {
+  EXPECT_EQ(split("kimi-k2", "ab\u4E2D\u6587cd  \u4E2D"),
+            (Words{"ab", "\u4E2D\u6587", "cd", " ", " ", "\u4E2D"}));
+}
+
+TEST(PreTokenizer, Jais2_Spaces_GoInPowersOfTwo) {
+  EXPECT_EQ(split("jais-2", "a" + std::string(8, ' ') + "b"), (Words{"a", "    ", "  ", " ", " b"}));
+  EXPECT_EQ(split("jais-2", std::string(20, ' ')), (Words{std::string(16, ' '), "    "}));
+  EXPECT_EQ(split("jais-2", "a   \n  b"), (Words{"a", "   \n", " ", " b"}));
+}
+
+TEST(PreTokenizer, Gemma4_Lines_AreWords) {
+  for (const char* rule : {"gemma4", "sarvam-moe"}) {
+    EXPECT_EQ(split(rule, "a b,\r\n\n\n c"), (Words{"a b,\r", "\n\n\n", " c"})) << rule;
+  }
+}
+
+TEST(PreTokenizer, K2Horizon_MarksAndJoiners_StayInTheirWords) {
+  const std::string word = "\u0915\u094D\u200D\u0937\u093F";
+  EXPECT_EQ(split("k2-horizon", "I'm " + word + " 1234"), (Words{"I", "'m", " " + word, " ", "123", "4"}));
+  EXPECT_EQ(split("k2-horizon", "a\u200Cb!\n"), (Words{"a\u200Cb", "!\n"}));
+}
+
 TEST(PreTokenizer, UnicodeLettersAndSpaces_AreLettersAndSpaces) {
   EXPECT_EQ(split("llama-bpe", "\u00C4pfel \u043D\u0430\u00A0x"),
             (Words{"\u00C4pfel", " \u043D\u0430", "\u00A0x"}));

@@ -6,16 +6,14 @@
 // plain space.
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/utf8.h"
 #include "text/tokenizer/merges.h"
+#include "text/tokenizer/space_marker.h"
 #include "text/tokenizer/tokenizer_base.h"
 
 namespace hearth::text {
 namespace {
-
-constexpr std::string_view kSpaceMarker = "\u2581";
 
 // Tokens of more bytes are not built by merging: SentencePiece trains pieces of some 16 characters. It bounds
 // what a hostile vocabulary costs, as each token is tried at all of its places.
@@ -67,18 +65,6 @@ std::vector<uint32_t> rank_by_score(const std::vector<float>& scores, size_t n_t
     ranks[order[i]] = ranks[order[i - 1]] + (scores[order[i]] < scores[order[i - 1]] ? 1 : 0);
   }
   return ranks;
-}
-
-Result<void> check_scores(const std::vector<float>& scores, size_t n_tokens) {
-  if (scores.empty()) return {};
-  if (scores.size() != n_tokens) {
-    return make_error(ErrorCode::kMalformed, "token scores: expected {}, one per token, found {}", n_tokens,
-                      scores.size());
-  }
-  const auto bad = std::find_if(scores.begin(), scores.end(), [](float score) { return std::isnan(score); });
-  if (bad == scores.end()) return {};
-  return make_error(ErrorCode::kMalformed, "score of token {}: expected a number, found NaN",
-                    bad - scores.begin());
 }
 
 Result<void> SpmTokenizer::find_merges(const std::vector<float>& scores) {
@@ -149,15 +135,7 @@ void SpmTokenizer::encode_parts(std::span<const Part> parts, std::vector<TokenId
 void SpmTokenizer::encode_text(Session& session, std::vector<TokenId>& out) const {
   std::string& text = session.text;
   // A marker that is in the text itself is taken for a space, as SentencePiece does.
-  if (size_t marker = text.find(kSpaceMarker); marker != std::string::npos) {
-    size_t end = marker;
-    for (size_t at = marker; at < text.size();) {
-      const bool is_marker = text.compare(at, kSpaceMarker.size(), kSpaceMarker) == 0;
-      text[end++] = is_marker ? ' ' : text[at];
-      at += is_marker ? kSpaceMarker.size() : 1;
-    }
-    text.resize(end);
-  }
+  if (text.find(kMarkedSpace) != std::string::npos) text = spaces_for_markers(text);
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = word_end(text, begin);
     encode_word(std::string_view(text).substr(begin, end - begin), session, out);
@@ -219,7 +197,8 @@ void SpmTokenizer::append_bytes(std::string_view character, std::vector<TokenId>
 
 Result<std::unique_ptr<const Tokenizer>> create_spm_tokenizer(const VocabularySource& source) {
   HEARTH_TRY(check_scores(source.scores, source.tokens.size()));
-  HEARTH_ASSIGN(Vocabulary vocabulary, Vocabulary::create(source, Vocabulary::Spelling::kSpaceMarker, true));
+  HEARTH_ASSIGN(Vocabulary vocabulary,
+                Vocabulary::create(source, {Vocabulary::Spelling::kSpaceMarker, true}));
   auto tokenizer =
       std::make_unique<SpmTokenizer>(std::move(vocabulary), source.add_space_prefix.value_or(true));
   HEARTH_TRY(tokenizer->find_merges(source.scores));

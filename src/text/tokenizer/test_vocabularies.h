@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
+#include <set>
 #include <string>
 
 #include "base/utf8.h"
@@ -21,7 +23,7 @@ class TestVocabulary {
   TokenId add(std::string text, TokenType type = TokenType::kNormal, float score = 0) {
     source.tokens.push_back(strings_.emplace_back(std::move(text)));
     source.types.push_back(static_cast<int64_t>(type));
-    if (source.model == "llama") source.scores.push_back(score);
+    if (source.model == "llama" || source.model == "t5") source.scores.push_back(score);
     return static_cast<TokenId>(source.tokens.size()) - 1;
   }
   void add_merge(std::string merge) { source.merges.push_back(strings_.emplace_back(std::move(merge))); }
@@ -55,6 +57,40 @@ inline TestVocabulary byte_level_vocabulary(std::string_view pre = "gpt-2") {
     vocabulary.add(text);
   }
   return vocabulary;
+}
+
+// A trie as darts-clone lays it out, each node's children in a block of their own, then the replacements.
+inline std::string charsmap_of(const std::vector<std::pair<std::string, std::string>>& rules) {
+  std::vector<uint32_t> units(256, 0);
+  std::string replacements;
+  const std::function<void(size_t, const std::string&)> fill = [&](size_t node, const std::string& prefix) {
+    const size_t block = units.size();
+    units.resize(block + 256, 0);
+    uint32_t unit = units[node] | static_cast<uint32_t>(node ^ block) << 10;
+    std::set<unsigned char> children;
+    for (const auto& [from, to] : rules) {
+      if (from == prefix) {
+        unit |= 1U << 8;
+        units[block] = 1U << 31 | static_cast<uint32_t>(replacements.size());
+        replacements += to + '\0';
+      } else if (from.compare(0, prefix.size(), prefix) == 0) {
+        children.insert(static_cast<unsigned char>(from[prefix.size()]));
+      }
+    }
+    units[node] = unit;
+    for (const unsigned char byte : children) {
+      units[block ^ byte] = byte;
+      fill(block ^ byte, prefix + static_cast<char>(byte));
+    }
+  };
+  fill(0, "");
+  std::string bytes;
+  const auto append = [&](uint32_t word) {
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(word >> shift & 0xFF));
+  };
+  append(static_cast<uint32_t>(4 * units.size()));
+  for (const uint32_t word : units) append(word);
+  return bytes + replacements;
 }
 
 // Ids 0 to 2 are <unk>, <s> and </s>; with bytes, 3 to 258 are <0x00> to <0xFF>.

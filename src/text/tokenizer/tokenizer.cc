@@ -7,8 +7,11 @@ namespace hearth::text {
 
 Result<std::unique_ptr<const Tokenizer>> Tokenizer::create(const VocabularySource& source) {
   if (source.model == "llama") return create_spm_tokenizer(source);
-  if (source.model == "gpt2") return create_bpe_tokenizer(source);
-  return make_error(ErrorCode::kUnsupported, "tokenizer model: expected llama or gpt2, found \"{}\"",
+  if (source.model == "gpt2" || source.model == "gemma4") return create_bpe_tokenizer(source);
+  if (source.model == "bert") return create_wordpiece_tokenizer(source);
+  if (source.model == "t5") return create_unigram_tokenizer(source);
+  return make_error(ErrorCode::kUnsupported,
+                    "tokenizer model: expected llama, gpt2, gemma4, bert or t5, found \"{}\"",
                     sanitize_utf8(source.model.substr(0, 40)));
 }
 

@@ -29,21 +29,29 @@ enum class TokenType : uint8_t {
 // A vocabulary as a model file describes it, not yet checked. The views must live until Tokenizer::create
 // returns.
 struct VocabularySource {
-  std::string_view model;  // tokenizer.ggml.model: "llama" (SPM), "gpt2" (byte-level BPE)
-  std::string_view pre;    // tokenizer.ggml.pre: names the pre-tokenizer of a BPE
+  // tokenizer.ggml.model: "llama" (SPM), "gpt2" (BPE, mostly over bytes), "gemma4" (BPE over characters),
+  // "bert" (WordPiece), "t5" (Unigram)
+  std::string_view model;
+  std::string_view pre;  // tokenizer.ggml.pre: names the pre-tokenizer of a BPE
   std::vector<std::string_view> tokens;
-  std::vector<float> scores;             // SPM; empty or one per token
-  std::vector<int64_t> types;            // empty (all normal) or one per token
-  std::vector<std::string_view> merges;  // BPE: "left right", best first
-  std::optional<int64_t> bos, eos, eot, unknown;
+  std::vector<float> scores;                               // SPM, Unigram; empty or one per token
+  std::vector<int64_t> types;                              // empty (all normal) or one per token
+  std::vector<std::string_view> merges;                    // BPE: "left right", best first
+  std::optional<int64_t> bos, eos, eot, unknown;           // of a WordPiece, BOS is [CLS] and EOS is [SEP]
+  std::vector<int64_t> ends;                               // further tokens that end an answer
   std::optional<bool> add_bos, add_eos, add_space_prefix;  // absent: the family's habit
+  // Unigram: how SentencePiece normalises texts, in its own form; empty for not at all.
+  std::string precompiled_charsmap;
+  bool remove_extra_whitespaces = true;
   // Whether white space behind a special token in the text is part of it (Phi-3's tokens are trained so).
   bool special_swallows_space = false;
 };
 
 struct EncodeOptions {
   bool add_special = true;     // BOS/EOS as the model wants them
-  bool parse_special = false;  // whether "<|im_end|>" in the text is that control token or eleven characters
+  bool parse_special = false;  // whether "<|im_end|>" in the text is that control token or ten characters
+  // Ascending offsets in the text at which no control token begins, although parse_special is set.
+  std::span<const size_t> literal_at = {};
 };
 
 // Immutable after create(), so thread-safe.

@@ -52,6 +52,28 @@ TEST(Tokenizer, Decode_InvalidBytes_BecomeReplacementCharacters) {
   EXPECT_EQ(tokenizer->decode(Ids{259, kFirstByte + 0xC3}), "hi\uFFFD");
 }
 
+TEST(Tokenizer, Encode_LiteralPlaces_HoldNoControlToken) {
+  const auto tokenizer = word_vocabulary().create();
+  const std::string text = "</s></s><tool>";
+  EXPECT_EQ(tokenizer->encode(text, kParseSpecial), (Ids{2, 2, 261}));
+  const auto ids = [&](std::vector<size_t> literal_at) {
+    EncodeOptions options = kParseSpecial;
+    options.literal_at = literal_at;
+    return tokenizer->encode(text, options);
+  };
+  // "</s>" as text: a dummy prefix and four bytes.
+  const Ids as_text{260, kFirstByte + '<', kFirstByte + '/', kFirstByte + 's', kFirstByte + '>'};
+  Ids expected = as_text;
+  expected.insert(expected.end(), {2, 261});
+  EXPECT_EQ(ids({0}), expected);
+  expected = as_text;
+  expected.insert(expected.begin(), 2);
+  expected.push_back(261);
+  EXPECT_EQ(ids({4}), expected);
+  EXPECT_EQ(ids({1, 2, 3, 5}), (Ids{2, 2, 261}));
+  EXPECT_EQ(ids({8}), (Ids{2, 2, 261})) << "user-defined tokens are text anyway";
+}
+
 TEST(Detokenizer, Push_PartsOfACharacter_WaitsForTheWhole) {
   const auto tokenizer = word_vocabulary().create();
   Detokenizer detokenizer(*tokenizer, true);

@@ -5,11 +5,11 @@
 
 #include "base/utf8.h"
 #include "text/tokenizer/byte_alphabet.h"
+#include "text/tokenizer/space_marker.h"
 
 namespace hearth::text {
 namespace {
 
-constexpr std::string_view kSpaceMarker = "\u2581";
 // What GGUF writers put where there is no such token.
 constexpr int64_t kAbsentId = std::numeric_limits<uint32_t>::max();
 
@@ -24,37 +24,6 @@ int hex_digit(char c) noexcept {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return -1;
-}
-
-// The byte that "<0x0A>" names; nothing for any other text.
-std::optional<unsigned char> parse_byte_token(std::string_view text) noexcept {
-  if (text.size() != 6 || text.substr(0, 3) != "<0x" || text[5] != '>') return std::nullopt;
-  const int high = hex_digit(text[3]);
-  const int low = hex_digit(text[4]);
-  if (high < 0 || low < 0) return std::nullopt;
-  return static_cast<unsigned char>(high * 16 + low);
-}
-
-std::string spaces_for_markers(std::string_view text) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t marker = std::min(text.find(kSpaceMarker, at), text.size());
-    out.append(text.substr(at, marker - at));
-    if (marker < text.size()) out.push_back(' ');
-    at = marker + kSpaceMarker.size();
-  }
-  return out;
-}
-
-// The bytes of a normal token, or nothing if its text is not spelled so: then no text can become it.
-std::optional<std::string> spelled_bytes(std::string_view text, Vocabulary::Spelling spelling) {
-  if (spelling == Vocabulary::Spelling::kByteAlphabet) {
-    std::string bytes;
-    if (!append_alphabet_bytes(text, bytes)) return std::nullopt;
-    return bytes;
-  }
-  if (text.find(' ') != std::string_view::npos) return std::nullopt;
-  return spaces_for_markers(text);
 }
 
 bool is_special(TokenType type) noexcept {
@@ -72,8 +41,26 @@ Result<std::optional<TokenId>> checked_id(const char* name, std::optional<int64_
 
 }  // namespace
 
-Result<Vocabulary> Vocabulary::create(const VocabularySource& source, Spelling spelling,
-                                      bool default_add_bos) {
+std::optional<unsigned char> parse_byte_token(std::string_view text) noexcept {
+  if (text.size() != 6 || text.substr(0, 3) != "<0x" || text[5] != '>') return std::nullopt;
+  const int high = hex_digit(text[3]);
+  const int low = hex_digit(text[4]);
+  if (high < 0 || low < 0) return std::nullopt;
+  return static_cast<unsigned char>(high * 16 + low);
+}
+
+std::optional<std::string> Vocabulary::spelled_bytes(std::string_view text, Spelling spelling) {
+  if (spelling == Spelling::kByteAlphabet) {
+    std::string bytes;
+    if (!append_alphabet_bytes(text, bytes)) return std::nullopt;
+    return bytes;
+  }
+  if (spelling == Spelling::kVerbatim) return std::string(text);
+  if (text.find(' ') != std::string_view::npos) return std::nullopt;
+  return spaces_for_markers(text);
+}
+
+Result<Vocabulary> Vocabulary::create(const VocabularySource& source, const Habits& habits) {
   if (source.tokens.empty() || source.tokens.size() > kMaxTokens) {
     return make_error(ErrorCode::kMalformed, "tokens: expected 1 to {}, found {}", kMaxTokens,
                       source.tokens.size());
@@ -81,8 +68,8 @@ Result<Vocabulary> Vocabulary::create(const VocabularySource& source, Spelling s
   Vocabulary result;
   result.special_swallows_space_ = source.special_swallows_space;
   HEARTH_TRY(result.read_types(source));
-  HEARTH_TRY(result.read_tokens(source, spelling));
-  HEARTH_TRY(result.read_special_ids(source, spelling, default_add_bos));
+  HEARTH_TRY(result.read_tokens(source, habits.spelling));
+  HEARTH_TRY(result.read_special_ids(source, habits));
   result.collect_special();
   return result;
 }
@@ -146,19 +133,35 @@ Result<void> Vocabulary::read_token(std::string_view text, TokenId id, Spelling 
   return {};
 }
 
-Result<void> Vocabulary::read_special_ids(const VocabularySource& source, Spelling spelling,
-                                          bool default_add_bos) {
+// What old files leave unsaid.
+void Vocabulary::guess_special_ids(const VocabularySource& source, Spelling spelling) {
+  const auto guess = [&](std::optional<TokenId>& id, const std::optional<int64_t>& said, TokenId guessed,
+                         TokenType expected) {
+    if (!said && contains(guessed) && type(guessed) == expected) id = guessed;
+  };
+  if (spelling == Spelling::kSpaceMarker && source.model == "llama") {  // SentencePiece's own order
+    guess(unknown_, source.unknown, 0, TokenType::kUnknown);
+    guess(bos_, source.bos, 1, TokenType::kControl);
+    guess(eos_, source.eos, 2, TokenType::kControl);
+  }
+  for (size_t i = 0; source.model == "t5" && !unknown_ && i < size(); ++i) {
+    guess(unknown_, source.unknown, static_cast<TokenId>(i), TokenType::kUnknown);
+  }
+  if (spelling == Spelling::kWordStartMarker) {  // BERT's names
+    for (size_t i = 0; i < size(); ++i) {
+      const auto id = static_cast<TokenId>(i);
+      if (bytes(id) == "[UNK]" && !unknown_) guess(unknown_, source.unknown, id, type(id));
+      if (bytes(id) == "[CLS]" && !bos_) guess(bos_, source.bos, id, TokenType::kControl);
+      if (bytes(id) == "[SEP]" && !eos_) guess(eos_, source.eos, id, TokenType::kControl);
+    }
+  }
+}
+
+Result<void> Vocabulary::read_special_ids(const VocabularySource& source, const Habits& habits) {
   HEARTH_ASSIGN(bos_, checked_id("BOS", source.bos, size()));
   HEARTH_ASSIGN(eos_, checked_id("EOS", source.eos, size()));
   HEARTH_ASSIGN(unknown_, checked_id("unknown", source.unknown, size()));
-  HEARTH_ASSIGN(const std::optional<TokenId> eot, checked_id("EOT", source.eot, size()));
-  if (spelling == Spelling::kSpaceMarker) {
-    // SentencePiece's own order, which old files leave unsaid: <unk>, <s>, </s>.
-    const auto is_type = [&](TokenId id, TokenType expected) { return contains(id) && type(id) == expected; };
-    if (!source.unknown && is_type(0, TokenType::kUnknown)) unknown_ = 0;
-    if (!source.bos && is_type(1, TokenType::kControl)) bos_ = 1;
-    if (!source.eos && is_type(2, TokenType::kControl)) eos_ = 2;
-  }
+  guess_special_ids(source, habits.spelling);
   if (source.add_bos.value_or(false) && !bos_) {
     return make_error(ErrorCode::kMalformed,
                       "BOS token: expected one, as it is to begin every text, found none");
@@ -167,13 +170,12 @@ Result<void> Vocabulary::read_special_ids(const VocabularySource& source, Spelli
     return make_error(ErrorCode::kMalformed,
                       "EOS token: expected one, as it is to end every text, found none");
   }
-  add_bos_ = source.add_bos.value_or(default_add_bos) && bos_;
-  add_eos_ = source.add_eos.value_or(false);
-  find_end_tokens(eot);
-  return {};
+  add_bos_ = (habits.always_add_bos || source.add_bos.value_or(habits.default_add_bos)) && bos_;
+  add_eos_ = source.add_eos.value_or(habits.default_add_eos) && eos_;
+  return find_end_tokens(source);
 }
 
-void Vocabulary::find_end_tokens(const std::optional<TokenId>& eot) {
+Result<void> Vocabulary::find_end_tokens(const VocabularySource& source) {
   ends_generation_.assign(size(), false);
   std::optional<TokenId> end, call;
   bool has_return_or_flush = false;
@@ -190,7 +192,13 @@ void Vocabulary::find_end_tokens(const std::optional<TokenId>& eot) {
   // In these formats <|end|> ends one message of several that make an answer.
   if (end && call && has_return_or_flush) ends_generation_[static_cast<size_t>(*end)] = false;
   if (eos_) ends_generation_[static_cast<size_t>(*eos_)] = true;
+  HEARTH_ASSIGN(const std::optional<TokenId> eot, checked_id("EOT", source.eot, size()));
   if (eot) ends_generation_[static_cast<size_t>(*eot)] = true;
+  for (const int64_t more : source.ends) {
+    HEARTH_ASSIGN(const std::optional<TokenId> id, checked_id("end", more, size()));
+    if (id) ends_generation_[static_cast<size_t>(*id)] = true;
+  }
+  return {};
 }
 
 void Vocabulary::collect_special() {

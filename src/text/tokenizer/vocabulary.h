@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -12,21 +13,37 @@
 
 namespace hearth::text {
 
+// The byte that "<0x0A>" names; nothing for any other text.
+std::optional<unsigned char> parse_byte_token(std::string_view text) noexcept;
+
 // Built once, then read by any number of threads.
 class Vocabulary {
  public:
   // How the text of a normal token becomes the bytes that it stands for.
   enum class Spelling {
-    kByteAlphabet,  // GPT-2's: one character per byte
-    kSpaceMarker,   // SentencePiece's: U+2581 is a space
+    kByteAlphabet,     // GPT-2's: one character per byte
+    kSpaceMarker,      // SentencePiece's: U+2581 is a space
+    kWordStartMarker,  // WordPiece's in a GGUF: U+2581, a space, stands before what begins a word
+    kVerbatim,         // the text is what is looked for; what it stands for is the tokenizer's to say
+  };
+  // What a kind of vocabulary has for a habit, where the source does not say.
+  struct Habits {
+    Spelling spelling;
+    bool default_add_bos;
+    bool default_add_eos = false;
+    bool always_add_bos = false;  // whatever the source says
   };
 
   // Limits far beyond any vocabulary in use; they bound what loading a hostile one costs.
   static constexpr size_t kMaxTokens = size_t{1} << 24;
   static constexpr size_t kMaxTokenBytes = 4096;
 
-  // `default_add_bos`: where the source does not say. kMalformed names the entry that is wrong.
-  static Result<Vocabulary> create(const VocabularySource& source, Spelling spelling, bool default_add_bos);
+  // The bytes that a normal token of this text stands for; nothing if the text is not spelled so: then no
+  // text can become it.
+  static std::optional<std::string> spelled_bytes(std::string_view text, Spelling spelling);
+
+  // kMalformed names the entry that is wrong.
+  static Result<Vocabulary> create(const VocabularySource& source, const Habits& habits);
 
   size_t size() const noexcept { return types_.size(); }
   bool contains(TokenId id) const noexcept { return id >= 0 && static_cast<size_t>(id) < size(); }
@@ -63,8 +80,9 @@ class Vocabulary {
   Result<void> read_types(const VocabularySource& source);
   Result<void> read_tokens(const VocabularySource& source, Spelling spelling);
   Result<void> read_token(std::string_view text, TokenId id, Spelling spelling);
-  Result<void> read_special_ids(const VocabularySource& source, Spelling spelling, bool default_add_bos);
-  void find_end_tokens(const std::optional<TokenId>& eot);
+  Result<void> read_special_ids(const VocabularySource& source, const Habits& habits);
+  void guess_special_ids(const VocabularySource& source, Spelling spelling);
+  Result<void> find_end_tokens(const VocabularySource& source);
   void collect_special();
 
   SymbolTable symbols_;

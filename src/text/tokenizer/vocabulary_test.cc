@@ -106,7 +106,8 @@ TEST(Vocabulary, Create_NoTypes_TakesByteTokensByTheirText) {
 TEST(Vocabulary, Create_UnknownModel_IsUnsupportedByName) {
   TestVocabulary vocabulary = byte_level_vocabulary();
   vocabulary.source.model = "t5\xFF";
-  EXPECT_EQ(vocabulary.refusal(), "unsupported: tokenizer model: expected llama or gpt2, found \"t5\uFFFD\"");
+  EXPECT_EQ(vocabulary.refusal(),
+            "unsupported: tokenizer model: expected llama, gpt2, gemma4, bert or t5, found \"t5\uFFFD\"");
 }
 
 TEST(Vocabulary, EndsGeneration_MarkersAndNamedIds_Only) {

@@ -1,0 +1,44 @@
+// How a model is talked to: its chat template and its tokenizer together.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "text/chat/conversation.h"
+#include "text/chat/literal_text.h"
+#include "text/chat_template/chat_template.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::text {
+
+// Immutable, so thread-safe. The tokenizer must outlive it.
+class ChatFormat {
+ public:
+  // `name` says in messages where the template comes from. Errors: those of ChatTemplate::parse.
+  static Result<ChatFormat> create(std::string_view source, const std::string& name,
+                                   const Tokenizer& tokenizer);
+
+  const std::string& name() const noexcept { return name_; }
+
+  // The text of a conversation. `context` as ChatTemplate::render takes it; bos_token and eos_token are the
+  // model's where it has none of its own.
+  Result<std::string> render(const Value& context, const RenderOptions& options = {}) const;
+
+  // The tokens of that text, with the BOS token where the model wants one and the template writes none.
+  // Control tokens in the messages of others than the assistant are text (literal_text.h).
+  Result<std::vector<TokenId>> encode(const Value& context, const RenderOptions& options = {}) const;
+
+ private:
+  ChatFormat(ChatTemplate chat_template, std::string name, const Tokenizer& tokenizer);
+
+  std::string name_;
+  ChatTemplate template_;
+  const Tokenizer* tokenizer_;
+  std::vector<std::pair<std::string, Value>> special_texts_;  // bos_token, eos_token
+  ControlTokens control_tokens_;
+};
+
+}  // namespace hearth::text
