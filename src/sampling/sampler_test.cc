@@ -51,38 +51,6 @@ Tokens survivors(SamplingOptions options, const std::vector<float>& logits) {
   return seen;
 }
 
-TEST(Validate, Defaults_AreInRange) {
-  EXPECT_TRUE(validate(SamplingOptions{}));
-}
-
-TEST(Validate, ValueOutOfRange_NamesOptionRangeAndValue) {
-  SamplingOptions options;
-  options.top_p = 1.5F;
-  const auto result = validate(options);
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(result.error().message(), "top_p: expected 0 to 1, found 1.5");
-}
-
-TEST(Validate, EachOptionOutOfRange_IsRefused) {
-  const auto refuses = [](auto member, auto value) {
-    SamplingOptions options;
-    options.*member = value;
-    return !validate(options);
-  };
-  for (const float value : {-0.1F, kNan, kInfinity}) {
-    EXPECT_TRUE(refuses(&SamplingOptions::temperature, value)) << value;
-    EXPECT_TRUE(refuses(&SamplingOptions::top_p, value)) << value;
-    EXPECT_TRUE(refuses(&SamplingOptions::min_p, value)) << value;
-    EXPECT_TRUE(refuses(&SamplingOptions::typical_p, value)) << value;
-    EXPECT_TRUE(refuses(&SamplingOptions::repeat_penalty, value)) << value;
-  }
-  EXPECT_TRUE(refuses(&SamplingOptions::repeat_penalty, 0.0F));
-  EXPECT_TRUE(refuses(&SamplingOptions::presence_penalty, kNan));
-  EXPECT_TRUE(refuses(&SamplingOptions::frequency_penalty, -kInfinity));
-  EXPECT_TRUE(refuses(&SamplingOptions::repeat_last_n, -2));
-}
-
 TEST(Sampler, TemperatureZero_TakesHighestLogitAndLowestTokenOfATie) {
   SamplingOptions options;
   options.temperature = 0.0F;
@@ -250,6 +218,85 @@ TEST(Penalties, TokensOutsideTheVocabularyAndMaskedOnes_ChangeNothing) {
   options.repeat_penalty = 2.0F;
   options.presence_penalty = -std::numeric_limits<float>::max();
   EXPECT_EQ(sample_once(options, {-kInfinity, 1.0F}, {-5, 99, 0}), 1);
+}
+
+TEST(LogitBias, Finite_IsAddedBeforeAnythingElse) {
+  SamplingOptions options;
+  options.temperature = 0.0F;
+  options.logit_bias = {{2, 3.0F}, {0, -1.0F}};
+  EXPECT_EQ(sample_once(options, {2.0F, 1.5F, 0.0F}), 2);
+  options.repeat_penalty = 4.0F;  // 3 / 4 < 1.5: the penalty sees the biased logit
+  EXPECT_EQ(sample_once(options, {2.0F, 1.5F, 0.0F}, {2}), 1);
+}
+
+TEST(LogitBias, MinusInfinity_BansTheToken) {
+  SamplingOptions options = plain();
+  options.logit_bias = {{1, -kInfinity}};
+  EXPECT_EQ(survivors(options, {0.0F, 50.0F, 1.0F}), (Tokens{0, 2}));
+  options.logit_bias = {{0, -kInfinity}, {1, -kInfinity}, {2, -kInfinity}};
+  EXPECT_EQ(sample_once(options, {0.0F, 50.0F, 1.0F}), 0);
+}
+
+TEST(Order, TemperatureBeforeMinP_LetsTheFilterSeeFlattenedProbabilities) {
+  // 0.8, 0.15, 0.05; at temperature 4 they are about 0.46, 0.30, 0.23.
+  SamplingOptions options = plain();
+  options.min_p = 0.4F;
+  const std::vector<float> logits = logits_of({0.8, 0.15, 0.05});
+  EXPECT_EQ(survivors(options, logits), (Tokens{0}));
+  options.samplers = {Stage::kTemperature, Stage::kMinP};
+  EXPECT_EQ(survivors(options, logits), (Tokens{0, 1, 2}));
+}
+
+TEST(Order, StageThatIsNotListed_IsNotDone) {
+  SamplingOptions options = plain();
+  options.top_k = 1;
+  options.samplers = {Stage::kTopP, Stage::kTemperature};
+  EXPECT_EQ(survivors(options, {1.0F, 2.0F, 3.0F}), (Tokens{0, 1, 2}));
+}
+
+TEST(Order, PenaltiesAfterTopK_ChangeTheListThatIsLeft) {
+  SamplingOptions options = plain();
+  options.top_k = 2;
+  options.presence_penalty = 100.0F;
+  options.samplers = {Stage::kTopK, Stage::kPenalties};
+  for (int i = 0; i < 100; ++i) {
+    options.seed = i;
+    EXPECT_EQ(sample_once(options, {5.0F, 4.0F, 3.0F}, {0}), 1);
+  }
+}
+
+TEST(TopNSigma, One_KeepsWhatIsWithinADeviationOfTheTop) {
+  // Mean 2, deviation sqrt(2) of 0..4: 4 - 1.414 = 2.586.
+  SamplingOptions options = plain();
+  options.top_n_sigma = 1.0F;
+  EXPECT_EQ(survivors(options, {0.0F, 1.0F, 2.0F, 3.0F, 4.0F}), (Tokens{3, 4}));
+  EXPECT_EQ(survivors(options, {0.0F, -kInfinity, 1.0F, 2.0F, 3.0F, 4.0F}), (Tokens{4, 5}));
+}
+
+TEST(Xtc, AlwaysOn_LeavesTheLeastProbableOfTheTopChoicesAndAllBelow) {
+  SamplingOptions options = plain();
+  options.xtc_probability = 1.0F;
+  options.xtc_threshold = 0.15F;
+  EXPECT_EQ(survivors(options, logits_of({0.4, 0.05, 0.3, 0.2, 0.05})), (Tokens{1, 3, 4}));
+  options.xtc_threshold = 0.35F;  // one top choice: nothing to exclude
+  EXPECT_EQ(survivors(options, logits_of({0.4, 0.05, 0.3, 0.2, 0.05})), (Tokens{0, 1, 2, 3, 4}));
+  options.xtc_threshold = 0.6F;
+  EXPECT_EQ(survivors(options, logits_of({0.4, 0.05, 0.3, 0.2, 0.05})), (Tokens{0, 1, 2, 3, 4}));
+}
+
+TEST(Xtc, Probability_IsHowOftenItActs) {
+  SamplingOptions options = plain();
+  options.xtc_probability = 0.25F;
+  options.xtc_threshold = 0.1F;
+  Sampler sampler(options);
+  int n_top = 0;
+  constexpr int kDraws = 20000;
+  for (int i = 0; i < kDraws; ++i) {
+    std::vector<float> logits = logits_of({0.8, 0.2});
+    n_top += sampler.sample(logits) == 0 ? 1 : 0;
+  }
+  // 0.75 * 0.8; the standard deviation of the share is 0.0035.
+  EXPECT_NEAR(n_top / static_cast<double>(kDraws), 0.6, 0.015);
 }
 
 TEST(Temperature, Tiny_DrawsTheHighest) {
