@@ -4,7 +4,7 @@
 
 namespace hearth::models {
 
-ConfigReader::ConfigReader(const gguf::File& file)
+ConfigReader::ConfigReader(const gguf::KeyValues& file)
     : file_(file), architecture_(file.string_or("general.architecture", "").value_or("")) {}
 
 std::string ConfigReader::full_key(std::string_view key) const {
@@ -32,6 +32,39 @@ Result<int64_t> ConfigReader::count_or(std::string_view key, int64_t fallback) c
                       full_key(key), kMaxCount, value);
   }
   return static_cast<int64_t>(value);
+}
+
+Result<std::vector<int64_t>> ConfigReader::integers(std::string_view key, int64_t n) const {
+  const gguf::Value* value = file_.find(full_key(key));
+  const bool fits = value != nullptr && value->is_array() && value->count() == static_cast<uint64_t>(n);
+  const auto numbers = fits ? value->as_integers() : std::nullopt;
+  if (numbers) return *numbers;
+  return make_error(ErrorCode::kMalformed, "{}: metadata {}: expected an array of {} integers, found {}",
+                    file_.name(), full_key(key), n, value != nullptr ? value->to_string() : "no such key");
+}
+
+Result<LayerCounts> ConfigReader::layer_counts(std::string_view key, int64_t n_layers) const {
+  const gguf::Value* value = file_.find(full_key(key));
+  if (value == nullptr || !value->is_array()) {
+    HEARTH_ASSIGN(const int64_t all, count(key));
+    return LayerCounts({all});
+  }
+  HEARTH_ASSIGN(std::vector<int64_t> numbers, integers(key, n_layers));
+  for (const int64_t number : numbers) {
+    if (number <= 0 || number > kMaxCount) return error(key, fmt::format("1 to {}", kMaxCount), number);
+  }
+  return LayerCounts(std::move(numbers));
+}
+
+Result<std::vector<bool>> ConfigReader::layer_flags(std::string_view key, int64_t n_layers) const {
+  HEARTH_ASSIGN(const std::vector<int64_t> numbers, integers(key, n_layers));
+  std::vector<bool> flags;
+  flags.reserve(numbers.size());
+  for (const int64_t number : numbers) {
+    if (number != 0 && number != 1) return error(key, "0 or 1", number);
+    flags.push_back(number == 1);
+  }
+  return flags;
 }
 
 Result<float> ConfigReader::epsilon(std::string_view key) const {

@@ -4,11 +4,25 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
 
 namespace hearth::models {
+
+// A number for each layer, which may be the same for all.
+class LayerCounts {
+ public:
+  // One number, or as many as there are layers.
+  explicit LayerCounts(std::vector<int64_t> numbers) : numbers_(std::move(numbers)) {}
+  int64_t operator[](int64_t layer) const {
+    return numbers_.size() == 1 ? numbers_.front() : numbers_[static_cast<size_t>(layer)];
+  }
+
+ private:
+  std::vector<int64_t> numbers_;
+};
 
 class ConfigReader {
  public:
@@ -16,7 +30,7 @@ class ConfigReader {
   static constexpr int64_t kMaxCount = int64_t{1} << 30;
 
   // `file` has general.architecture: the registry has read it. It must outlive the reader.
-  explicit ConfigReader(const gguf::File& file);
+  explicit ConfigReader(const gguf::KeyValues& file);
 
   std::string_view architecture() const noexcept { return architecture_; }
 
@@ -24,6 +38,12 @@ class ConfigReader {
   Result<int64_t> count(std::string_view key) const;
   // ... or may be absent; then 0 is allowed too.
   Result<int64_t> count_or(std::string_view key, int64_t fallback) const;
+  // An array of n_layers numbers, or one for all; each as count() wants it.
+  Result<LayerCounts> layer_counts(std::string_view key, int64_t n_layers) const;
+  // An array of n_layers flags.
+  Result<std::vector<bool>> layer_flags(std::string_view key, int64_t n_layers) const;
+  // False where the key is absent.
+  Result<bool> flag(std::string_view key) const { return file_.bool_or(full_key(key), false); }
   // A positive number; the fallback, which may be 0, where the key is absent.
   Result<float> positive_or(std::string_view key, float fallback) const;
   // A small positive number.
@@ -44,8 +64,10 @@ class ConfigReader {
 
  private:
   std::string full_key(std::string_view key) const;
+  // The n elements of an array.
+  Result<std::vector<int64_t>> integers(std::string_view key, int64_t n) const;
 
-  const gguf::File& file_;
+  const gguf::KeyValues& file_;
   std::string_view architecture_;
 };
 

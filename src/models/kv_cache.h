@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -18,6 +19,15 @@ struct KvLayerShape {
   int64_t n_kv_heads = 0;
   int64_t k_head_dim = 0;
   int64_t v_head_dim = 0;
+  int64_t window = 0;           // positions that one sees, itself among them; 0: all before it
+  bool values_in_keys = false;  // values are the beginnings of their keys, without memory of their own
+  std::optional<size_t> shared_with = {};  // the earlier layer of this shape whose cache is this one's too
+};
+
+// Layers whose blocks are given out together, of every sequence in the same order (models/kv_groups.h).
+struct KvGroup {
+  int64_t window = 0;  // of its layers; 0: they see everything
+  int64_t n_blocks = 0;
 };
 
 // The state of a recurrent layer, per sequence: the last inputs of a convolution and a matrix for each head.
@@ -38,33 +48,35 @@ struct KvTypes {
 // What a layer keeps of past tokens: blocks (attention) or states (recurrent layers). The other is empty.
 struct LayerCache {
   tensor::PagedKv kv;
+  size_t kv_group = 0;  // whose block tables say where its blocks are
   tensor::RecurrentState state;
 };
 
 class KvCache {
  public:
-  // Zeroed blocks for each layer with KV heads, and F32 states of n_slots sequences for each recurrent one;
-  // `recurrent` is empty or has an element for each layer. Pages that no token has reached yet cost no
-  // memory. kInvalidArgument for a type that the backend has no cache of, or whose blocks a layer's heads do
-  // not fill; kResourceExhausted, with the numbers, where memory does not suffice.
+  // Zeroed blocks for each layer with KV heads, as many as its group has (kv_group_of), and F32 states of
+  // n_slots sequences for each recurrent one; `recurrent` is empty or has an element for each layer. Pages
+  // that no token has reached yet cost no memory. kInvalidArgument for a type that the backend has no cache
+  // of, or whose blocks a layer's heads do not fill; kResourceExhausted, with the numbers, where memory does
+  // not suffice.
   static Result<KvCache> create(tensor::Backend& backend, std::span<const KvLayerShape> layers,
-                                int64_t n_blocks, const KvTypes& types = {},
+                                std::span<const KvGroup> groups, const KvTypes& types = {},
                                 std::span<const RecurrentLayerShape> recurrent = {}, int64_t n_slots = 0);
 
   // The errors of create() for these types.
   static Result<void> check_types(const tensor::Backend& backend, std::span<const KvLayerShape> layers,
                                   const KvTypes& types);
 
-  // A block that a head does not fill counts whole.
+  // Memory. A block that a head does not fill counts whole.
   static uint64_t bytes_per_token(std::span<const KvLayerShape> layers, const KvTypes& types = {});
 
-  int64_t n_blocks() const noexcept { return n_blocks_; }
+  std::span<const KvGroup> groups() const noexcept { return groups_; }
   const LayerCache& layer(size_t i) const noexcept { return layers_[i]; }
 
  private:
   Result<tensor::Tensor> allocate(tensor::Backend& backend, tensor::DType dtype, const tensor::Shape& shape);
 
-  int64_t n_blocks_ = 0;
+  std::vector<KvGroup> groups_;
   std::vector<std::shared_ptr<tensor::Buffer>> buffers_;
   std::vector<LayerCache> layers_;
 };

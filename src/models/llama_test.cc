@@ -113,6 +113,9 @@ TEST(LoadLlama, Description_OfATinyModel_CountsItsBytes) {
   EXPECT_EQ(KvCache::bytes_per_token(std::vector<KvLayerShape>{{2, 64, 32}},
                                      {tensor::DType::kQ8_0, tensor::DType::kQ4_0}),
             2U * (2 * 34 + 18));
+  const std::vector<KvLayerShape> in_keys{
+      {.n_kv_heads = 1, .k_head_dim = 96, .v_head_dim = 64, .values_in_keys = true}};
+  EXPECT_EQ(KvCache::bytes_per_token(in_keys, {tensor::DType::kQ8_0, tensor::DType::kF16}), 3U * 34);
   EXPECT_EQ(info.n_parameters * 4, info.weight_bytes);
 }
 

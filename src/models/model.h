@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "formats/gguf/gguf.h"
+#include "models/checkpoint.h"
 #include "models/kv_cache.h"
 #include "models/workspace.h"
 #include "tensor/backend.h"
@@ -33,10 +33,11 @@ struct ModelInfo {
 
 // The tokens of one step. Rows are tokens, grouped by sequence.
 struct StepInput {
-  std::span<const int32_t> tokens;                  // each < vocabulary_size
-  std::span<const int32_t> positions;               // of each token in its sequence
-  std::span<const tensor::SequenceRows> sequences;  // partition the rows
-  std::span<const int32_t> output_rows;             // rows whose logits are wanted
+  std::span<const int32_t> tokens;     // each < vocabulary_size
+  std::span<const int32_t> positions;  // of each token in its sequence
+  // Partition the rows. One list for each group of the cache, which differ in their block tables alone.
+  std::span<const std::vector<tensor::SequenceRows>> sequences_by_group;
+  std::span<const int32_t> output_rows;  // rows whose logits are wanted
 };
 
 // Not thread-safe: one step at a time.
@@ -54,13 +55,16 @@ class Model {
 };
 
 // The longest sequence that the model was trained for. Errors: kUnsupported for an architecture that is not
-// known, kMalformed where the file does not say it.
-Result<int64_t> trained_context_tokens(const gguf::File& file);
+// known, kMalformed where the checkpoint does not say it.
+Result<int64_t> trained_context_tokens(const gguf::KeyValues& checkpoint);
 
-// Builds the model that the file describes, to evaluate sequences of up to `context_tokens`, which are at
-// most trained_context_tokens(): some models embed positions differently for long contexts. The file and the
-// backend must outlive it. Errors: kUnsupported for an architecture, an option or a type that is not known,
-// kMalformed for a file that contradicts itself.
+// Builds the model that the checkpoint describes, to evaluate sequences of up to `context_tokens`, which are
+// at most trained_context_tokens(): some models embed positions differently for long contexts. The checkpoint
+// and the backend must outlive it. Errors: kUnsupported for an architecture, an option or a type that is not
+// known, kMalformed for a checkpoint that contradicts itself.
+Result<std::unique_ptr<Model>> load_model(const Checkpoint& checkpoint, tensor::Backend& backend,
+                                          int64_t context_tokens);
+// The same for a GGUF file, of which the model reads what is mapped.
 Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend,
                                           int64_t context_tokens);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 
 #include "models/config_reader.h"
@@ -10,8 +11,9 @@ namespace hearth::models {
 namespace {
 
 constexpr std::array kFamilies{
-    Family{"command-r", load_command_r},   Family{"gemma2", load_gemma2},
-    Family{"gemma3", load_gemma3},         Family{"glm4", load_glm4},
+    Family{"command-r", load_command_r},   Family{"deepseek2", load_deepseek2},
+    Family{"gemma2", load_gemma2},         Family{"gemma3", load_gemma3},
+    Family{"gemma4", load_gemma4},         Family{"glm4", load_glm4},
     Family{"gpt-oss", load_gpt_oss},       Family{"gpt2", load_gpt2},
     Family{"granite", load_granite},       Family{"llama", load_llama},
     Family{"olmo2", load_olmo2},           Family{"phi3", load_phi3},
@@ -21,16 +23,55 @@ constexpr std::array kFamilies{
     Family{"starcoder2", load_starcoder2},
 };
 
-Result<const Family*> find_family(const gguf::File& file) {
+constexpr std::array kEncoderFamilies{
+    EncoderFamily{"bert", load_bert},
+    EncoderFamily{"nomic-bert", load_nomic_bert},
+};
+
+bool contains(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Result<const Family*> find_family(const gguf::KeyValues& file) {
   HEARTH_ASSIGN(const std::string_view architecture, file.string("general.architecture"));
   for (const Family& family : kFamilies) {
     if (family.architecture == architecture) return &family;
+  }
+  if (contains(known_encoders(), architecture)) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: architecture '{}' is an encoder: it turns texts into vectors (hearth embed) and "
+                      "writes none",
+                      file.name(), architecture);
   }
   return make_error(ErrorCode::kUnsupported, "{}: architecture '{}' is not known to Hearth; known: {}",
                     file.name(), architecture, fmt::join(known_architectures(), ", "));
 }
 
 }  // namespace
+
+std::vector<std::string_view> known_encoders() {
+  std::vector<std::string_view> names;
+  names.reserve(kEncoderFamilies.size());
+  for (const EncoderFamily& family : kEncoderFamilies) names.push_back(family.architecture);
+  return names;
+}
+
+bool is_encoder(const gguf::KeyValues& checkpoint) {
+  const auto architecture = checkpoint.string("general.architecture");
+  return architecture && contains(known_encoders(), *architecture);
+}
+
+Result<std::unique_ptr<Encoder>> load_encoder(const Checkpoint& checkpoint, tensor::Backend& backend) {
+  HEARTH_ASSIGN(const std::string_view architecture, checkpoint.string("general.architecture"));
+  for (const EncoderFamily& family : kEncoderFamilies) {
+    if (family.architecture == architecture) return family.load({checkpoint, backend});
+  }
+  const bool decodes = contains(known_architectures(), architecture);
+  return make_error(ErrorCode::kUnsupported, "{}: architecture '{}' {}; vectors need an encoder: {}",
+                    checkpoint.name(), architecture,
+                    decodes ? "writes text (hearth run)" : "is not known to Hearth",
+                    fmt::join(known_encoders(), ", "));
+}
 
 std::vector<std::string_view> known_architectures() {
   std::vector<std::string_view> names;
@@ -39,15 +80,20 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
-Result<int64_t> trained_context_tokens(const gguf::File& file) {
+Result<int64_t> trained_context_tokens(const gguf::KeyValues& file) {
   HEARTH_TRY(find_family(file));
   return ConfigReader(file).count("context_length");
 }
 
+Result<std::unique_ptr<Model>> load_model(const Checkpoint& checkpoint, tensor::Backend& backend,
+                                          int64_t context_tokens) {
+  HEARTH_ASSIGN(const Family* family, find_family(checkpoint));
+  return family->load({checkpoint, backend, context_tokens});
+}
+
 Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend,
                                           int64_t context_tokens) {
-  HEARTH_ASSIGN(const Family* family, find_family(file));
-  return family->load({file, backend, context_tokens});
+  return load_model(GgufCheckpoint(file), backend, context_tokens);
 }
 
 }  // namespace hearth::models

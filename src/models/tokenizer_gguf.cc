@@ -52,9 +52,26 @@ Result<void> read_scalars(const gguf::File& file, text::VocabularySource& source
   HEARTH_TRY(read_id("tokenizer.ggml.eos_token_id", source.eos));
   HEARTH_TRY(read_id("tokenizer.ggml.eot_token_id", source.eot));
   HEARTH_TRY(read_id("tokenizer.ggml.unknown_token_id", source.unknown));
+  if (source.model == "bert") {  // [CLS] begins a text and [SEP] ends it; the format spells its key so
+    HEARTH_TRY(read_id("tokenizer.ggml.cls_token_id", source.bos));
+    HEARTH_TRY(read_id("tokenizer.ggml.seperator_token_id", source.eos));
+  }
   HEARTH_TRY(read_flag("tokenizer.ggml.add_bos_token", source.add_bos));
   HEARTH_TRY(read_flag("tokenizer.ggml.add_eos_token", source.add_eos));
-  return read_flag("tokenizer.ggml.add_space_prefix", source.add_space_prefix);
+  HEARTH_TRY(read_flag("tokenizer.ggml.add_space_prefix", source.add_space_prefix));
+  HEARTH_TRY(read_optional(file, "tokenizer.ggml.remove_extra_whitespaces", "a bool",
+                           source.remove_extra_whitespaces,
+                           [](const gguf::Value& value) { return value.as_bool(); }));
+  // Bytes, which the format writes as signed or unsigned ones.
+  return read_optional(file, "tokenizer.ggml.precompiled_charsmap", "an array of bytes",
+                       source.precompiled_charsmap, [](const gguf::Value& value) {
+                         const auto numbers = value.as_integers();
+                         std::optional<std::string> bytes;
+                         if (!numbers) return bytes;
+                         bytes.emplace();
+                         for (const int64_t number : *numbers) bytes->push_back(static_cast<char>(number));
+                         return bytes;
+                       });
 }
 
 // Phi-3's special tokens were trained to take the white space behind them with them. The format has no key

@@ -70,6 +70,20 @@ TEST(TokenizerGguf, Load_ByteLevelBpe_ReadsMergesAndPreTokenizer) {
   EXPECT_EQ(encode(writer, "ab<|x|>a"), (Ids{2, 3, 0}));
 }
 
+TEST(TokenizerGguf, Load_Gemma4_ReadsMergesAndBegins) {
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "gemma4")
+      .add_strings("tokenizer.ggml.tokens", {"<eos>", "<bos>", "a", "\u2581", "\u2581a", "<0x0A>"})
+      .add_array<float>("tokenizer.ggml.scores", {-1000, -1000, -1000, -1000, -1000, -1000})
+      .add_array<int32_t>("tokenizer.ggml.token_type", {3, 3, 1, 1, 1, 6})
+      .add_strings("tokenizer.ggml.merges", {"\u2581 a"})
+      .add_u32("tokenizer.ggml.bos_token_id", 1)
+      .add_u32("tokenizer.ggml.eos_token_id", 0)
+      .add_bool("tokenizer.ggml.add_bos_token", false)
+      .add_bool("tokenizer.ggml.add_space_prefix", false);
+  EXPECT_EQ(encode(writer, "a a\n<eos>"), (Ids{1, 2, 4, 5, 0}));
+}
+
 TEST(TokenizerGguf, Load_Phi3ByName_SwallowsSpaceBehindSpecialTokens) {
   GgufWriter other = sentencepiece_file();
   EXPECT_EQ(encode(other, "</s> a"), (Ids{1, 2, 4, 5}));

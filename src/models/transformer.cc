@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "models/blocks/layer_inputs.h"
+
 namespace hearth::models {
 namespace {
 
@@ -14,29 +16,39 @@ class Transformer : public Model {
       : backend_(backend), config_(config) {}
 
   Result<void> load(WeightReader& weights, const LoadLayer& load_layer);
-  void describe(const gguf::File& file, const WeightReader& weights);
+  void describe(const Checkpoint& file, const WeightReader& weights);
 
   const ModelInfo& info() const noexcept override { return info_; }
 
   size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const override {
     size_t layer = 0;
     for (const auto& l : layers_) layer = std::max(layer, l->workspace_bytes(max_rows));
-    return 3 * Workspace::bytes_for({max_rows, config_.width}) + layer +
+    const size_t inputs = layer_inputs_ ? Workspace::bytes_for({max_rows, layer_inputs_->width()}) +
+                                              layer_inputs_->workspace_bytes(max_rows)
+                                        : 0;
+    return inputs + 3 * Workspace::bytes_for({max_rows, config_.width}) + layer +
            Workspace::bytes_for({max_output_rows, config_.width}) +
            Workspace::bytes_for({max_output_rows, config_.vocabulary_size});
   }
 
   Tensor forward(const StepInput& input, const KvCache& cache, Workspace& workspace) override {
-    const StepContext step{backend_, workspace, input};
+    const auto step_of = [&](size_t kv_group) {
+      return StepContext{backend_, workspace, input, input.sequences_by_group[kv_group]};
+    };
+    const StepContext step = step_of(0);
     const int64_t n = step.n_rows();
     const auto n_outputs = static_cast<int64_t>(input.output_rows.size());
     const Tensor logits = workspace.take({n_outputs, config_.vocabulary_size});
     const Workspace::Scope scope(workspace);
     const ResidualStream stream{workspace.take({n, config_.width}), workspace.take({n, config_.width}),
-                                workspace.take({n, config_.width})};
+                                workspace.take({n, config_.width}),
+                                layer_inputs_ ? workspace.take({n, layer_inputs_->width()}) : Tensor{}};
 
     embed(step, stream);
-    for (size_t i = 0; i < layers_.size(); ++i) layers_[i]->apply(step, cache.layer(i), stream);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const LayerCache& layer_cache = cache.layer(i);
+      layers_[i]->apply(step_of(layer_cache.kv_group), layer_cache, stream);
+    }
 
     const Tensor last = workspace.take({n_outputs, config_.width});
     backend_.take_rows(stream.residual, input.output_rows, last);
@@ -55,19 +67,25 @@ class Transformer : public Model {
       backend_.embed(positions_, step.input.positions, stream.branch);
       backend_.add(stream.residual, stream.branch);
     }
+    if (layer_inputs_) layer_inputs_->apply(step, stream.residual, stream.layer_inputs);
   }
 
-  uint64_t idle_bytes(const gguf::File& file) const;
+  uint64_t idle_bytes(const Checkpoint& file) const;
 
   tensor::Backend& backend_;
   const TransformerConfig config_;
   ModelInfo info_;
   uint64_t table_bytes_ = 0;  // of the tables of which a step of one token reads a row
   Tensor embedding_, positions_;
+  std::optional<LayerInputs> layer_inputs_;
   std::vector<std::unique_ptr<Layer>> layers_;
   Norm output_norm_;
   Tensor output_;
 };
+
+LayerInputsConfig layer_inputs_config(const TransformerConfig& c) {
+  return {c.width, c.vocabulary_size, c.n_layers, c.layer_input_width, c.norm};
+}
 
 Result<void> Transformer::load(WeightReader& weights, const LoadLayer& load_layer) {
   const std::string embedding = "token_embd.weight";
@@ -81,6 +99,10 @@ Result<void> Transformer::load(WeightReader& weights, const LoadLayer& load_laye
     HEARTH_ASSIGN(positions_, weights.matrix("position_embd.weight", shape));
     table_bytes_ += positions_.size_bytes();
   }
+  if (config_.layer_input_width > 0) {
+    HEARTH_ASSIGN(layer_inputs_, LayerInputs::load(weights, layer_inputs_config(config_)));
+    table_bytes_ += layer_inputs_->table_bytes();
+  }
   for (int64_t i = 0; i < config_.n_layers; ++i) {
     HEARTH_ASSIGN(std::unique_ptr<Layer> layer, load_layer(fmt::format("blk.{}", i), i));
     layers_.push_back(std::move(layer));
@@ -90,7 +112,7 @@ Result<void> Transformer::load(WeightReader& weights, const LoadLayer& load_laye
   return weights.check_all_used();
 }
 
-void Transformer::describe(const gguf::File& file, const WeightReader& weights) {
+void Transformer::describe(const Checkpoint& file, const WeightReader& weights) {
   info_.architecture = std::string(file.string_or("general.architecture", "").value_or(""));
   info_.name = std::string(file.string_or("general.name", "").value_or(""));
   info_.context_tokens = config_.context_tokens;
@@ -110,11 +132,11 @@ void Transformer::describe(const gguf::File& file, const WeightReader& weights) 
 }
 
 // Weights that a step of one token does not read: tables but for a row, and the experts not chosen.
-uint64_t Transformer::idle_bytes(const gguf::File& file) const {
+uint64_t Transformer::idle_bytes(const Checkpoint& file) const {
   uint64_t idle = table_bytes_;
   if (config_.n_experts == 0) return idle;
   for (const gguf::TensorInfo& t : file.tensors()) {
-    if (t.shape.rank() != 3) continue;
+    if (t.name.find("_exps.") == std::string_view::npos || t.shape.rank() != 3) continue;
     const auto n_experts = static_cast<uint64_t>(config_.n_experts);
     idle += t.size_bytes / n_experts * (n_experts - static_cast<uint64_t>(config_.n_experts_used));
   }
@@ -123,7 +145,7 @@ uint64_t Transformer::idle_bytes(const gguf::File& file) const {
 
 // Keys that change what is computed, of which each is known to some architectures. A number that is 0 and a
 // flag that is false say that the architecture's option is not used.
-constexpr std::array<std::string_view, 13> kParticularKeys{"embedding_scale",
+constexpr std::array<std::string_view, 18> kParticularKeys{"embedding_scale",
                                                            "residual_scale",
                                                            "logit_scale",
                                                            "attention.scale",
@@ -135,7 +157,12 @@ constexpr std::array<std::string_view, 13> kParticularKeys{"embedding_scale",
                                                            "expert_shared_count",
                                                            "leading_dense_block_count",
                                                            "use_parallel_residual",
-                                                           "rope.dimension_sections"};
+                                                           "rope.dimension_sections",
+                                                           "rope.scaling.yarn_log_multiplier",
+                                                           "attention.shared_kv_layers",
+                                                           "attention.temperature_length",
+                                                           "attention.temperature_scale",
+                                                           "embedding_length_per_layer_input"};
 
 bool contains(std::initializer_list<std::string_view> keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();

@@ -22,7 +22,8 @@ struct TransformerConfig {
   bool learned_positions = false;  // position_embd.weight [context_tokens, width] is added to the embedding
   float embedding_scale = 1.0F;
   float logit_scale = 1.0F;
-  float logit_soft_cap = 0.0F;  // 0: none
+  float logit_soft_cap = 0.0F;    // 0: none
+  int64_t layer_input_width = 0;  // of each layer's own embeddings (blocks/layer_inputs.h); 0: none
 };
 
 // block_count, embedding_length, context_length, the vocabulary and the numbers of experts. kUnsupported for
@@ -36,6 +37,8 @@ struct ResidualStream {
   tensor::Tensor residual;  // updated in place
   tensor::Tensor normed;    // scratch
   tensor::Tensor branch;    // scratch
+  // [n, n_layers * layer_input_width], a layer's part beside the other's; nothing where there are none.
+  tensor::Tensor layer_inputs;
 };
 
 class Layer {
@@ -53,8 +56,9 @@ class Layer {
 // Loads layer i, whose tensors' names begin with `prefix` ("blk.3").
 using LoadLayer = std::function<Result<std::unique_ptr<Layer>>(const std::string& prefix, int64_t i)>;
 
-// Reads token_embd, the layers in order, output_norm and output (token_embd again where there is none), and
-// makes sure that `weights`, which reads the source's file, has been asked for every tensor.
+// Reads token_embd, the tables of the layers' own embeddings, the layers in order, output_norm and output
+// (token_embd again where there is none), and makes sure that `weights`, which reads the source's file, has
+// been asked for every tensor.
 Result<std::unique_ptr<Model>> load_transformer(const ModelSource& source, WeightReader& weights,
                                                 const TransformerConfig& config, const LoadLayer& load_layer);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "quant/quant.h"
+
 namespace hearth::models {
 
 using tensor::DType;
@@ -46,24 +48,55 @@ Result<const gguf::TensorInfo*> WeightReader::find_matrix(const std::string& nam
   return info;
 }
 
+Result<Tensor> WeightReader::import(const gguf::TensorInfo& info, const Shape& shape, uint64_t offset) {
+  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(info));
+  // A backend only reads weights; Tensor has one pointer for both uses.
+  return backend_.import_weight({info.dtype, shape, const_cast<std::byte*>(data.data() + offset)});
+}
+
+Result<void> WeightReader::check_not_ordered(const std::string& name) const {
+  if (file_.column_order(name).empty()) return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "{}: tensor {}: expected columns in their own order, found another one (desc_act), which "
+                    "Hearth does not compute here",
+                    file_.name(), name);
+}
+
+Result<Tensor> WeightReader::import_rows(const gguf::TensorInfo& info, const Shape& shape, RowRange rows) {
+  const uint64_t row_bytes = *tensor::row_bytes(info.dtype, static_cast<uint64_t>(shape[1]));
+  return import(info, {rows.count, shape[1]}, static_cast<uint64_t>(rows.first) * row_bytes);
+}
+
 Result<Tensor> WeightReader::matrix(const std::string& name, const Shape& expected) {
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
-  // A backend only reads weights; Tensor has one pointer for both uses.
-  return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
+  HEARTH_TRY(check_not_ordered(name));
+  return import(*info, expected, 0);
 }
 
 Result<Tensor> WeightReader::matrix_rows(const std::string& name, const Shape& expected, RowRange rows) {
   HEARTH_CHECK(expected.rank() == 2 && rows.first >= 0 && rows.first + rows.count <= expected[0]);
-  if (rows.count == expected[0]) return matrix(name, expected);
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
-  const uint64_t row_bytes = *tensor::row_bytes(info->dtype, static_cast<uint64_t>(expected[1]));
-  const std::byte* first = info->data.data() + static_cast<uint64_t>(rows.first) * row_bytes;
-  return backend_.import_weight({info->dtype, {rows.count, expected[1]}, const_cast<std::byte*>(first)});
+  HEARTH_TRY(check_not_ordered(name));
+  return import_rows(*info, expected, rows);
+}
+
+Result<WeightReader::OrderedMatrix> WeightReader::ordered_matrix_rows(const std::string& name,
+                                                                      const Shape& expected, RowRange rows) {
+  HEARTH_CHECK(expected.rank() == 2 && rows.first >= 0 && rows.first + rows.count <= expected[0]);
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
+  OrderedMatrix matrix;
+  HEARTH_ASSIGN(matrix.weight, import_rows(*info, expected, rows));
+  const std::span<const int32_t> order = file_.column_order(name);
+  if (order.empty()) return matrix;
+  HEARTH_CHECK(static_cast<int64_t>(order.size()) == expected[1]);
+  HEARTH_ASSIGN(matrix.order,
+                backend_.import_weight({DType::kI32, {expected[1]}, const_cast<int32_t*>(order.data())}));
+  return matrix;
 }
 
 Result<Tensor> WeightReader::floats(const std::string& name, const Shape& expected) {
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, expected));
-  return backend_.import_weight({info->dtype, info->shape, const_cast<std::byte*>(info->data.data())});
+  return import(*info, expected, 0);
 }
 
 Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_length) {
@@ -73,15 +106,39 @@ Result<Tensor> WeightReader::vector(const std::string& name, int64_t expected_le
 Result<Tensor> WeightReader::vector_part(const std::string& name, int64_t expected_length, RowRange part) {
   HEARTH_CHECK(part.first >= 0 && part.first + part.count <= expected_length);
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
-  const std::byte* first = info->data.data() + static_cast<size_t>(part.first) * sizeof(float);
-  return backend_.import_weight({info->dtype, {part.count}, const_cast<std::byte*>(first)});
+  return import(*info, {part.count}, static_cast<uint64_t>(part.first) * sizeof(float));
 }
 
 Result<std::vector<float>> WeightReader::host_vector(const std::string& name, int64_t expected_length) {
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
+  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(*info));
   std::vector<float> values(static_cast<size_t>(expected_length));
-  std::memcpy(values.data(), info->data.data(), info->data.size());
+  std::memcpy(values.data(), data.data(), values.size() * sizeof(float));
   return values;
+}
+
+Result<std::vector<float>> WeightReader::host_matrix(const std::string& name, const Shape& expected) {
+  const uint64_t bytes_before = bytes_read_;
+  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
+  bytes_read_ = bytes_before;
+  if (!quant::can_dequantize(info->dtype)) {
+    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: Hearth cannot expand type {}", file_.name(),
+                      name, tensor::dtype_name(info->dtype));
+  }
+  HEARTH_TRY(check_not_ordered(name));
+  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(*info));
+  std::vector<float> values(static_cast<size_t>(info->shape.n_elements()));
+  quant::dequantize_row(info->dtype, data.data(), values.data(), info->shape.n_elements());
+  return values;
+}
+
+Result<OwnedWeight> WeightReader::make(const Shape& shape, std::span<const float> values) {
+  OwnedWeight weight;
+  HEARTH_ASSIGN(weight.memory, backend_.allocate(values.size_bytes()));
+  weight.tensor = {DType::kF32, shape, weight.memory->data()};
+  backend_.write(values, weight.tensor);
+  bytes_read_ += values.size_bytes();
+  return weight;
 }
 
 Result<void> WeightReader::check_all_used(std::initializer_list<std::string_view> ignored) const {

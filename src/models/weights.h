@@ -1,12 +1,15 @@
 // Reads the tensors that an architecture asks for, checks their shapes, and hands them to the backend.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "formats/gguf/gguf.h"
+#include "models/checkpoint.h"
 #include "tensor/backend.h"
 
 namespace hearth::models {
@@ -17,10 +20,16 @@ struct RowRange {
   int64_t count = 0;
 };
 
+// A weight that no file holds, with its memory.
+struct OwnedWeight {
+  std::shared_ptr<tensor::Buffer> memory;
+  tensor::Tensor tensor;
+};
+
 // Lives while a model is loaded. Not thread-safe.
 class WeightReader {
  public:
-  WeightReader(const gguf::File& file, tensor::Backend& backend) : file_(file), backend_(backend) {}
+  WeightReader(const Checkpoint& file, tensor::Backend& backend) : file_(file), backend_(backend) {}
 
   bool has(std::string_view name) const { return file_.find_tensor(name) != nullptr; }
 
@@ -29,6 +38,15 @@ class WeightReader {
   Result<tensor::Tensor> matrix(const std::string& name, const tensor::Shape& expected);
   // Some rows of one, for tensors in which several matrices stand one above the other.
   Result<tensor::Tensor> matrix_rows(const std::string& name, const tensor::Shape& expected, RowRange rows);
+  // The same for whoever can put the columns of its input into another order: where the checkpoint has one
+  // for this matrix (Checkpoint::column_order), column j of `weight` belongs to element order[j] of the
+  // input. The other functions refuse such a matrix (kUnsupported).
+  struct OrderedMatrix {
+    tensor::Tensor weight;
+    std::optional<tensor::Tensor> order;  // [columns] i32
+  };
+  Result<OrderedMatrix> ordered_matrix_rows(const std::string& name, const tensor::Shape& expected,
+                                            RowRange rows);
   // A tensor of F32.
   Result<tensor::Tensor> floats(const std::string& name, const tensor::Shape& expected);
   // A vector of F32.
@@ -38,20 +56,32 @@ class WeightReader {
   // The values of a small F32 vector, copied to the host.
   Result<std::vector<float>> host_vector(const std::string& name, int64_t expected_length);
 
+  // The values of a matrix, copied to the host, to be rearranged: what is made of them counts in its place.
+  Result<std::vector<float>> host_matrix(const std::string& name, const tensor::Shape& expected);
+  // An F32 tensor of these values in memory of the backend.
+  Result<OwnedWeight> make(const tensor::Shape& shape, std::span<const float> values);
+
+  // Says that the architecture has no use for a tensor, which some files have nevertheless.
+  void ignore(const std::string& name) { used_.insert(name); }
+
   // kUnsupported if the file has tensors that nobody asked for: an architecture that ignores a part of a
   // model would answer with nonsense. `ignored` are name prefixes that are known to hold no weights of the
   // text model.
   Result<void> check_all_used(std::initializer_list<std::string_view> ignored = {}) const;
 
-  // Bytes of everything read so far.
+  // Bytes of everything read or made so far.
   uint64_t bytes_read() const noexcept { return bytes_read_; }
 
  private:
   Result<const gguf::TensorInfo*> find_matrix(const std::string& name, const tensor::Shape& expected);
+  Result<void> check_not_ordered(const std::string& name) const;
+  Result<tensor::Tensor> import_rows(const gguf::TensorInfo& info, const tensor::Shape& shape, RowRange rows);
   Result<const gguf::TensorInfo*> find_f32(const std::string& name, const tensor::Shape& expected);
   Result<const gguf::TensorInfo*> find(const std::string& name, const tensor::Shape& expected);
+  // The tensor's bytes from `offset` as a tensor of this shape.
+  Result<tensor::Tensor> import(const gguf::TensorInfo& info, const tensor::Shape& shape, uint64_t offset);
 
-  const gguf::File& file_;
+  const Checkpoint& file_;
   tensor::Backend& backend_;
   std::set<std::string, std::less<>> used_;
   uint64_t bytes_read_ = 0;

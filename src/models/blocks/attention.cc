@@ -1,5 +1,6 @@
 #include "models/blocks/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace hearth::models {
@@ -53,11 +54,17 @@ Result<void> Attention::load_qkv(WeightReader& weights, const std::string& prefi
   const int64_t k_rows = c.n_kv_heads * c.head_dim;
   const int64_t v_rows = c.n_kv_heads * c.v_head_dim;
   HEARTH_CHECK(!c.output_gate || (!c.fused_qkv && c.head_dim == c.v_head_dim));
+  HEARTH_CHECK(!c.fused_qkv || (c.has_kv() && !c.keys_are_values));
+  HEARTH_CHECK(!c.keys_are_values || c.head_dim == c.v_head_dim);
   if (!c.fused_qkv) {
     const int64_t gate_rows = c.output_gate ? q_rows : 0;
     HEARTH_ASSIGN(q_, Linear::load(weights, prefix + ".attn_q", q_rows + gate_rows, c.width, c.qkv_bias));
-    HEARTH_ASSIGN(k_, Linear::load(weights, prefix + ".attn_k", k_rows, c.width, c.qkv_bias));
-    HEARTH_ASSIGN(v_, Linear::load(weights, prefix + ".attn_v", v_rows, c.width, c.qkv_bias));
+    if (c.has_kv()) {
+      HEARTH_ASSIGN(k_, Linear::load(weights, prefix + ".attn_k", k_rows, c.width, c.qkv_bias));
+    }
+    if (c.has_kv() && !c.keys_are_values) {
+      HEARTH_ASSIGN(v_, Linear::load(weights, prefix + ".attn_v", v_rows, c.width, c.qkv_bias));
+    }
     return {};
   }
   const auto rows = [&](int64_t first, int64_t n) {
@@ -72,12 +79,17 @@ Result<void> Attention::load_qkv(WeightReader& weights, const std::string& prefi
 
 Result<void> Attention::load_norms(WeightReader& weights, const std::string& prefix) {
   const AttentionConfig& c = config_;
+  if (c.normalise_values && c.has_kv()) {
+    HEARTH_ASSIGN(v_norm_, Norm::without_weight(weights, c.v_head_dim, c.norm));
+  }
   if (c.qk_norm == QkNorm::kNone) return {};
   const bool per_head = c.qk_norm == QkNorm::kPerHead;
   const int64_t q_width = c.head_dim * (per_head ? 1 : c.n_heads);
   const int64_t k_width = c.head_dim * (per_head ? 1 : c.n_kv_heads);
   HEARTH_ASSIGN(q_norm_, Norm::load(weights, prefix + ".attn_q_norm", q_width, c.norm));
-  HEARTH_ASSIGN(k_norm_, Norm::load(weights, prefix + ".attn_k_norm", k_width, c.norm));
+  if (c.has_kv()) {
+    HEARTH_ASSIGN(k_norm_, Norm::load(weights, prefix + ".attn_k_norm", k_width, c.norm));
+  }
   return {};
 }
 
@@ -86,7 +98,9 @@ size_t Attention::workspace_bytes(int64_t n_rows) const {
   const size_t gate = c.output_gate ? Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
                                           Workspace::bytes_for({n_rows, 2 * c.n_heads * c.head_dim})
                                     : 0;
-  return gate + Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
+  const size_t ordered = std::max({q_.workspace_bytes(n_rows), k_.workspace_bytes(n_rows),
+                                   v_.workspace_bytes(n_rows), output_.workspace_bytes(n_rows)});
+  return ordered + gate + Workspace::bytes_for({n_rows, c.n_heads * c.head_dim}) +
          Workspace::bytes_for({n_rows, c.n_kv_heads * c.head_dim}) +
          Workspace::bytes_for({n_rows, c.n_kv_heads * c.v_head_dim}) +
          Workspace::bytes_for({n_rows, c.n_heads * c.v_head_dim});
@@ -106,15 +120,37 @@ void Attention::project_queries(const StepContext& step, const Tensor& x, const 
   step.backend.copy_columns(pairs, head_dim, gate.reshaped({n_heads, head_dim}), 0, head_dim);
 }
 
-void Attention::normalise(const StepContext& step, const Tensor& q, const Tensor& k) const {
+void Attention::normalise(const StepContext& step, const Norm& norm, const Tensor& x, int64_t n_heads) const {
   if (config_.qk_norm == QkNorm::kNone) return;
-  const auto apply = [&](const Norm& norm, const Tensor& x, int64_t n_heads) {
-    const bool per_head = config_.qk_norm == QkNorm::kPerHead;
-    const Tensor rows = per_head ? x.reshaped({x.shape[0] * n_heads, config_.head_dim}) : x;
-    norm.apply(step, rows, rows);
-  };
-  apply(q_norm_, q, config_.n_heads);
-  apply(k_norm_, k, config_.n_kv_heads);
+  const bool per_head = config_.qk_norm == QkNorm::kPerHead;
+  const Tensor rows = per_head ? x.reshaped({x.shape[0] * n_heads, config_.head_dim}) : x;
+  norm.apply(step, rows, rows);
+}
+
+void Attention::turn(const StepContext& step, const Tensor& heads) const {
+  if (config_.rope != nullptr) step.backend.rope(heads, step.input.positions, config_.rope->args());
+}
+
+void Attention::store_kv(const StepContext& step, const tensor::PagedKv& cache, const Tensor& x) const {
+  const Workspace::Scope scope(step.workspace);
+  const int64_t n = step.n_rows();
+  const int64_t n_heads = config_.n_kv_heads;
+  const Tensor k = step.workspace.take({n, n_heads * config_.head_dim});
+  const Tensor v = step.workspace.take({n, n_heads * config_.v_head_dim});
+  k_.apply(step, x, k);
+  if (config_.keys_are_values) {
+    step.backend.copy_columns(k, 0, v, 0, k.shape[1]);
+  } else {
+    v_.apply(step, x, v);
+  }
+  normalise(step, k_norm_, k, n_heads);
+  if (config_.normalise_values) {
+    const Tensor rows = v.reshaped({n * n_heads, config_.v_head_dim});
+    v_norm_.apply(step, rows, rows);
+  }
+  const Tensor k_heads = k.reshaped({n, n_heads, config_.head_dim});
+  turn(step, k_heads);
+  step.backend.store_kv(k_heads, v.reshaped({n, n_heads, config_.v_head_dim}), cache, step.sequences);
 }
 
 void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, const Tensor& x,
@@ -122,25 +158,16 @@ void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, con
   const Workspace::Scope scope(step.workspace);
   const int64_t n = step.n_rows();
   const Tensor q = step.workspace.take({n, config_.n_heads * config_.head_dim});
-  const Tensor k = step.workspace.take({n, config_.n_kv_heads * config_.head_dim});
-  const Tensor v = step.workspace.take({n, config_.n_kv_heads * config_.v_head_dim});
   const Tensor attended = step.workspace.take({n, config_.n_heads * config_.v_head_dim});
   const Tensor q_heads = q.reshaped({n, config_.n_heads, config_.head_dim});
-  const Tensor k_heads = k.reshaped({n, config_.n_kv_heads, config_.head_dim});
-  const Tensor v_heads = v.reshaped({n, config_.n_kv_heads, config_.v_head_dim});
 
   const Tensor gate = config_.output_gate ? step.workspace.take(q.shape) : Tensor{};
   project_queries(step, x, q, gate);
-  k_.apply(step, x, k);
-  v_.apply(step, x, v);
-  normalise(step, q, k);
-  if (config_.rope != nullptr) {
-    step.backend.rope(q_heads, step.input.positions, config_.rope->args());
-    step.backend.rope(k_heads, step.input.positions, config_.rope->args());
-  }
-  step.backend.store_kv(k_heads, v_heads, cache, step.input.sequences);
-  const tensor::AttentionArgs args{config_.scale, config_.soft_cap, config_.window, sinks_};
-  step.backend.attention(q_heads, cache, step.input.sequences, args,
+  normalise(step, q_norm_, q, config_.n_heads);
+  turn(step, q_heads);
+  if (config_.has_kv()) store_kv(step, cache, x);
+  const tensor::AttentionArgs args{config_.scale, config_.soft_cap, config_.window, sinks_, config_.causal};
+  step.backend.attention(q_heads, cache, step.sequences, args,
                          attended.reshaped({n, config_.n_heads, config_.v_head_dim}));
   if (config_.output_gate) step.backend.gate_by_sigmoid(attended, gate);
   output_.apply(step, attended, out);

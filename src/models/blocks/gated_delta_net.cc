@@ -39,7 +39,7 @@ void GatedDeltaNet::apply(const StepContext& step, const tensor::RecurrentState&
 
   tensor::Backend& backend = step.backend;
   backend.matmul(x, qkv_, projected);
-  backend.causal_conv(projected, conv_, state, step.input.sequences, mixed);
+  backend.causal_conv(projected, conv_, state, step.sequences, mixed);
   recall(step, state, x, mixed, recalled);
   const Tensor heads = recalled.reshaped({n * config_.n_heads, config_.value_dim});
   norm_.apply(step, heads, heads);
@@ -70,7 +70,7 @@ void GatedDeltaNet::recall(const StepContext& step, const tensor::RecurrentState
   const tensor::Shape value_heads{n, config_.n_heads, config_.value_dim};
   const tensor::DeltaRuleInputs inputs{
       q.reshaped(key_heads), k.reshaped(key_heads), v.reshaped(value_heads), beta, alpha, decay_, dt_bias_};
-  backend.gated_delta_rule(inputs, state, step.input.sequences, recalled.reshaped(value_heads));
+  backend.gated_delta_rule(inputs, state, step.sequences, recalled.reshaped(value_heads));
 }
 
 }  // namespace hearth::models

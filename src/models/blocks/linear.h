@@ -18,14 +18,15 @@ class Linear {
   static Result<Linear> load_rows(WeightReader& weights, const std::string& name, int64_t rows,
                                   int64_t columns, RowRange range, Bias bias = Bias::kNone);
 
+  // Scratch memory of apply(): none, except where the columns stand in another order.
+  size_t workspace_bytes(int64_t n_rows) const;
+
   // x [n, columns], out [n, n_rows], distinct.
-  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const {
-    step.backend.matmul(x, weight_, out);
-    if (bias_) step.backend.add_bias(out, *bias_);
-  }
+  void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
 
  private:
   tensor::Tensor weight_;
+  std::optional<tensor::Tensor> order_;  // column j of weight_ belongs to element order_[j] of x
   std::optional<tensor::Tensor> bias_;
 };
 

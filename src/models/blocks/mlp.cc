@@ -1,5 +1,7 @@
 #include "models/blocks/mlp.h"
 
+#include <algorithm>
+
 namespace hearth::models {
 
 using tensor::Tensor;
@@ -26,7 +28,9 @@ Result<Mlp> Mlp::load(WeightReader& weights, const std::string& prefix, const Ml
 }
 
 size_t Mlp::workspace_bytes(int64_t n_rows) const {
-  return 2 * Workspace::bytes_for({n_rows, config_.ffn_width});
+  const size_t ordered =
+      std::max({gate_.workspace_bytes(n_rows), up_.workspace_bytes(n_rows), down_.workspace_bytes(n_rows)});
+  return ordered + 2 * Workspace::bytes_for({n_rows, config_.ffn_width});
 }
 
 void Mlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) const {

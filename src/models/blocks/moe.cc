@@ -7,20 +7,35 @@ using tensor::Tensor;
 Result<MoeMlp> MoeMlp::load(WeightReader& weights, const std::string& prefix, const MoeConfig& c) {
   MoeMlp block;
   block.config_ = c;
-  const tensor::Shape inward{c.n_experts, c.expert_ffn_width, c.width};
-  const tensor::Shape outward{c.n_experts, c.width, c.expert_ffn_width};
   HEARTH_ASSIGN(block.router_, weights.matrix(prefix + ".ffn_gate_inp.weight", {c.n_experts, c.width}));
-  HEARTH_ASSIGN(block.gate_, weights.matrix(prefix + ".ffn_gate_exps.weight", inward));
-  HEARTH_ASSIGN(block.up_, weights.matrix(prefix + ".ffn_up_exps.weight", inward));
-  HEARTH_ASSIGN(block.down_, weights.matrix(prefix + ".ffn_down_exps.weight", outward));
+  HEARTH_TRY(block.load_experts(weights, prefix));
   HEARTH_TRY(block.load_extras(weights, prefix));
   return block;
+}
+
+Result<void> MoeMlp::load_experts(WeightReader& weights, const std::string& prefix) {
+  const MoeConfig& c = config_;
+  const tensor::Shape inward{c.n_experts, c.expert_ffn_width, c.width};
+  const tensor::Shape both_inward{c.n_experts, 2 * c.expert_ffn_width, c.width};
+  const tensor::Shape outward{c.n_experts, c.width, c.expert_ffn_width};
+  HEARTH_CHECK(!c.fused_gate_up || !c.has_biases);
+  if (c.fused_gate_up) {
+    HEARTH_ASSIGN(up_, weights.matrix(prefix + ".ffn_gate_up_exps.weight", both_inward));
+  } else {
+    HEARTH_ASSIGN(gate_, weights.matrix(prefix + ".ffn_gate_exps.weight", inward));
+    HEARTH_ASSIGN(up_, weights.matrix(prefix + ".ffn_up_exps.weight", inward));
+  }
+  HEARTH_ASSIGN(down_, weights.matrix(prefix + ".ffn_down_exps.weight", outward));
+  return {};
 }
 
 Result<void> MoeMlp::load_extras(WeightReader& weights, const std::string& prefix) {
   const MoeConfig& c = config_;
   if (c.has_selection_bias) {
     HEARTH_ASSIGN(config_.route.selection_bias, weights.vector(prefix + ".exp_probs_b.bias", c.n_experts));
+  }
+  if (c.has_expert_scale) {
+    HEARTH_ASSIGN(config_.route.expert_scale, weights.vector(prefix + ".ffn_down_exps.scale", c.n_experts));
   }
   if (c.has_biases) {
     const tensor::Shape inner{c.n_experts, c.expert_ffn_width};
@@ -54,13 +69,34 @@ size_t MoeMlp::workspace_bytes(int64_t n_rows) const {
                                   ? Workspace::bytes_for({n_rows, c.width}) +
                                         Workspace::bytes_for({n_rows, 1}) + shared_.workspace_bytes(n_rows)
                                   : 0;
-  return shared_bytes + Workspace::bytes_for({n_rows, c.n_experts}) +
+  const size_t fused_bytes =
+      c.fused_gate_up ? Workspace::bytes_for({n_rows, c.n_used, 2 * c.expert_ffn_width}) : 0;
+  return shared_bytes + fused_bytes + Workspace::bytes_for({n_rows, c.n_experts}) +
          2 * Workspace::bytes_for({n_rows, c.n_used}) +
          2 * Workspace::bytes_for({n_rows, c.n_used, c.expert_ffn_width}) +
          Workspace::bytes_for({n_rows, c.n_used, c.width});
 }
 
-void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) const {
+void MoeMlp::project_inward(const StepContext& step, const Tensor& x, const Tensor& experts,
+                            const Tensor& gate, const Tensor& up) const {
+  tensor::Backend& backend = step.backend;
+  const Tensor x_for_all = x.reshaped({x.shape[0], 1, config_.width});
+  if (!config_.fused_gate_up) {
+    backend.matmul_experts(x_for_all, gate_, experts, gate);
+    backend.matmul_experts(x_for_all, up_, experts, up);
+    return;
+  }
+  const Workspace::Scope scope(step.workspace);
+  const int64_t n = x.shape[0] * config_.n_used;
+  const int64_t width = config_.expert_ffn_width;
+  const Tensor both = step.workspace.take({x.shape[0], config_.n_used, 2 * width});
+  backend.matmul_experts(x_for_all, up_, experts, both);
+  backend.copy_columns(both.reshaped({n, 2 * width}), 0, gate.reshaped({n, width}), 0, width);
+  backend.copy_columns(both.reshaped({n, 2 * width}), width, up.reshaped({n, width}), 0, width);
+}
+
+void MoeMlp::apply_routed(const StepContext& step, const Tensor& x, const Tensor& router_x,
+                          const Tensor& out) const {
   const Workspace::Scope scope(step.workspace);
   const int64_t n = step.n_rows();
   const int64_t n_used = config_.n_used;
@@ -72,12 +108,10 @@ void MoeMlp::apply(const StepContext& step, const Tensor& x, const Tensor& out) 
   const Tensor down = step.workspace.take({n, n_used, config_.width});
 
   tensor::Backend& backend = step.backend;
-  backend.matmul(x, router_, logits);
+  backend.matmul(router_x, router_, logits);
   if (config_.has_biases) backend.add_bias(logits, router_bias_);
   backend.route(logits, config_.route, experts, weights);
-  const Tensor x_for_all = x.reshaped({n, 1, config_.width});
-  backend.matmul_experts(x_for_all, gate_, experts, gate);
-  backend.matmul_experts(x_for_all, up_, experts, up);
+  project_inward(step, x, experts, gate, up);
   if (config_.has_biases) {
     backend.add_expert_bias(gate, gate_bias_, experts);
     backend.add_expert_bias(up, up_bias_, experts);

@@ -23,6 +23,17 @@ Result<Norm> Norm::load(WeightReader& weights, const std::string& name, int64_t 
   return block;
 }
 
+Result<Norm> Norm::without_weight(WeightReader& weights, int64_t width, const NormConfig& config) {
+  HEARTH_CHECK(config.kind == NormKind::kRms);
+  const std::vector<float> ones(static_cast<size_t>(width), 1.0F);
+  HEARTH_ASSIGN(const OwnedWeight weight, weights.make({width}, ones));
+  Norm block;
+  block.config_ = config;
+  block.weight_ = weight.tensor;
+  block.memory_ = weight.memory;
+  return block;
+}
+
 void Norm::apply(const StepContext& step, const Tensor& x, const Tensor& out) const {
   if (config_.kind == NormKind::kRms) {
     step.backend.rms_norm(x, weight_, config_.epsilon, out);

@@ -27,6 +27,9 @@ class Norm {
   static Result<Norm> load(WeightReader& weights, const std::string& name, int64_t width,
                            const NormConfig& config);
 
+  // One that only divides by the root mean square.
+  static Result<Norm> without_weight(WeightReader& weights, int64_t width, const NormConfig& config);
+
   // x, out [n, width]; out may be x.
   void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
 
@@ -34,6 +37,7 @@ class Norm {
   NormConfig config_;
   tensor::Tensor weight_;
   tensor::Tensor bias_;
+  std::shared_ptr<tensor::Buffer> memory_;  // of a weight that the file does not have
 };
 
 }  // namespace hearth::models

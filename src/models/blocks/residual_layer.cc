@@ -38,6 +38,8 @@ Result<std::unique_ptr<Layer>> ResidualLayer::load(WeightReader& weights, const 
   HEARTH_TRY(layer->load_norms(weights, prefix, c));
   if (c.delta_net) {
     HEARTH_ASSIGN(layer->mixer_, GatedDeltaNet::load(weights, prefix, *c.delta_net));
+  } else if (c.latent_attention) {
+    HEARTH_ASSIGN(layer->mixer_, LatentAttention::load(weights, prefix, *c.latent_attention));
   } else {
     HEARTH_ASSIGN(layer->mixer_, Attention::load(weights, prefix, c.attention));
   }
@@ -66,8 +68,9 @@ Result<void> ResidualLayer::load_norms(WeightReader& weights, const std::string&
 }
 
 KvLayerShape ResidualLayer::kv_shape() const noexcept {
-  const auto* attention = std::get_if<Attention>(&mixer_);
-  return attention != nullptr ? attention->kv_shape() : KvLayerShape{};
+  if (const auto* attention = std::get_if<Attention>(&mixer_)) return attention->kv_shape();
+  if (const auto* latent = std::get_if<LatentAttention>(&mixer_)) return latent->kv_shape();
+  return {};
 }
 
 RecurrentLayerShape ResidualLayer::recurrent_shape() const noexcept {
@@ -99,6 +102,8 @@ void ResidualLayer::apply(const StepContext& step, const LayerCache& cache,
   const Tensor& mixer_input = branch_input(step, before_attention_, stream);
   if (const auto* attention = std::get_if<Attention>(&mixer_)) {
     attention->apply(step, cache.kv, mixer_input, stream.branch);
+  } else if (const auto* latent = std::get_if<LatentAttention>(&mixer_)) {
+    latent->apply(step, cache.kv, mixer_input, stream.branch);
   } else {
     std::get<GatedDeltaNet>(mixer_).apply(step, cache.state, mixer_input, stream.branch);
   }
@@ -113,6 +118,7 @@ Result<void> load_rope(const ModelSource& source, WeightReader& weights, const T
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
                                                         layer.attention.head_dim, config.context_tokens));
+  HEARTH_ASSIGN(style, read_rope_style(source.file, reader.architecture(), style));
   HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, style));
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include "models/blocks/attention.h"
 #include "models/blocks/gated_delta_net.h"
+#include "models/blocks/latent_attention.h"
 #include "models/blocks/mlp.h"
 #include "models/blocks/moe.h"
 #include "models/blocks/norm.h"
@@ -22,7 +23,9 @@ struct ResidualLayerConfig {
   float residual_scale = 1.0F;                  // of what attention and feed-forward add
   std::string_view mlp_norm_name = "ffn_norm";  // of the norm before the feed-forward
   AttentionConfig attention;
-  std::optional<DeltaNetConfig> delta_net;  // in place of attention
+  // In place of attention, one or none of:
+  std::optional<DeltaNetConfig> delta_net;
+  std::optional<LatentAttentionConfig> latent_attention;
   std::variant<MlpConfig, MoeConfig> mlp;
 };
 
@@ -59,7 +62,7 @@ class ResidualLayer : public Layer {
 
   float residual_scale_ = 1.0F;
   std::optional<Norm> before_attention_, after_attention_, before_mlp_, after_mlp_;
-  std::variant<Attention, GatedDeltaNet> mixer_;
+  std::variant<Attention, GatedDeltaNet, LatentAttention> mixer_;
   std::variant<Mlp, MoeMlp> mlp_;
 };
 

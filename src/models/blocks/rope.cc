@@ -23,7 +23,7 @@ double extrapolated_share(const RopeConfig& config, int64_t i) {
   return (1 - std::clamp(ramp, 0.0, 1.0)) * config.extrapolation;
 }
 
-Result<double> positive(const gguf::File& file, const std::string& key, double fallback) {
+Result<double> positive(const gguf::KeyValues& file, const std::string& key, double fallback) {
   HEARTH_ASSIGN(const double value, file.f64_or(key, fallback));
   if (!std::isfinite(value) || value <= 0) {
     return make_error(ErrorCode::kMalformed, "{}: metadata {}: expected a positive number, found {}",
@@ -32,7 +32,7 @@ Result<double> positive(const gguf::File& file, const std::string& key, double f
   return value;
 }
 
-Result<RopeScaling> read_scaling(const gguf::File& file, const std::string& key) {
+Result<RopeScaling> read_scaling(const gguf::KeyValues& file, const std::string& key) {
   HEARTH_ASSIGN(const std::string_view name, file.string_or(key, "none"));
   if (name == "none") return RopeScaling::kNone;
   if (name == "linear") return RopeScaling::kLinear;
@@ -44,8 +44,8 @@ Result<RopeScaling> read_scaling(const gguf::File& file, const std::string& key)
 
 }  // namespace
 
-Result<RopeConfig> read_rope_config(const gguf::File& file, std::string_view architecture, int64_t head_dim,
-                                    int64_t context_tokens) {
+Result<RopeConfig> read_rope_config(const gguf::KeyValues& file, std::string_view architecture,
+                                    int64_t head_dim, int64_t context_tokens) {
   const auto key = [&](std::string_view name) { return fmt::format("{}.rope.{}", architecture, name); };
   RopeConfig config;
   HEARTH_ASSIGN(const uint64_t n_rotated,
@@ -83,6 +83,17 @@ Result<RopeConfig> read_rope_config(const gguf::File& file, std::string_view arc
   return config;
 }
 
+Result<tensor::RopeStyle> read_rope_style(const gguf::KeyValues& file, std::string_view architecture,
+                                          tensor::RopeStyle family) {
+  const std::string key = fmt::format("{}.rope.pairs", architecture);
+  if (file.find(key) == nullptr) return family;
+  HEARTH_ASSIGN(const std::string_view pairs, file.string(key));
+  if (pairs == "interleaved") return tensor::RopeStyle::kInterleaved;
+  if (pairs == "halves") return tensor::RopeStyle::kHalves;
+  return make_error(ErrorCode::kUnsupported, "{}: metadata {}: expected interleaved or halves, found '{}'",
+                    file.name(), key, pairs);
+}
+
 Rope::Rope(const RopeConfig& config, tensor::RopeStyle style, std::span<const float> frequency_factors)
     : style_(style) {
   const int64_t n_pairs = config.n_rotated / 2;
@@ -97,7 +108,8 @@ Rope::Rope(const RopeConfig& config, tensor::RopeStyle style, std::span<const fl
     inverse_frequencies_.push_back(static_cast<float>(frequency * (kept + (1 - kept) * interpolation)));
   }
   // YaRN, section 3.4: attention over a longer context wants sharper logits.
-  const bool stretches = config.scaling == RopeScaling::kYarn && config.extrapolation != 0;
+  const bool stretches =
+      config.scaling == RopeScaling::kYarn && config.extrapolation != 0 && config.stretches_magnitude;
   const double stretch = stretches ? 1.0 + 0.1 * std::log(config.factor) : 1.0;
   magnitude_ = static_cast<float>(config.attention_factor * stretch);
 }

@@ -21,14 +21,20 @@ struct RopeConfig {
   double factor = 1.0;                  // how much longer than the original the context is
   int64_t original_context_tokens = 0;  // YaRN
   double attention_factor = 1.0;        // multiplies the magnitude
+  bool stretches_magnitude = true;      // YaRN: by its own factor too (arXiv:2309.00071 section 3.4)
   double extrapolation = 1.0;           // YaRN: 1 full ramp, 0 plain interpolation
   double beta_fast = 32.0;  // YaRN: turns over the original context above which a pair is left alone
   double beta_slow = 1.0;   // YaRN: turns below which a pair is interpolated fully
 };
 
 // Reads ARCHITECTURE.rope.*; every value is checked (finite, positive, even).
-Result<RopeConfig> read_rope_config(const gguf::File& file, std::string_view architecture, int64_t head_dim,
-                                    int64_t context_tokens);
+Result<RopeConfig> read_rope_config(const gguf::KeyValues& file, std::string_view architecture,
+                                    int64_t head_dim, int64_t context_tokens);
+
+// ARCHITECTURE.rope.pairs, "interleaved" or "halves", which no GGUF file has: of a checkpoint whose rows are
+// not permuted as GGUF's are. Where it is absent, the family's own.
+Result<tensor::RopeStyle> read_rope_style(const gguf::KeyValues& file, std::string_view architecture,
+                                          tensor::RopeStyle family);
 
 class Rope {
  public:
