@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/sequence.h"
+#include "models/kv_groups.h"
 
 namespace hearth::engine {
 
@@ -13,30 +14,43 @@ struct Slice {
   bool wants_logits;  // it reaches the sequence's last token
 };
 
+namespace {
+
+Result<void> check_blocks(const Runner& runner, const EngineOptions& options) {
+  const models::KvDemand demand{options.context_tokens, options.max_sequences, runner.max_step_tokens(),
+                                runner.kv_block_tokens()};
+  for (const models::KvGroup& group : runner.kv_groups()) {
+    const int64_t needed = models::kv_blocks_needed(group.window, demand);
+    if (needed <= group.n_blocks) continue;
+    const std::string where =
+        group.window == 0 ? "" : fmt::format(" in layers with a window of {} tokens", group.window);
+    return make_error(ErrorCode::kResourceExhausted,
+                      "{} sequences of {} tokens need {} KV blocks of {} tokens each{}, there are {}",
+                      demand.n_sequences, demand.context_tokens, needed, demand.block_tokens, where,
+                      group.n_blocks);
+  }
+  return {};
+}
+
+}  // namespace
+
 Engine::Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options)
     : runner_(std::move(runner)),
       tokenizer_(tokenizer),
       options_(options),
-      blocks_(runner_->n_kv_blocks(), runner_->kv_block_tokens()) {}
+      blocks_(runner_->kv_groups(), runner_->kv_block_tokens()) {}
 
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Runner> runner,
                                                const text::Tokenizer& tokenizer,
                                                const EngineOptions& options) {
-  const int64_t block_tokens = runner->kv_block_tokens();
-  const int64_t blocks_each = (options.context_tokens + block_tokens - 1) / block_tokens;
   if (options.context_tokens < 2 || options.max_sequences < 1) {
     return make_error(ErrorCode::kInvalidArgument,
                       "expected a context of at least 2 tokens and at least 1 sequence, found {} and {}",
                       options.context_tokens, options.max_sequences);
   }
-  if (blocks_each > runner->n_kv_blocks() / options.max_sequences) {
-    return make_error(ErrorCode::kResourceExhausted,
-                      "{} sequences of {} tokens need {} KV blocks of {} tokens each, there are {}",
-                      options.max_sequences, options.context_tokens, blocks_each * options.max_sequences,
-                      block_tokens, runner->n_kv_blocks());
-  }
+  HEARTH_TRY(check_blocks(*runner, options));
   if (options.max_sequences > std::min(runner->max_step_tokens(), runner->max_step_logits())) {
     return make_error(ErrorCode::kInvalidArgument, "{} sequences at once: a step holds at most {}",
                       options.max_sequences, std::min(runner->max_step_tokens(), runner->max_step_logits()));
@@ -50,6 +64,7 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Runner> runner,
 
 Result<RequestId> Engine::submit(Request request) {
   HEARTH_TRY(sampling::validate(request.sampling));
+  HEARTH_TRY(sampling::validate_tokens(request.sampling, runner_->vocabulary_size()));
   if (request.prompt.empty())
     return make_error(ErrorCode::kInvalidArgument, "prompt: expected at least one token");
   if (request.max_tokens < -2) {
@@ -91,6 +106,13 @@ std::optional<RequestStatus> Engine::status(RequestId id) const {
     if (sequence->id() == id) return describe(*sequence);
   }
   return std::nullopt;
+}
+
+std::vector<Engine::KvUsage> Engine::kv_usage() const {
+  std::vector<KvUsage> usage;
+  for (size_t group = 0; group < blocks_.n_groups(); ++group)
+    usage.push_back({blocks_.n_blocks(group) - blocks_.n_free(group), blocks_.n_blocks(group)});
+  return usage;
 }
 
 // In order of arrival. create() made sure that the blocks suffice for every running sequence.
@@ -145,7 +167,7 @@ Result<StepReport> Engine::step() {
     const Sequence& s = *slice.sequence;
     const auto tokens =
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
-    step.push_back({tokens, s.n_evaluated(), s.block_table(), s.state_slot(), slice.wants_logits ? 1 : 0});
+    step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(), slice.wants_logits ? 1 : 0});
   }
   HEARTH_TRY(runner_->run(step, logits_));
 
@@ -196,7 +218,7 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
     const int64_t count = std::min(chunk, n - start);
     HEARTH_CHECK(sequence.reserve(count));
     const StepSequence step{tokens.subspan(static_cast<size_t>(start), static_cast<size_t>(count)), start,
-                            sequence.block_table(), sequence.state_slot(), count};
+                            sequence.block_tables(), sequence.state_slot(), count};
     HEARTH_TRY(runner_->run({&step, 1}, logits_));
     sequence.advance(count);
     for (int64_t i = 0; i < count; ++i) {

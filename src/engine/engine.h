@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/block_pool.h"
+#include "engine/kv_blocks.h"
 #include "engine/request.h"
 #include "engine/runner.h"
 #include "text/tokenizer/tokenizer.h"
@@ -44,8 +44,8 @@ struct RequestStatus {
 // Not thread-safe: one thread submits, steps and cancels.
 class Engine {
  public:
-  // The runner's KV blocks must hold max_sequences sequences of context_tokens (kResourceExhausted
-  // otherwise). `tokenizer` must outlive the engine.
+  // The runner's KV blocks must hold max_sequences sequences of context_tokens, or of these what windows
+  // reach (kResourceExhausted otherwise). `tokenizer` must outlive the engine.
   static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Runner> runner,
                                                 const text::Tokenizer& tokenizer,
                                                 const EngineOptions& options);
@@ -60,6 +60,13 @@ class Engine {
   // are ignored.
   void cancel(RequestId id);
   std::optional<RequestStatus> status(RequestId id) const;
+
+  // Blocks of the KV cache that requests hold, for each group of its layers, and how many there are.
+  struct KvUsage {
+    int64_t n_held = 0;
+    int64_t n_blocks = 0;
+  };
+  std::vector<KvUsage> kv_usage() const;
 
   bool has_work() const noexcept { return !running_.empty() || !waiting_.empty(); }
   // One step. Without work it does nothing. An error of the runner fails the step; every request stays as it
@@ -85,7 +92,7 @@ class Engine {
   std::unique_ptr<Runner> runner_;
   const text::Tokenizer& tokenizer_;
   const EngineOptions options_;
-  BlockPool blocks_;
+  KvBlocks blocks_;
   RequestId next_id_ = 1;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;

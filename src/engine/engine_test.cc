@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
+
+#include "models/kv_groups.h"
 
 namespace hearth::engine {
 namespace {
@@ -29,19 +32,37 @@ class LetterTokenizer : public text::Tokenizer {
   bool adds_space_prefix() const override { return false; }
 };
 
-// A "model" whose next token is a hash of everything before it, read back through the block table: a wrong
-// block, a block written by a neighbour or a wrong position changes the answer.
+// A hash of the tokens at positions first .. last.
+template <typename TokenAt>
+uint64_t hash_of(int64_t first, int64_t last, const TokenAt& token_at) {
+  uint64_t hash = 1469598103934665603ULL;
+  for (int64_t p = first; p <= last; ++p)
+    hash = (hash ^ static_cast<uint64_t>(token_at(p) + 1)) * 1099511628211ULL;
+  return hash;
+}
+
+// The token that follows, where each "layer" saw what hashed to these.
+text::TokenId token_after(uint64_t sum_of_hashes) {
+  return static_cast<text::TokenId>(1 + (sum_of_hashes >> 20) % (kVocabulary - 1));
+}
+
+// A "model" whose next token is a hash of everything before it, or of what a window shows, read back through
+// the block tables: a wrong block, a block given back too early, one written by a neighbour or a wrong
+// position changes the answer.
 class HashRunner : public Runner {
  public:
   HashRunner(int64_t n_blocks, int64_t max_step_tokens)
-      : max_step_tokens_(max_step_tokens),
-        slots_(static_cast<size_t>(n_blocks * kBlockTokens)),
-        n_blocks_(n_blocks) {}
+      : HashRunner(std::vector<models::KvGroup>{{0, n_blocks}}, max_step_tokens) {}
+  HashRunner(std::vector<models::KvGroup> groups, int64_t max_step_tokens)
+      : max_step_tokens_(max_step_tokens), groups_(std::move(groups)) {
+    for (const models::KvGroup& group : groups_)
+      slots_.emplace_back(static_cast<size_t>(group.n_blocks * kBlockTokens));
+  }
 
   static constexpr int64_t kBlockTokens = 4;
   int64_t max_step_tokens() const noexcept override { return max_step_tokens_; }
   int64_t max_step_logits() const noexcept override { return 8; }
-  int64_t n_kv_blocks() const noexcept override { return n_blocks_; }
+  std::span<const models::KvGroup> kv_groups() const noexcept override { return groups_; }
   int64_t kv_block_tokens() const noexcept override { return kBlockTokens; }
   int64_t vocabulary_size() const noexcept override { return kVocabulary; }
 
@@ -54,8 +75,10 @@ class HashRunner : public Runner {
     int64_t n_tokens = 0;
     for (const StepSequence& s : step) {
       n_tokens += static_cast<int64_t>(s.tokens.size());
-      for (size_t i = 0; i < s.tokens.size(); ++i)
-        slot(s, s.start_position + static_cast<int64_t>(i)) = s.tokens[i];
+      for (size_t group = 0; group < groups_.size(); ++group) {
+        for (size_t i = 0; i < s.tokens.size(); ++i)
+          slot(s, group, s.start_position + static_cast<int64_t>(i)) = s.tokens[i];
+      }
     }
     EXPECT_LE(n_tokens, max_step_tokens_);
     n_evaluated += n_tokens;
@@ -70,23 +93,26 @@ class HashRunner : public Runner {
   int64_t n_evaluated = 0;
 
  private:
-  text::TokenId& slot(const StepSequence& s, int64_t position) {
-    const int64_t block = s.block_table[static_cast<size_t>(position / kBlockTokens)];
-    return slots_[static_cast<size_t>(block * kBlockTokens + position % kBlockTokens)];
+  text::TokenId& slot(const StepSequence& s, size_t group, int64_t position) {
+    const int64_t block = s.block_tables[group].at(static_cast<size_t>(position / kBlockTokens));
+    return slots_[group].at(static_cast<size_t>(block * kBlockTokens + position % kBlockTokens));
   }
 
   void append_logits(const StepSequence& s, int64_t last, std::vector<float>& logits) {
-    uint64_t hash = 1469598103934665603ULL;
-    for (int64_t p = 0; p <= last; ++p)
-      hash = (hash ^ static_cast<uint64_t>(slot(s, p) + 1)) * 1099511628211ULL;
+    uint64_t sum = 0;
+    for (size_t group = 0; group < groups_.size(); ++group) {
+      const int64_t window = groups_[group].window;
+      const int64_t first = window == 0 ? 0 : std::max<int64_t>(0, last + 1 - window);
+      sum += hash_of(first, last, [&](int64_t p) { return slot(s, group, p); });
+    }
     const size_t row = logits.size();
     logits.resize(row + kVocabulary, 0.0F);
-    logits[row + 1 + (hash >> 20) % (kVocabulary - 1)] = 5.0F;
+    logits[row + static_cast<size_t>(token_after(sum))] = 5.0F;
   }
 
   int64_t max_step_tokens_;
-  std::vector<text::TokenId> slots_;
-  int64_t n_blocks_;
+  std::vector<models::KvGroup> groups_;
+  std::vector<std::vector<text::TokenId>> slots_;  // of each group
   bool fail_next_ = false;
 };
 
@@ -296,6 +322,165 @@ TEST(Engine, Evaluate_AnyLength_GivesTheLogitsOfEveryPosition) {
   const auto best = std::max_element(rows.back().begin(), rows.back().end()) - rows.back().begin();
   const RequestId id = *f.engine->submit(greedy(tokens, 1));
   EXPECT_EQ(f.run()[id].tokens.at(0), best);
+}
+
+// What HashRunner's "layers" with these windows (0: none) answer greedily, without a cache.
+std::vector<text::TokenId> answer_of(std::vector<text::TokenId> tokens, int64_t n,
+                                     std::span<const int64_t> windows) {
+  const size_t n_prompt = tokens.size();
+  for (int64_t i = 0; i < n; ++i) {
+    const auto last = static_cast<int64_t>(tokens.size()) - 1;
+    uint64_t sum = 0;
+    for (const int64_t window : windows) {
+      const int64_t first = window == 0 ? 0 : std::max<int64_t>(0, last + 1 - window);
+      sum += hash_of(first, last, [&](int64_t p) { return tokens[static_cast<size_t>(p)]; });
+    }
+    tokens.push_back(token_after(sum));
+  }
+  return {tokens.begin() + static_cast<std::ptrdiff_t>(n_prompt), tokens.end()};
+}
+
+// Layers with windows, in a cache with the fewest blocks that Engine::create accepts. (The layers of a
+// HashRunner have one KV head; their window alone is looked at.)
+struct WindowedFixture : Fixture {
+  WindowedFixture(std::span<const int64_t> windows, int64_t max_sequences, int64_t context_tokens,
+                  int64_t max_step_tokens)
+      : Fixture(1) {
+    const models::KvDemand demand{context_tokens, max_sequences, max_step_tokens, HashRunner::kBlockTokens};
+    std::vector<models::KvGroup> groups;
+    for (const int64_t window : windows) groups.push_back({window, models::kv_blocks_needed(window, demand)});
+    auto made = std::make_unique<HashRunner>(groups, max_step_tokens);
+    runner = made.get();
+    auto created = Engine::create(std::move(made), tokenizer, {context_tokens, max_sequences});
+    EXPECT_TRUE(created) << created.error().message();
+    engine = std::move(*created);
+  }
+
+  int64_t n_held() const {
+    int64_t n = 0;
+    for (const Engine::KvUsage& usage : engine->kv_usage()) n += usage.n_held;
+    return n;
+  }
+};
+
+constexpr int64_t kWindowSets[][3] = {{0, 6, 9}, {0, 1, 2}, {5, 3, 30}, {0, 4, 64}};
+
+TEST(EngineWithWindows, ManyRequests_SharingSteps_AnswerAsWithoutCache) {
+  std::mt19937 random(12);
+  for (const auto& windows : kWindowSets) {
+    for (const int64_t max_step_tokens : {5, 7, 16, 33}) {
+      WindowedFixture f(windows, 5, 160, max_step_tokens);
+      std::map<RequestId, std::vector<text::TokenId>> expected;
+      for (int i = 0; i < 40; ++i) {
+        const Request request = greedy(random_prompt(random, 120), 1 + i % 30);
+        const RequestId id = *f.engine->submit(request);
+        auto answer = answer_of(request.prompt, request.max_tokens, windows);
+        if (const auto end = std::find(answer.begin(), answer.end(), kEnd); end != answer.end())
+          answer.erase(end + 1, answer.end());
+        expected[id] = std::move(answer);
+      }
+      auto answers = f.run();
+      for (const auto& [id, answer] : expected) EXPECT_EQ(answers[id].tokens, answer) << id;
+      EXPECT_EQ(f.n_held(), 0);
+    }
+  }
+}
+
+// Prompts that share beginnings of every length, cancelled and failing steps between them.
+TEST(EngineWithWindows, PrefixesCancelsAndFailures_LoseNoBlockAndChangeNoAnswer) {
+  std::mt19937 random(13);
+  for (const auto& windows : kWindowSets) {
+    WindowedFixture f(windows, 3, 200, 16);
+    std::map<RequestId, std::vector<text::TokenId>> prompts;
+    std::map<RequestId, std::vector<text::TokenId>> answers;
+    std::vector<std::vector<text::TokenId>> stories{random_prompt(random, 150), random_prompt(random, 150)};
+    int64_t n_cached = 0;
+    for (int round = 0; round < 3000; ++round) {
+      if (random() % 8 == 0 && prompts.size() < 6) {
+        std::vector<text::TokenId> prompt = stories[random() % stories.size()];
+        prompt.resize(1 + random() % prompt.size());
+        if (random() % 3 == 0) prompt.back() = 1 + static_cast<text::TokenId>(random() % 3);
+        const RequestId id = *f.engine->submit(greedy(prompt, static_cast<int64_t>(1 + random() % 40)));
+        prompts[id] = prompt;
+      }
+      if (random() % 40 == 0 && !prompts.empty()) {
+        const RequestId id = prompts.begin()->first;
+        f.engine->cancel(id);
+        prompts.erase(id);
+      }
+      const bool fails = random() % 20 == 0 && f.engine->has_work();
+      if (fails) f.runner->fail_next();
+      const auto report = f.engine->step();
+      ASSERT_EQ(report.has_value(), !fails);
+      if (!report) continue;
+      for (const Event& event : report->events) {
+        if (const auto status = f.engine->status(event.request)) n_cached += status->n_cached_tokens;
+        answers[event.request].push_back(*event.token);
+        if (!event.finish) continue;
+        const std::vector<text::TokenId>& prompt = prompts.at(event.request);
+        const std::vector<text::TokenId>& answer = answers[event.request];
+        EXPECT_EQ(answer, answer_of(prompt, static_cast<int64_t>(answer.size()), windows));
+        // Sometimes the conversation goes on.
+        if (random() % 2 == 0 && prompt.size() + answer.size() < 150) {
+          stories[0] = prompt;
+          stories[0].insert(stories[0].end(), answer.begin(), answer.end());
+          stories[0].push_back(2);
+        }
+        prompts.erase(event.request);
+      }
+    }
+    EXPECT_GT(n_cached, 0);
+    for (const auto& [id, prompt] : prompts) f.engine->cancel(id);
+    EXPECT_EQ(f.n_held(), 0);
+  }
+}
+
+TEST(EngineWithWindows, LongSequence_HoldsNoMoreThanItsWindow) {
+  const int64_t windows[] = {0, 10};
+  WindowedFixture f(windows, 1, 400, 8);
+  const RequestId id = *f.engine->submit(greedy(std::vector<text::TokenId>(300, 2), 1));
+  int64_t most = 0;
+  while (f.engine->has_work()) {
+    ASSERT_TRUE(f.engine->step());
+    most = std::max(most, f.engine->kv_usage()[1].n_held);
+    if (f.engine->status(id)) {
+      EXPECT_GE(f.engine->kv_usage()[0].n_held * 4, f.engine->status(id)->n_evaluated_tokens);
+    }
+  }
+  EXPECT_EQ(most, 3) << "nine positions before the next, in blocks of four";
+}
+
+// The blocks that the window has passed are found again until the pool needs them.
+TEST(EngineWithWindows, Conversation_GoesOn_FromItsCachedEnd) {
+  const int64_t windows[] = {0, 10};
+  WindowedFixture f(windows, 1, 400, 8);
+  std::vector<text::TokenId> tokens(201, 2);
+  const RequestId first = *f.engine->submit(greedy(tokens, 3));
+  const auto answer = f.run()[first].tokens;
+  tokens.insert(tokens.end(), answer.begin(), answer.end());
+  tokens.resize(230, 1);
+  int64_t before = f.runner->n_evaluated;
+  ASSERT_TRUE(f.engine->submit(greedy(tokens, 1)));
+  f.run();
+  EXPECT_EQ(f.runner->n_evaluated - before, 230 - 200);
+
+  // Far behind its end, the window's blocks are used for other tokens, and all is evaluated again.
+  tokens.resize(100);
+  before = f.runner->n_evaluated;
+  ASSERT_TRUE(f.engine->submit(greedy(tokens, 1)));
+  f.run();
+  EXPECT_EQ(f.runner->n_evaluated - before, 100);
+}
+
+TEST(EngineWithWindows, Create_TooFewBlocksForTheWindow_IsRefusedWithTheNumbers) {
+  const LetterTokenizer tokenizer;
+  const std::vector<models::KvGroup> groups{{0, 100}, {6, 5}};
+  const auto engine = Engine::create(std::make_unique<HashRunner>(groups, 16), tokenizer, {200, 2});
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code(), ErrorCode::kResourceExhausted);
+  // (2 * (6 - 3 + 2 * 4) + 16) / 4
+  for (const char* part : {"need 9 KV blocks", "window of 6", "there are 5"})
+    EXPECT_NE(engine.error().message().find(part), std::string::npos) << engine.error().message();
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/local_runner.h"
-#include "models/tokenizer_gguf.h"
+#include "models/kv_groups.h"
 
 namespace hearth::engine {
 namespace {
@@ -27,24 +27,33 @@ Result<int64_t> choose_context(int64_t trained, int64_t wanted) {
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
                                                        std::unique_ptr<tensor::Backend> backend,
                                                        const LoadOptions& options) {
-  HEARTH_ASSIGN(gguf::File file, gguf::File::open(path));
-  return load(std::move(file), std::move(backend), options);
+  HEARTH_ASSIGN(auto checkpoint, models::open_checkpoint(path));
+  return load(std::move(checkpoint), std::move(backend), options);
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(gguf::File file,
                                                        std::unique_ptr<tensor::Backend> backend,
                                                        const LoadOptions& options) {
-  auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel(std::move(file), std::move(backend)));
-  HEARTH_ASSIGN(loaded->tokenizer_, models::load_tokenizer(loaded->file_));
-  HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(loaded->file_));
-  HEARTH_ASSIGN(const int64_t context_tokens, choose_context(trained_tokens, options.context_tokens));
-  HEARTH_ASSIGN(loaded->model_, models::load_model(loaded->file_, *loaded->backend_, context_tokens));
+  return load(std::make_unique<models::GgufCheckpoint>(std::move(file)), std::move(backend), options);
+}
 
-  const int64_t blocks_each = (context_tokens + models::kKvBlockTokens - 1) / models::kKvBlockTokens;
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(std::unique_ptr<const models::Checkpoint> checkpoint,
+                                                       std::unique_ptr<tensor::Backend> backend,
+                                                       const LoadOptions& options) {
+  auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel(std::move(checkpoint), std::move(backend)));
+  // First of all, whether it is a model that writes text.
+  HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(*loaded->checkpoint_));
+  HEARTH_ASSIGN(loaded->tokenizer_, loaded->checkpoint_->load_tokenizer());
+  HEARTH_ASSIGN(const int64_t context_tokens, choose_context(trained_tokens, options.context_tokens));
+  HEARTH_ASSIGN(loaded->model_, models::load_model(*loaded->checkpoint_, *loaded->backend_, context_tokens));
+
   LocalRunnerOptions runner_options;
   runner_options.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
   runner_options.max_step_logits = std::max(runner_options.max_step_logits, options.max_sequences);
-  runner_options.n_kv_blocks = blocks_each * options.max_sequences;
+  const models::KvDemand demand{.context_tokens = context_tokens,
+                                .n_sequences = options.max_sequences,
+                                .max_step_tokens = runner_options.max_step_tokens};
+  runner_options.kv_groups = models::plan_kv_groups(loaded->model_->info().kv_layers, demand);
   runner_options.n_state_slots = options.max_sequences;
   runner_options.kv_types = options.kv_types;
   HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));

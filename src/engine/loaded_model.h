@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
-#include "formats/gguf/gguf.h"
+#include "models/checkpoint.h"
 #include "models/model.h"
 #include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
@@ -24,27 +24,30 @@ constexpr int64_t kDefaultContextTokens = 8192;
 // thread-safe, except tokenizer() and the const descriptions.
 class LoadedModel {
  public:
-  // Errors: those of gguf::File::open, load_tokenizer and load_model; kInvalidArgument for a context beyond
+  // Errors: those of open_checkpoint, load_tokenizer and load_model; kInvalidArgument for a context beyond
   // the model's, or a cache type that does not suit its heads; kResourceExhausted, with the numbers, where
   // memory does not suffice.
   static Result<std::unique_ptr<LoadedModel>> load(const std::filesystem::path& path,
                                                    std::unique_ptr<tensor::Backend> backend,
                                                    const LoadOptions& options);
-  // The same for a file that is already open.
+  // The same for what is already open.
+  static Result<std::unique_ptr<LoadedModel>> load(std::unique_ptr<const models::Checkpoint> checkpoint,
+                                                   std::unique_ptr<tensor::Backend> backend,
+                                                   const LoadOptions& options);
   static Result<std::unique_ptr<LoadedModel>> load(gguf::File file, std::unique_ptr<tensor::Backend> backend,
                                                    const LoadOptions& options);
 
-  const gguf::File& file() const noexcept { return file_; }
+  const models::Checkpoint& checkpoint() const noexcept { return *checkpoint_; }
   const tensor::Backend& backend() const noexcept { return *backend_; }
   const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   const models::ModelInfo& info() const noexcept { return model_->info(); }
   Engine& engine() noexcept { return *engine_; }
 
  private:
-  LoadedModel(gguf::File file, std::unique_ptr<tensor::Backend> backend)
-      : file_(std::move(file)), backend_(std::move(backend)) {}
+  LoadedModel(std::unique_ptr<const models::Checkpoint> checkpoint, std::unique_ptr<tensor::Backend> backend)
+      : checkpoint_(std::move(checkpoint)), backend_(std::move(backend)) {}
 
-  gguf::File file_;
+  std::unique_ptr<const models::Checkpoint> checkpoint_;
   std::unique_ptr<tensor::Backend> backend_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;
   std::unique_ptr<models::Model> model_;

@@ -11,11 +11,12 @@ class LocalRunner : public Runner {
         backend_(backend),
         options_(options),
         cache_(std::move(cache)),
-        workspace_(std::move(workspace)) {}
+        workspace_(std::move(workspace)),
+        sequences_by_group_(cache_.groups().size()) {}
 
   int64_t max_step_tokens() const noexcept override { return options_.max_step_tokens; }
   int64_t max_step_logits() const noexcept override { return options_.max_step_logits; }
-  int64_t n_kv_blocks() const noexcept override { return cache_.n_blocks(); }
+  std::span<const models::KvGroup> kv_groups() const noexcept override { return cache_.groups(); }
   int64_t kv_block_tokens() const noexcept override { return models::kKvBlockTokens; }
   int64_t vocabulary_size() const noexcept override { return model_.info().vocabulary_size; }
 
@@ -29,7 +30,7 @@ class LocalRunner : public Runner {
     HEARTH_CHECK(static_cast<int64_t>(output_rows_.size()) <= options_.max_step_logits);
     const models::Workspace::Scope scope(workspace_);
     const tensor::Tensor out =
-        model_.forward({tokens_, positions_, sequences_, output_rows_}, cache_, workspace_);
+        model_.forward({tokens_, positions_, sequences_by_group_, output_rows_}, cache_, workspace_);
     backend_.synchronize();
     logits.resize(static_cast<size_t>(out.shape.n_elements()));
     backend_.read(out, logits);
@@ -41,12 +42,15 @@ class LocalRunner : public Runner {
   void lay_out(std::span<const StepSequence> step) {
     tokens_.clear();
     positions_.clear();
-    sequences_.clear();
+    for (auto& group : sequences_by_group_) group.clear();
     output_rows_.clear();
     for (const StepSequence& s : step) {
       const auto first_row = static_cast<int64_t>(tokens_.size());
       const auto n = static_cast<int64_t>(s.tokens.size());
-      sequences_.push_back({first_row, n, s.start_position, s.block_table, s.state_slot});
+      for (size_t group = 0; group < sequences_by_group_.size(); ++group) {
+        sequences_by_group_[group].push_back(
+            {first_row, n, s.start_position, s.block_tables[group], s.state_slot});
+      }
       tokens_.insert(tokens_.end(), s.tokens.begin(), s.tokens.end());
       for (int64_t i = 0; i < n; ++i) positions_.push_back(static_cast<int32_t>(s.start_position + i));
       for (int64_t i = n - s.n_logits; i < n; ++i)
@@ -62,7 +66,7 @@ class LocalRunner : public Runner {
   // The step's layout, kept between steps so that decoding allocates nothing.
   std::vector<int32_t> tokens_;
   std::vector<int32_t> positions_;
-  std::vector<tensor::SequenceRows> sequences_;
+  std::vector<std::vector<tensor::SequenceRows>> sequences_by_group_;
   std::vector<int32_t> output_rows_;
 };
 
@@ -70,10 +74,9 @@ class LocalRunner : public Runner {
 
 Result<std::unique_ptr<Runner>> make_local_runner(models::Model& model, tensor::Backend& backend,
                                                   const LocalRunnerOptions& options) {
-  HEARTH_ASSIGN(
-      models::KvCache cache,
-      models::KvCache::create(backend, model.info().kv_layers, options.n_kv_blocks, options.kv_types,
-                              model.info().recurrent_layers, options.n_state_slots));
+  HEARTH_ASSIGN(models::KvCache cache,
+                models::KvCache::create(backend, model.info().kv_layers, options.kv_groups, options.kv_types,
+                                        model.info().recurrent_layers, options.n_state_slots));
   const size_t work_bytes = model.workspace_bytes(options.max_step_tokens, options.max_step_logits);
   HEARTH_ASSIGN(models::Workspace workspace, models::Workspace::create(backend, work_bytes));
   return std::unique_ptr<Runner>(

@@ -11,8 +11,8 @@ namespace hearth::engine {
 struct LocalRunnerOptions {
   int64_t max_step_tokens = 512;
   int64_t max_step_logits = 32;
-  int64_t n_kv_blocks = 0;
-  int64_t n_state_slots = 1;  // if the model has recurrent layers
+  std::vector<models::KvGroup> kv_groups;  // plan_kv_groups() of the model's layers
+  int64_t n_state_slots = 1;               // if the model has recurrent layers
   models::KvTypes kv_types = {};
 };
 

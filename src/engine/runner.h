@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/kv_cache.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::engine {
@@ -15,9 +16,11 @@ namespace hearth::engine {
 struct StepSequence {
   std::span<const text::TokenId> tokens;  // to be evaluated, at positions start_position ...
   int64_t start_position = 0;
-  std::span<const int32_t> block_table;  // KV blocks of the sequence, enough for all its tokens
-  int64_t state_slot = 0;                // below n_state_slots(), the same for all steps of the sequence
-  int64_t n_logits = 0;                  // how many of the last tokens want their logits
+  // For each of kv_groups() the KV blocks of the sequence, enough for all its tokens; tensor::kNoBlock for
+  // those that no token of the step sees.
+  std::span<const std::vector<int32_t>> block_tables;
+  int64_t state_slot = 0;  // below n_state_slots(), the same for all steps of the sequence
+  int64_t n_logits = 0;    // how many of the last tokens want their logits
 };
 
 // Not thread-safe.
@@ -28,7 +31,7 @@ class Runner {
   // What a step may hold at most.
   virtual int64_t max_step_tokens() const noexcept = 0;
   virtual int64_t max_step_logits() const noexcept = 0;
-  virtual int64_t n_kv_blocks() const noexcept = 0;
+  virtual std::span<const models::KvGroup> kv_groups() const noexcept = 0;  // at least one
   virtual int64_t kv_block_tokens() const noexcept = 0;
   virtual int64_t vocabulary_size() const noexcept = 0;
   // Sequences whose recurrent state there is room for; 0 where the model has none. If it has, a sequence must

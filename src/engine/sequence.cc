@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tensor/backend.h"
+
 namespace hearth::engine {
 namespace {
 
@@ -16,14 +18,17 @@ bool begins_text(std::span<const text::TokenId> prompt, const text::Tokenizer& t
 
 }  // namespace
 
-Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, BlockPool& pool)
+Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, KvBlocks& blocks)
     : id_(id),
       request_(std::move(request)),
       tokenizer_(tokenizer),
-      pool_(pool),
+      blocks_(blocks),
       n_prompt_(static_cast<int64_t>(request_.prompt.size())),
       tokens_(request_.prompt),
-      sampler_(request_.sampling),
+      tables_(blocks.n_groups()),
+      n_given_back_(blocks.n_groups()),
+      sampler_(request_.sampling,
+               [&tokenizer](text::TokenId token) { return tokenizer.token_bytes(token, /*special=*/false); }),
       detokenizer_(tokenizer, begins_text(request_.prompt, tokenizer)),
       stop_matcher_(request_.stop) {
   for (const text::TokenId token : tokens_) sampler_.accept(token);
@@ -31,38 +36,62 @@ Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokeniz
 
 Sequence::~Sequence() {
   // Last block first: a prefix's tail is forgotten before its beginning.
-  for (auto block = block_table_.rbegin(); block != block_table_.rend(); ++block) pool_.release(*block);
+  for (size_t group = 0; group < tables_.size(); ++group) {
+    const std::vector<int32_t>& table = tables_[group];
+    for (size_t i = table.size(); i > static_cast<size_t>(n_given_back_[group]); --i)
+      blocks_.release(group, table[i - 1]);
+  }
+  blocks_.leave(published_end_);
 }
 
 void Sequence::start_from_cache() {
-  HEARTH_CHECK(block_table_.empty() && n_evaluated_ == 0);
+  HEARTH_CHECK(published_end_ == nullptr && n_evaluated_ == 0);
   const auto all_but_last = std::span(tokens_).first(tokens_.size() - 1);
-  block_table_ = pool_.acquire_prefix(request_.tenant, all_but_last);
-  n_cached_ = static_cast<int64_t>(block_table_.size()) * pool_.block_tokens();
+  KvBlocks::Prefix prefix = blocks_.acquire_prefix(request_.tenant, all_but_last);
+  tables_ = std::move(prefix.tables);
+  published_end_ = prefix.end;
+  n_cached_ = prefix.n_blocks * blocks_.block_tokens();
   n_evaluated_ = n_cached_;
+  for (size_t group = 0; group < tables_.size(); ++group)
+    n_given_back_[group] = blocks_.first_visible_block(group, n_evaluated_);
 }
 
 bool Sequence::reserve(int64_t n) {
-  const int64_t block_tokens = pool_.block_tokens();
-  const int64_t n_blocks = (n_evaluated_ + n + block_tokens - 1) / block_tokens;
-  while (static_cast<int64_t>(block_table_.size()) < n_blocks) {
-    const auto block = pool_.allocate();
-    if (!block) return false;
-    block_table_.push_back(*block);
+  const int64_t block_tokens = blocks_.block_tokens();
+  const auto n_blocks = static_cast<size_t>((n_evaluated_ + n + block_tokens - 1) / block_tokens);
+  for (size_t group = 0; group < tables_.size(); ++group) {
+    while (tables_[group].size() < n_blocks) {
+      const auto block = blocks_.allocate(group);
+      if (!block) return false;
+      tables_[group].push_back(*block);
+    }
   }
   return true;
 }
 
 void Sequence::advance(int64_t n) {
-  const int64_t block_tokens = pool_.block_tokens();
-  const int64_t first_open = n_evaluated_ / block_tokens;
+  const int64_t first_open = n_evaluated_ / blocks_.block_tokens();
   n_evaluated_ += n;
-  for (int64_t i = first_open; i < n_evaluated_ / block_tokens; ++i) {
-    const auto at = static_cast<size_t>(i);
-    const auto parent = i == 0 ? std::nullopt : std::optional(block_table_[at - 1]);
-    const auto tokens =
-        std::span(tokens_).subspan(at * static_cast<size_t>(block_tokens), static_cast<size_t>(block_tokens));
-    pool_.publish(request_.tenant, parent, block_table_[at], tokens);
+  publish_full_blocks(first_open);
+  give_back_passed_blocks();
+}
+
+void Sequence::publish_full_blocks(int64_t first) {
+  const auto block_tokens = static_cast<size_t>(blocks_.block_tokens());
+  for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(n_evaluated_) / block_tokens; ++i) {
+    std::vector<int32_t> blocks;
+    for (const std::vector<int32_t>& table : tables_) blocks.push_back(table[i]);
+    const auto tokens = std::span(tokens_).subspan(i * block_tokens, block_tokens);
+    const KvBlocks::Place end = blocks_.publish(request_.tenant, published_end_, blocks, tokens);
+    blocks_.leave(std::exchange(published_end_, end));
+  }
+}
+
+void Sequence::give_back_passed_blocks() {
+  for (size_t group = 0; group < tables_.size(); ++group) {
+    const int64_t first_visible = blocks_.first_visible_block(group, n_evaluated_);
+    for (int64_t& i = n_given_back_[group]; i < first_visible; ++i)
+      blocks_.release(group, std::exchange(tables_[group][static_cast<size_t>(i)], tensor::kNoBlock));
   }
 }
 

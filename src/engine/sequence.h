@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/block_pool.h"
+#include "engine/kv_blocks.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
 #include "sampling/sampler.h"
@@ -14,14 +14,13 @@ namespace hearth::engine {
 
 // Invariants:
 //  1. tokens() is the prompt followed by what was generated; its first n_evaluated() have their keys and
-//  values in the
-//     blocks of block_table(), in order.
-//  2. The blocks are held in the pool until the sequence is destroyed.
+//     values in the blocks of block_tables(), in order, as far as later positions may see them.
+//  2. Blocks are held until no later position sees them, at the latest until the sequence is destroyed.
 //  3. Once finished, it takes no further token.
 class Sequence {
  public:
-  // `request` has been checked. The pool and the tokenizer must outlive the sequence.
-  Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, BlockPool& pool);
+  // `request` has been checked. The blocks and the tokenizer must outlive the sequence.
+  Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, KvBlocks& blocks);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
   ~Sequence();
@@ -35,7 +34,7 @@ class Sequence {
   int64_t n_pending() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_evaluated_; }
   bool is_decoding() const noexcept { return n_evaluated_ >= n_prompt_; }
   bool is_finished() const noexcept { return finished_; }
-  std::span<const int32_t> block_table() const noexcept { return block_table_; }
+  const BlockTables& block_tables() const noexcept { return tables_; }
 
   // Where the runner keeps the sequence's recurrent state, if the model has one.
   int64_t state_slot() const noexcept { return state_slot_; }
@@ -44,27 +43,32 @@ class Sequence {
   // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
   // wanted.
   void start_from_cache();
-  // Gets blocks for the next `n` tokens; false, and nothing changed that matters, where the pool has too few.
+  // Gets blocks for the next `n` tokens; false, and nothing changed that matters, where there are too few.
   bool reserve(int64_t n);
-  // The next `n` tokens have been evaluated: full blocks become findable.
+  // The next `n` tokens have been evaluated: full blocks become findable, and those that windows have passed
+  // are given back.
   void advance(int64_t n);
   // Chooses the next token from the logits after the last one, and says what the caller may show.
   Event take_next(std::span<float> logits, int64_t context_tokens);
 
  private:
+  void publish_full_blocks(int64_t first);
+  void give_back_passed_blocks();
   std::optional<FinishReason> reason_to_finish(text::TokenId token, int64_t context_tokens) const;
 
   const RequestId id_;
   const Request request_;
   const text::Tokenizer& tokenizer_;
-  BlockPool& pool_;
+  KvBlocks& blocks_;
   const int64_t n_prompt_;
   int64_t n_cached_ = 0;
   int64_t n_evaluated_ = 0;
   int64_t state_slot_ = 0;
   bool finished_ = false;
   std::vector<text::TokenId> tokens_;
-  std::vector<int32_t> block_table_;
+  BlockTables tables_;
+  std::vector<int64_t> n_given_back_;  // blocks at the start of each group's table
+  KvBlocks::Place published_end_ = nullptr;
   sampling::Sampler sampler_;
   text::Detokenizer detokenizer_;
   StopMatcher stop_matcher_;

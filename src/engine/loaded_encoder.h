@@ -1,0 +1,47 @@
+// A checkpoint of an encoder made ready to run: opened, checked, its tokenizer built, its weights handed to a
+// backend.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/checkpoint.h"
+#include "models/encoder.h"
+#include "tensor/backend.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::engine {
+
+// Owns everything that a running encoder needs, in the order in which it depends on each other. Not
+// thread-safe, except tokenizer() and info().
+class LoadedEncoder {
+ public:
+  // Errors: those of load_encoder and load_tokenizer.
+  static Result<std::unique_ptr<LoadedEncoder>> load(std::unique_ptr<const models::Checkpoint> checkpoint,
+                                                     std::unique_ptr<tensor::Backend> backend);
+
+  const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  const models::EncoderInfo& info() const noexcept { return encoder_->info(); }
+
+  // A text's tokens, with those that the model wants at its ends. The errors of Encoder::check.
+  Result<std::vector<text::TokenId>> tokenize(std::string_view text) const;
+  // As Encoder::encode.
+  Result<std::vector<std::vector<float>>> encode(std::span<const std::vector<text::TokenId>> sequences) {
+    return encoder_->encode(sequences);
+  }
+
+ private:
+  LoadedEncoder(std::unique_ptr<const models::Checkpoint> checkpoint,
+                std::unique_ptr<tensor::Backend> backend)
+      : checkpoint_(std::move(checkpoint)), backend_(std::move(backend)) {}
+
+  std::unique_ptr<const models::Checkpoint> checkpoint_;
+  std::unique_ptr<tensor::Backend> backend_;
+  std::unique_ptr<const text::Tokenizer> tokenizer_;
+  std::unique_ptr<models::Encoder> encoder_;
+};
+
+}  // namespace hearth::engine
