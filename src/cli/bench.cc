@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/units.h"
+#include "models/kv_groups.h"
 
 namespace hearth::cli {
 namespace {
@@ -105,12 +106,10 @@ Result<Sample> run_batch(const BenchOptions& options, const std::vector<text::To
 
 // The weights once, and the keys and values of every sequence at half of its growth.
 double bytes_per_step(const BenchOptions& options, const models::ModelInfo& info) {
-  const double context =
-      static_cast<double>(options.prompt_tokens) + static_cast<double>(options.gen_tokens) / 2.0;
-  const auto kv_bytes =
-      static_cast<double>(models::KvCache::bytes_per_token(info.kv_layers, options.kv_types));
+  const int64_t context_tokens = options.prompt_tokens + options.gen_tokens / 2;
+  const uint64_t kv_bytes = models::kv_step_bytes(info.kv_layers, context_tokens, options.kv_types);
   return static_cast<double>(info.step_weight_bytes) +
-         static_cast<double>(options.batch) * context * kv_bytes;
+         static_cast<double>(options.batch) * static_cast<double>(kv_bytes);
 }
 
 uint64_t peak_rss_bytes() {

@@ -29,7 +29,9 @@ using Action = std::function<Result<void>(const Context&)>;
 // Each adds its command to `parser`; when the command was chosen, parsing sets `action`, which must outlive
 // it.
 void add_run_command(CLI::App& parser, Action& action);
+void add_embed_command(CLI::App& parser, Action& action);
 void add_tokenize_command(CLI::App& parser, Action& action);
+void add_render_command(CLI::App& parser, Action& action);
 void add_logits_command(CLI::App& parser, Action& action);
 void add_inspect_command(CLI::App& parser, Action& action);
 void add_bench_command(CLI::App& parser, Action& action);

@@ -9,6 +9,8 @@
 #include "cli/output.h"
 #include "cli/units.h"
 #include "engine/local_runner.h"
+#include "models/encoder.h"
+#include "models/kv_groups.h"
 #include "models/model.h"
 
 namespace hearth::cli {
@@ -32,8 +34,10 @@ using TypeTotals = std::map<std::string_view, TypeTotal>;
 struct Verdict {
   std::string architecture;
   bool architecture_known = false;
+  bool is_encoder = false;
   std::string problem;  // empty: it runs
   std::string backend;
+  int64_t width = 0;
   int64_t context_tokens = 0;
   int64_t trained_context_tokens = 0;
   uint64_t n_parameters = 0;
@@ -43,7 +47,7 @@ struct Verdict {
   uint64_t total_bytes() const { return weight_bytes + kv_bytes + workspace_bytes; }
 };
 
-TypeTotals total_by_type(const gguf::File& file) {
+TypeTotals total_by_type(const models::Checkpoint& file) {
   TypeTotals totals;
   for (const gguf::TensorInfo& tensor : file.tensors()) {
     TypeTotal& total = totals[tensor::dtype_name(tensor.dtype)];
@@ -54,8 +58,8 @@ TypeTotals total_by_type(const gguf::File& file) {
   return totals;
 }
 
-Result<void> judge_memory(const gguf::File& file, const Context& context, const InspectOptions& options,
-                          Verdict& verdict) {
+Result<void> judge_memory(const models::Checkpoint& file, const Context& context,
+                          const InspectOptions& options, Verdict& verdict) {
   HEARTH_ASSIGN(const auto backend, context.make_backend(threads_or_default(0)));
   verdict.backend = backend->description();
   HEARTH_ASSIGN(const int64_t context_tokens, models::trained_context_tokens(file));
@@ -68,30 +72,50 @@ Result<void> judge_memory(const gguf::File& file, const Context& context, const 
   verdict.n_parameters = info.n_parameters;
   verdict.weight_bytes = info.weight_bytes;
   HEARTH_TRY(models::KvCache::check_types(*backend, info.kv_layers, options.kv_types));
-  verdict.kv_bytes = models::KvCache::bytes_per_token(info.kv_layers, options.kv_types) *
-                     static_cast<uint64_t>(verdict.context_tokens);
   const engine::LocalRunnerOptions step;
+  const models::KvDemand demand{.context_tokens = verdict.context_tokens,
+                                .max_step_tokens = step.max_step_tokens};
+  verdict.kv_bytes = models::kv_cache_bytes(info.kv_layers, demand, options.kv_types);
   verdict.workspace_bytes = model->workspace_bytes(step.max_step_tokens, step.max_step_logits);
   return {};
 }
 
-Verdict judge(const gguf::File& file, const Context& context, const InspectOptions& options) {
+// An encoder keeps nothing of past tokens, and takes a text at once.
+Result<void> judge_encoder(const models::Checkpoint& file, const Context& context, Verdict& verdict) {
+  HEARTH_ASSIGN(const auto backend, context.make_backend(threads_or_default(0)));
+  verdict.backend = backend->description();
+  HEARTH_ASSIGN(const auto encoder, models::load_encoder(file, *backend));
+  const models::EncoderInfo& info = encoder->info();
+  verdict.width = info.width;
+  verdict.context_tokens = verdict.trained_context_tokens = info.context_tokens;
+  verdict.n_parameters = info.n_parameters;
+  verdict.weight_bytes = info.weight_bytes;
+  verdict.workspace_bytes = encoder->workspace_bytes({&info.context_tokens, 1});
+  return {};
+}
+
+Verdict judge(const models::Checkpoint& file, const Context& context, const InspectOptions& options) {
   Verdict verdict;
   if (const auto architecture = file.string("general.architecture")) verdict.architecture = *architecture;
   const auto known = models::known_architectures();
-  verdict.architecture_known = std::find(known.begin(), known.end(), verdict.architecture) != known.end();
+  verdict.is_encoder = models::is_encoder(file);
+  verdict.architecture_known =
+      verdict.is_encoder || std::find(known.begin(), known.end(), verdict.architecture) != known.end();
   if (file.tensors().empty()) {
     verdict.problem = "the file has no weights (a vocabulary alone; hearth tokenize works with it)";
-  } else if (const auto judged = judge_memory(file, context, options, verdict); !judged) {
+  } else if (const auto judged = verdict.is_encoder ? judge_encoder(file, context, verdict)
+                                                    : judge_memory(file, context, options, verdict);
+             !judged) {
     verdict.problem = judged.error().message();
   }
   return verdict;
 }
 
-std::string table_of_contents(const gguf::File& file) {
-  std::string out = fmt::format("{}: GGUF version {}, {}", escape_line(file.name()), file.version(),
-                                format_bytes(file.size_bytes()));
-  if (file.n_parts() > 1) out += fmt::format(" in {} parts", file.n_parts());
+std::string table_of_contents(const models::Checkpoint& file) {
+  const models::CheckpointFiles files = file.files();
+  std::string out =
+      fmt::format("{}: {}, {}", escape_line(file.name()), files.format, format_bytes(files.size_bytes));
+  if (files.n_parts > 1) out += fmt::format(" in {} parts", files.n_parts);
   out += fmt::format("\n\nMetadata: {} entries\n", file.metadata().size());
   for (const gguf::MetadataEntry& entry : file.metadata()) {
     out += fmt::format("  {:<44} {:<8} {}\n", escape_line(entry.key),
@@ -128,9 +152,14 @@ std::string table_of_verdict(const Verdict& verdict) {
   row("parameters", format_count(verdict.n_parameters));
   row("weights",
       fmt::format("{}, computed from where the file is mapped", format_bytes(verdict.weight_bytes)));
-  row("KV cache",
-      fmt::format("{} for a context of {} tokens (trained for {})", format_bytes(verdict.kv_bytes),
-                  verdict.context_tokens, verdict.trained_context_tokens));
+  if (verdict.is_encoder) {
+    row("vectors", fmt::format("of {} numbers, for texts of up to {} tokens (hearth embed)", verdict.width,
+                               verdict.context_tokens));
+  } else {
+    row("KV cache",
+        fmt::format("{} for a context of {} tokens (trained for {})", format_bytes(verdict.kv_bytes),
+                    verdict.context_tokens, verdict.trained_context_tokens));
+  }
   row("work buffers", format_bytes(verdict.workspace_bytes));
   row("memory in all", format_bytes(verdict.total_bytes()));
   return out;
@@ -140,6 +169,7 @@ nlohmann::ordered_json json_of_verdict(const Verdict& verdict) {
   nlohmann::ordered_json object;
   object["architecture"] = verdict.architecture;
   object["architecture_known"] = verdict.architecture_known;
+  object["encoder"] = verdict.is_encoder;
   object["runs"] = verdict.problem.empty();
   object["backend"] = verdict.backend;
   if (!verdict.problem.empty()) {
@@ -165,12 +195,13 @@ nlohmann::ordered_json json_of_value(const gguf::Value& value) {
   return value.to_string();  // an array: its first elements and their count
 }
 
-nlohmann::ordered_json json_of_file(const gguf::File& file) {
+nlohmann::ordered_json json_of_file(const models::Checkpoint& file) {
   nlohmann::ordered_json object;
   object["name"] = file.name();
-  object["version"] = file.version();
-  object["size_bytes"] = file.size_bytes();
-  object["n_parts"] = file.n_parts();
+  const models::CheckpointFiles files = file.files();
+  object["format"] = files.format;
+  object["size_bytes"] = files.size_bytes;
+  object["n_parts"] = files.n_parts;
   nlohmann::ordered_json& metadata = object["metadata"] = nlohmann::ordered_json::object();
   for (const gguf::MetadataEntry& entry : file.metadata())
     metadata[std::string(entry.key)] = json_of_value(entry.value);
@@ -192,10 +223,10 @@ nlohmann::ordered_json json_of_file(const gguf::File& file) {
 }
 
 Result<void> inspect(const InspectOptions& options, const Context& context) {
-  HEARTH_ASSIGN(const gguf::File file, open_model_file(options.file));
-  const Verdict verdict = judge(file, context, options);
-  if (!options.json) return write_output(table_of_contents(file) + table_of_verdict(verdict));
-  nlohmann::ordered_json object = json_of_file(file);
+  HEARTH_ASSIGN(const auto checkpoint, open_model(options.file));
+  const Verdict verdict = judge(*checkpoint, context, options);
+  if (!options.json) return write_output(table_of_contents(*checkpoint) + table_of_verdict(verdict));
+  nlohmann::ordered_json object = json_of_file(*checkpoint);
   object["hearth"] = json_of_verdict(verdict);
   return write_json(object);
 }

@@ -25,9 +25,9 @@ std::vector<std::string> model_files_beside(const fs::path& path) {
 
 }  // namespace
 
-Result<gguf::File> open_model_file(const std::string& path) {
+Result<std::unique_ptr<const models::Checkpoint>> open_model(const std::string& path) {
   std::error_code error;
-  if (fs::exists(path, error)) return gguf::File::open(path);
+  if (fs::exists(path, error)) return models::open_checkpoint(path);
   return make_error(ErrorCode::kNotFound, "{}: no such file; expected the path of a GGUF model{}", path,
                     did_you_mean(path, model_files_beside(path)));
 }
@@ -41,9 +41,9 @@ Result<RunnableModel> load_runnable_model(const Context& context, const std::str
   const double start = monotonic_seconds();
   RunnableModel loaded;
   loaded.n_threads = threads_or_default(n_threads);
-  HEARTH_ASSIGN(gguf::File file, open_model_file(path));
+  HEARTH_ASSIGN(auto checkpoint, open_model(path));
   HEARTH_ASSIGN(std::unique_ptr<tensor::Backend> backend, context.make_backend(loaded.n_threads));
-  HEARTH_ASSIGN(loaded.model, engine::LoadedModel::load(std::move(file), std::move(backend), options));
+  HEARTH_ASSIGN(loaded.model, engine::LoadedModel::load(std::move(checkpoint), std::move(backend), options));
   loaded.load_s = monotonic_seconds() - start;
   return loaded;
 }

@@ -11,9 +11,9 @@
 
 namespace hearth::cli {
 
-// The file opened and checked. Where there is none, the error names files beside it that the name may have
-// meant.
-Result<gguf::File> open_model_file(const std::string& path);
+// The checkpoint opened and checked. Where there is none, the error names files beside it that the name may
+// have meant.
+Result<std::unique_ptr<const models::Checkpoint>> open_model(const std::string& path);
 
 struct RunnableModel {
   std::unique_ptr<engine::LoadedModel> model;

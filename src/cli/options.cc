@@ -37,8 +37,20 @@ void add_cache_type_option(CLI::App& command, const char* name, const char* desc
 
 }  // namespace
 
+// CLI11 cuts "[a,b]" apart in an argument that allows extra ones; without them it takes as many as are
+// expected, and with TakeAll is content with fewer.
+void add_texts_argument(CLI::App& command, const std::string& name, std::vector<std::string>& texts,
+                        const std::string& description) {
+  constexpr int kMostTexts = 1 << 22;  // more than a command line can hold
+  command.add_option(name, texts, description)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(kMostTexts, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(false)
+      ->type_name("");
+}
+
 void add_model_argument(CLI::App& command, std::string& path) {
-  command.add_option("MODEL", path, "the path of a GGUF file")->required()->type_name("");
+  command.add_option("MODEL", path, "a GGUF file, or a folder from Hugging Face")->required()->type_name("");
 }
 
 bool parse_whole_number(const std::string& text, int64_t& value) {

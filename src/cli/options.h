@@ -4,11 +4,15 @@
 #include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/kv_cache.h"
 
 namespace hearth::cli {
 
+// Texts of any number, each as it was typed: CLI11 by itself takes "[a,b]" for two.
+void add_texts_argument(CLI::App& command, const std::string& name, std::vector<std::string>& texts,
+                        const std::string& description);
 // MODEL, required.
 void add_model_argument(CLI::App& command, std::string& path);
 

@@ -27,9 +27,10 @@ struct ParameterSpec {
   std::string_view range;        // "0 to 1", for messages
   std::string_view special;      // what a value stands for: "1: off"; may be empty
   std::string_view description;  // for --help
-  // Sets it from text; false where the text is no number of the range. Nothing is changed then.
+  // Sets it from text; false where the text is no value of the range. Nothing is changed then.
   bool (*set)(Parameters& parameters, std::string_view text);
   std::string (*get)(const Parameters& parameters);
+  std::string_view value_name = "N";  // what stands for a value in --help
 };
 std::span<const ParameterSpec> parameter_specs();
 

@@ -7,12 +7,33 @@ namespace {
 
 TEST(SetParameter, EachName_IsSetAndShown) {
   const std::pair<const char*, const char*> values[] = {
-      {"temperature", "0.25"},    {"top_k", "7"},
-      {"top_p", "0.5"},           {"min_p", "0.125"},
-      {"typical_p", "0.5"},       {"repeat_penalty", "1.5"},
-      {"presence_penalty", "-1"}, {"frequency_penalty", "2"},
-      {"repeat_last_n", "-1"},    {"seed", "42"},
-      {"num_predict", "9"},       {"num_ctx", "128"},
+      {"temperature", "0.25"},
+      {"dynatemp_range", "0.5"},
+      {"dynatemp_exponent", "2"},
+      {"top_k", "7"},
+      {"top_p", "0.5"},
+      {"min_p", "0.125"},
+      {"typical_p", "0.5"},
+      {"top_n_sigma", "1.5"},
+      {"xtc_probability", "0.5"},
+      {"xtc_threshold", "0.25"},
+      {"repeat_penalty", "1.5"},
+      {"presence_penalty", "-1"},
+      {"frequency_penalty", "2"},
+      {"repeat_last_n", "-1"},
+      {"dry_multiplier", "0.75"},
+      {"dry_base", "2"},
+      {"dry_allowed_length", "3"},
+      {"dry_penalty_last_n", "256"},
+      {"dry_sequence_breakers", R"(["\n","END"])"},
+      {"mirostat", "2"},
+      {"mirostat_tau", "3"},
+      {"mirostat_eta", "0.25"},
+      {"logit_bias", R"({"15":-1.5,"7":false})"},
+      {"samplers", "top_k;temperature"},
+      {"seed", "42"},
+      {"num_predict", "9"},
+      {"num_ctx", "128"},
       {"num_thread", "3"},
   };
   ASSERT_EQ(std::size(values), parameter_specs().size());
@@ -64,6 +85,17 @@ TEST(SetParameter, NoNumber_IsRefused) {
   EXPECT_FALSE(set_parameter(parameters, "temperature", "nan"));
   EXPECT_FALSE(set_parameter(parameters, "temperature", "inf"));
   EXPECT_FALSE(set_parameter(parameters, "top_k", "1.5"));
+}
+
+TEST(SetParameter, TextThatIsNoListOrMap_IsRefused) {
+  Parameters parameters;
+  for (const char* text : {"", "1", "[1]", R"([""])", R"(["a")", R"({"a":"b"})"})
+    EXPECT_FALSE(set_parameter(parameters, "dry_sequence_breakers", text)) << text;
+  for (const char* text :
+       {"", "[]", R"({"x":1})", R"({"1":"x"})", R"({"1":true})", R"({"1":1e99})", R"({"1":1)"})
+    EXPECT_FALSE(set_parameter(parameters, "logit_bias", text)) << text;
+  for (const char* text : {"top_x", "top_k;top_k", "top_k top_p"})
+    EXPECT_FALSE(set_parameter(parameters, "samplers", text)) << text;
 }
 
 TEST(SetParameter, MistypedName_GetsTheNearest) {

@@ -18,10 +18,12 @@ constexpr std::string_view kFence = R"(""")";
 
 constexpr std::string_view kHelp = R"(Commands:
   /set parameter NAME VALUE   change a parameter (/show parameters lists them)
+  /set system TEXT            tell the model something before all else
   /set verbose, /set quiet    show the rates after each answer, or not
   /show                       the model, its context and how much of it is used
   /show parameters            the parameters and their values
-  /clear                      forget the text so far
+  /show system                what it was told
+  /clear                      forget what was said so far
   /bye                        end the session (so does Ctrl-D)
   /?                          this help
 
@@ -61,7 +63,10 @@ class Repl {
   Repl(Session& session, bool verbose) : session_(session), verbose_(verbose), editor_(history_path()) {}
 
   Result<void> run() {
-    session_.context().console.note("Type a text to continue, /? for help, /bye to leave.");
+    session_.context().console.note(
+        session_.dialogue().format_name()
+            ? "Type a message, /? for help, /bye to leave."
+            : "No chat template: the model goes on with your text. /? for help, /bye to leave.");
     while (const std::optional<std::string> text = read_text()) {
       if (text->empty()) continue;
       editor_.remember(*text);
@@ -115,7 +120,7 @@ class Repl {
     if (name == "/show") return show(rest);
     if (name == "/clear") {
       session_.clear();
-      session_.context().console.note("Forgot the text so far.");
+      session_.context().console.note("Forgot what was said so far.");
       return {};
     }
     if (name == "/?" || name == "/help") {
@@ -133,13 +138,16 @@ class Repl {
       const auto [name, value] = split_word(rest);
       return set_parameter_and_reload(name, value);
     }
+    if (what == "system") return session_.set_system(unquote(rest));
     if (what == "verbose" || what == "quiet") {
       verbose_ = what == "verbose";
       return {};
     }
-    return make_error(ErrorCode::kUsage,
-                      "expected /set parameter NAME VALUE, /set verbose or /set quiet, found '/set {}'",
-                      arguments);
+    return make_error(
+        ErrorCode::kUsage,
+        "expected /set parameter NAME VALUE, /set system TEXT, /set verbose or /set quiet, found "
+        "'/set {}'",
+        arguments);
   }
 
   Result<void> set_parameter_and_reload(std::string_view name, std::string_view value) {
@@ -156,10 +164,13 @@ class Repl {
   Result<void> show(std::string_view what) {
     if (what == "parameters") {
       show_parameters();
+    } else if (what == "system") {
+      fmt::print(stderr, "{}\n", session_.system().empty() ? "(nothing)" : escape_line(session_.system()));
     } else if (what.empty() || what == "info") {
       show_model();
     } else {
-      return make_error(ErrorCode::kUsage, "expected /show or /show parameters, found '/show {}'", what);
+      return make_error(ErrorCode::kUsage,
+                        "expected /show, /show parameters or /show system, found '/show {}'", what);
     }
     return {};
   }
@@ -167,23 +178,25 @@ class Repl {
   void show_parameters() {
     const Parameters& parameters = session_.parameters();
     for (const ParameterSpec& spec : parameter_specs()) {
-      fmt::print(stderr, "  {:<18} {:<10} {}{}{}\n", spec.name, spec.get(parameters), spec.range,
+      fmt::print(stderr, "  {:<22} {:<10} {}{}{}\n", spec.name, spec.get(parameters), spec.range,
                  spec.special.empty() ? "" : "; ", spec.special);
     }
     for (const std::string& stop : parameters.stop)
-      fmt::print(stderr, "  {:<18} \"{}\"\n", "stop", escape_line(stop));
+      fmt::print(stderr, "  {:<22} \"{}\"\n", "stop", escape_line(stop));
   }
 
   void show_model() {
     engine::LoadedModel& model = session_.model();
     const models::ModelInfo& info = model.info();
-    fmt::print(stderr, "  {:<14} {}\n", "file", escape_line(model.file().name()));
+    fmt::print(stderr, "  {:<14} {}\n", "file", escape_line(model.checkpoint().name()));
     if (!info.name.empty()) fmt::print(stderr, "  {:<14} {}\n", "name", escape_line(info.name));
     fmt::print(stderr, "  {:<14} {}\n", "architecture", escape_line(info.architecture));
     fmt::print(stderr, "  {:<14} {}\n", "parameters", format_count(info.n_parameters));
     fmt::print(stderr, "  {:<14} {}\n", "weights", format_bytes(info.weight_bytes));
     fmt::print(stderr, "  {:<14} {} of {} tokens used\n", "context", session_.n_tokens(),
                model.engine().context_tokens());
+    fmt::print(stderr, "  {:<14} {}\n", "chat template",
+               escape_line(session_.dialogue().format_name().value_or("none: your text is continued")));
     fmt::print(stderr, "  {:<14} {}\n", "backend", model.backend().description());
   }
 

@@ -16,6 +16,8 @@ struct RunOptions {
   std::vector<std::string> prompt;
   Parameters parameters;
   models::KvTypes kv_types;
+  DialogueOptions dialogue;
+  std::vector<std::string> switches;  // NAME=VALUE
   bool verbose = false;
 };
 
@@ -36,47 +38,79 @@ Result<std::string> read_prompt(const RunOptions& options) {
   return prompt + input;
 }
 
-void note_missing_template(Session& session) {
-  if (session.model().file().find("tokenizer.chat_template") == nullptr) return;
-  session.context().console.note(
-      "The model has a chat template, which is not applied yet: it gets the text as it is.");
-}
-
 Result<void> answer_once(const RunOptions& options, Session& session) {
   HEARTH_ASSIGN(const std::string prompt, read_prompt(options));
   HEARTH_TRY(session.load());
-  note_missing_template(session);
   HEARTH_ASSIGN(const Answer answer, session.answer(prompt));
   if (options.verbose) report_rates(answer, session.load_s());
   if (answer.finish == engine::FinishReason::kCancelled) return Error(ErrorCode::kCancelled, "interrupted");
   return {};
 }
 
+// A value is JSON, or else a text.
+Result<DialogueOptions> dialogue_options(const RunOptions& options) {
+  DialogueOptions dialogue = options.dialogue;
+  for (const std::string& option : options.switches) {
+    const size_t equals = option.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return make_error(ErrorCode::kUsage, "--chat-option: expected NAME=VALUE, found '{}'", option);
+    }
+    const std::string text = option.substr(equals + 1);
+    auto value = text::value_from_json(text);
+    dialogue.switches.emplace_back(option.substr(0, equals), value ? *value : text::Value::string(text));
+  }
+  return dialogue;
+}
+
 Result<void> run(const RunOptions& options, const Context& context) {
-  Session session(context, options.model, options.parameters, options.kv_types);
+  HEARTH_ASSIGN(DialogueOptions dialogue, dialogue_options(options));
+  Session session(context, options.model, options.parameters, options.kv_types, std::move(dialogue));
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) return answer_once(options, session);
   HEARTH_TRY(session.load());
-  note_missing_template(session);
   return run_repl(session, options.verbose);
 }
 
 constexpr const char* kExamples = R"(Without a PROMPT, on a terminal, a session begins: type /? there.
 What comes through a pipe is the prompt, or follows the PROMPT.
 
+The prompt is put to the model in its chat template, or in its family's format where it brings none and its
+vocabulary shows which that is. A model without either, and every model with --raw, goes on with the text as it is.
+
 Examples:
-  hearth run model.gguf "Once upon a time"
-  hearth run model.gguf --temperature 0 --num-predict 100 "The capital of France is"
+  hearth run model.gguf "Why is the sky blue?"
+  hearth run model.gguf --system "Answer in one line." --temperature 0 "What is a GGUF file?"
   cat report.txt | hearth run model.gguf "Summarise:"
+  hearth run model.gguf --chat-option enable_thinking=false "Think of a number"
+  hearth run model.gguf --raw --num-predict 100 "Once upon a time"
   hearth run model.gguf)";
 
 }  // namespace
 
 void add_run_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = parser.add_subcommand("run", "Continue a prompt, or begin a session");
+  CLI::App* command = parser.add_subcommand("run", "Answer a prompt, or begin a session");
   add_model_argument(*command, options->model);
-  command->add_option("PROMPT", options->prompt, "the text to continue")->type_name("");
+  add_texts_argument(*command, "PROMPT", options->prompt, "what to say to the model");
   command->add_flag("--verbose", options->verbose, "show durations and rates afterwards");
+  command->add_option("--system", options->dialogue.system, "what the model is told before all else")
+      ->type_name("TEXT")
+      ->group("Chat");
+  CLI::Option* file = command
+                          ->add_option("--template", options->dialogue.template_file,
+                                       "a chat template instead of the model's")
+                          ->type_name("FILE")
+                          ->group("Chat");
+  command
+      ->add_option("--chat-option", options->switches,
+                   "what else the template is given, as enable_thinking=false; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE")
+      ->group("Chat");
+  command
+      ->add_flag("--raw", options->dialogue.raw,
+                 "no template: the model goes on with the text, <|names|> in it as control tokens")
+      ->excludes(file)
+      ->group("Chat");
   add_cache_type_options(*command, options->kv_types);
   add_parameter_options(*command, options->parameters);
   command->footer(kExamples);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/output.h"
 
 namespace hearth::cli {
@@ -10,27 +12,42 @@ Result<void> Session::load() {
   engine::LoadOptions options;
   options.context_tokens = parameters_.num_ctx;
   options.kv_types = kv_types_;
-  HEARTH_ASSIGN(loaded_, load_runnable_model(context_, model_path_, parameters_.num_thread, options));
+  HEARTH_ASSIGN(RunnableModel loaded,
+                load_runnable_model(context_, model_path_, parameters_.num_thread, options));
+  HEARTH_ASSIGN(OpenedDialogue opened,
+                open_dialogue(dialogue_options_, loaded.model->checkpoint(), loaded.model->tokenizer()));
+  if (dialogue_ == nullptr && !opened.note.empty()) context_.console.note(opened.note);
+  dialogue_ = std::move(opened.dialogue);
+  loaded_ = std::move(loaded);
+  return {};
+}
+
+Result<void> Session::set_system(std::string text) {
+  if (!dialogue_->format_name()) {
+    return make_error(ErrorCode::kUsage,
+                      "a system text needs a chat template, and this model goes on with the text as it is "
+                      "(hearth run --template FILE gives one)");
+  }
+  history_.system = std::move(text);
   return {};
 }
 
 Result<Answer> Session::answer(std::string_view prompt) {
-  text::EncodeOptions encode;
-  encode.add_special = tokens_.empty();
-  std::vector<text::TokenId> tokens = tokens_;
-  const std::vector<text::TokenId> added = model().tokenizer().encode(prompt, encode);
-  tokens.insert(tokens.end(), added.begin(), added.end());
-
+  HEARTH_ASSIGN(const std::vector<text::TokenId> tokens, dialogue_->tokens_for(history_, prompt));
   const bool to_terminal = is_terminal(STDOUT_FILENO);
-  char last = '\n';
-  HEARTH_ASSIGN(Answer answer,
-                generate(context_.console, model().engine(), tokens, parameters_, [&](std::string_view text) {
-                  last = text.back();
-                  return write_output(to_terminal ? escape_control(text) : std::string(text));
-                }));
-  if (last != '\n') HEARTH_TRY(write_output("\n"));
-  tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
-  tokens_ = std::move(tokens);
+  // Templates leave it to the model to begin with a space or a line of its own.
+  const bool trims = dialogue_->format_name().has_value();
+  std::string written;
+  const auto show = [&](std::string_view text) -> Result<void> {
+    if (trims && written.empty())
+      text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+    if (text.empty()) return {};
+    written += text;
+    return write_output(to_terminal ? escape_control(text) : std::string(text));
+  };
+  HEARTH_ASSIGN(Answer answer, generate(context_.console, model().engine(), tokens, parameters_, show));
+  if (!written.empty() && written.back() != '\n') HEARTH_TRY(write_output("\n"));
+  history_.accept(prompt, tokens, written, answer.tokens);
   if (answer.finish == engine::FinishReason::kContext) {
     context_.console.note(
         fmt::format("the context of {} tokens is full: the answer ends here (num_ctx sets it)",

@@ -1,5 +1,4 @@
-// A model and the text that it and the person have written so far. There is no chat template yet: the text
-// goes to the model as it is.
+// A model and what it and the person have said so far.
 #pragma once
 
 #include <string>
@@ -7,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/dialogue.h"
 #include "cli/generation.h"
 #include "cli/model_loading.h"
 #include "cli/parameters.h"
@@ -16,34 +16,44 @@ namespace hearth::cli {
 class Session {
  public:
   Session(const Context& context, std::string model_path, Parameters parameters,
-          const models::KvTypes& kv_types)
+          const models::KvTypes& kv_types, DialogueOptions dialogue_options)
       : context_(context),
         model_path_(std::move(model_path)),
         parameters_(std::move(parameters)),
-        kv_types_(kv_types) {}
+        kv_types_(kv_types),
+        dialogue_options_(std::move(dialogue_options)) {
+    history_.system = dialogue_options_.system;
+  }
 
-  // Loads the model, or loads it again after num_ctx or num_thread changed; the text so far stays.
+  // Loads the model, or loads it again after num_ctx or num_thread changed; what was said stays.
   Result<void> load();
 
-  // Continues the text so far with `prompt` and then the model's answer, written to stdout as it comes. An
-  // answer cut short by Ctrl-C is part of the text; after an error the text is as it was before.
+  // Says `prompt`, and writes the model's answer to stdout as it comes. An answer cut short by Ctrl-C counts
+  // as said; after an error all is as it was before.
   Result<Answer> answer(std::string_view prompt);
-  // Forgets the text.
-  void clear() { tokens_.clear(); }
+  // Forgets what was said.
+  void clear() { history_.clear(); }
 
   const Context& context() const noexcept { return context_; }
   Parameters& parameters() noexcept { return parameters_; }
   engine::LoadedModel& model() noexcept { return *loaded_.model; }
   double load_s() const noexcept { return loaded_.load_s; }
-  size_t n_tokens() const noexcept { return tokens_.size(); }
+  const Dialogue& dialogue() const noexcept { return *dialogue_; }
+  // kUsage where the model is given no chat format, and has no place for it.
+  Result<void> set_system(std::string text);
+  const std::string& system() const noexcept { return history_.system; }
+  // Of the context, taken up by the last answer and what came before it.
+  size_t n_tokens() const noexcept { return history_.tokens.size(); }
 
  private:
   const Context& context_;
   std::string model_path_;
   Parameters parameters_;
   models::KvTypes kv_types_;
+  DialogueOptions dialogue_options_;
   RunnableModel loaded_;
-  std::vector<text::TokenId> tokens_;
+  std::unique_ptr<Dialogue> dialogue_;
+  History history_;
 };
 
 }  // namespace hearth::cli

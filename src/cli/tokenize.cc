@@ -7,7 +7,6 @@
 #include "cli/model_loading.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "models/tokenizer_gguf.h"
 
 namespace hearth::cli {
 namespace {
@@ -27,8 +26,8 @@ Result<std::string> read_text(const TokenizeOptions& options) {
 }
 
 Result<void> tokenize(const TokenizeOptions& options) {
-  HEARTH_ASSIGN(const gguf::File file, open_model_file(options.model));
-  HEARTH_ASSIGN(const auto tokenizer, models::load_tokenizer(file));
+  HEARTH_ASSIGN(const auto checkpoint, open_model(options.model));
+  HEARTH_ASSIGN(const auto tokenizer, checkpoint->load_tokenizer());
   HEARTH_ASSIGN(const std::string text, read_text(options));
   text::EncodeOptions encode;
   encode.add_special = options.special;
