@@ -2,9 +2,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
 
 int main(int argc, char** argv) {
+  using hearth::testing::TinyBert;
+  using hearth::testing::TinyBertShape;
   using hearth::testing::TinyLlama;
   using hearth::testing::TinyLlamaShape;
   if (argc != 2) {
@@ -30,5 +33,10 @@ int main(int argc, char** argv) {
   TinyLlama(experts, 2).gguf().write(folder / "experts");
   TinyLlama(factors, 3).gguf().write(folder / "rope_factors");
   TinyLlama(dense, 4).gguf({"blk.0.attn_v.weight"}).write(folder / "tensor_missing");
+  const TinyBertShape bert{.n_layers = 1, .width = 8, .ffn_width = 4, .n_heads = 2, .context_tokens = 8};
+  TinyBertShape nomic = bert;
+  nomic.nomic = nomic.fused_qkv = true;
+  TinyBert(bert, 5).gguf().write(folder / "bert");
+  TinyBert(nomic, 6).gguf().write(folder / "nomic_bert");
   return 0;
 }

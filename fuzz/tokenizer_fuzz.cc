@@ -1,7 +1,7 @@
 // A vocabulary of any entries is refused or usable: every text is encoded to ids that are in range and
 // decoded again. The input, byte by byte: model and flags, pre-tokenizer, four special ids, number of tokens;
-// each token as type, score, length, text; number of merges, each as length and text; the rest is the text to
-// encode.
+// each token as type, score, length, text; number of merges, each as length and text; of a Unigram vocabulary
+// its charsmap as length and bytes; the rest is the text to encode.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -44,7 +44,9 @@ VocabularySource read_vocabulary(Input& input) {
   if ((flags & 16) != 0) source.add_eos = (flags & 32) != 0;
   if ((flags & 64) != 0) source.add_space_prefix = (flags & 128) != 0;
   const auto rules = hearth::text::pre_tokenizer_rules();
-  source.pre = rules[input.byte() % rules.size()].names.front();
+  const uint8_t pre = input.byte();
+  source.pre = rules[pre % rules.size()].names.front();
+  if (pre >= 240) source.model = pre >= 248 ? "bert" : "t5";
   // 255 leaves one absent, 254 is far out of range.
   for (std::optional<int64_t>* id : {&source.bos, &source.eos, &source.eot, &source.unknown}) {
     const uint8_t value = input.byte();
@@ -56,6 +58,7 @@ VocabularySource read_vocabulary(Input& input) {
     source.tokens.push_back(input.string());
   }
   for (int n = input.byte(); n > 0; --n) source.merges.push_back(input.string());
+  if (source.model == "t5") source.precompiled_charsmap = input.string();
   return source;
 }
 
