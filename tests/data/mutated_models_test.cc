@@ -8,7 +8,9 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "engine/loaded_model.h"
+#include "models/encoder.h"
 #include "tests/support/test_data.h"
+#include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
 
 namespace hearth {
@@ -48,6 +50,61 @@ struct Base {
   size_t header_bytes;  // what stands before the tensors' data
 };
 
+// Loads an encoder, makes a few vectors and throws them away.
+Outcome try_encoder(const std::string& bytes) {
+  auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "mutated.gguf");
+  if (!file) return Outcome::kRefused;
+  const models::GgufCheckpoint checkpoint(std::move(*file));
+  auto backend = cpu::make_cpu_backend({Isa::kScalar, 1});
+  EXPECT_TRUE(backend);
+  const auto encoder = models::load_encoder(checkpoint, **backend);
+  if (!encoder) {
+    EXPECT_FALSE(encoder.error().message().empty());
+    return Outcome::kRefused;
+  }
+  // A vocabulary smaller than a token id, a context of a few tokens, or weights that are no numbers.
+  const auto vectors = (*encoder)->encode(std::vector<std::vector<int32_t>>{{2, 30, 3}, {2, 3}});
+  return vectors ? Outcome::kAnswered : Outcome::kRefused;
+}
+
+// The file's bytes, and where its tensors' data begin.
+Base base_of(std::string bytes) {
+  Base base{std::move(bytes), 0};
+  const auto file = gguf::File::parse(std::as_bytes(std::span(base.bytes)), "base.gguf");
+  EXPECT_TRUE(file);
+  base.header_bytes = base.bytes.size();
+  for (const gguf::TensorInfo& tensor : file->tensors()) {
+    const auto offset = reinterpret_cast<const char*>(tensor.data.data()) - base.bytes.data();
+    base.header_bytes = std::min(base.header_bytes, static_cast<size_t>(offset));
+  }
+  return base;
+}
+
+Base base_encoder(bool nomic) {
+  const testing::TinyBertShape shape{
+      .nomic = nomic, .n_layers = 1, .width = 16, .ffn_width = 16, .n_heads = 2, .context_tokens = 32};
+  return base_of(testing::TinyBert(shape, 3).gguf().build());
+}
+
+// Of whose two layers the first has a window.
+Base base_windowed() {
+  const testing::TinyLlamaShape shape{.architecture = "gemma2",
+                                      .width = 16,
+                                      .ffn_width = 16,
+                                      .n_heads = 2,
+                                      .n_kv_heads = 1,
+                                      .head_dim = 8,
+                                      .n_rotated = 8,
+                                      .context_tokens = 32};
+  testing::GgufWriter writer = testing::TinyLlama(shape, 3).gguf();
+  writer.add_u32("gemma2.attention.sliding_window", 5);
+  for (const std::string layer : {"blk.0", "blk.1"}) {
+    for (const char* name : {".post_attention_norm.weight", ".post_ffw_norm.weight"})
+      writer.add_tensor(layer + name, {16}, std::vector<float>(16, 1.0F));
+  }
+  return base_of(writer.build());
+}
+
 Base base_model() {
   const testing::TinyLlamaShape shape{.n_layers = 1,
                                       .width = 16,
@@ -57,15 +114,7 @@ Base base_model() {
                                       .head_dim = 8,
                                       .n_rotated = 8,
                                       .context_tokens = 32};
-  Base base{testing::TinyLlama(shape, 3).gguf().build(), 0};
-  const auto file = gguf::File::parse(std::as_bytes(std::span(base.bytes)), "base.gguf");
-  EXPECT_TRUE(file);
-  base.header_bytes = base.bytes.size();
-  for (const gguf::TensorInfo& tensor : file->tensors()) {
-    const auto offset = reinterpret_cast<const char*>(tensor.data.data()) - base.bytes.data();
-    base.header_bytes = std::min(base.header_bytes, static_cast<size_t>(offset));
-  }
-  return base;
+  return base_of(testing::TinyLlama(shape, 3).gguf().build());
 }
 
 constexpr uint64_t kHostileNumbers[] = {0,
@@ -132,6 +181,34 @@ TEST(MutatedModels, TenThousand_LoadOrFail_Cleanly) {
   EXPECT_GT(answered, 1000);
 }
 
+TEST(MutatedModels, WithAWindow_LoadOrFail_Cleanly) {
+  const Base base = base_windowed();
+  ASSERT_EQ(try_model(base.bytes), Outcome::kAnswered);
+  std::mt19937 random(20240518);
+  int answered = 0;
+  for (int i = 0; i < 1500; ++i) {
+    SCOPED_TRACE(i);
+    answered += try_model(mutate(base, random)) == Outcome::kAnswered ? 1 : 0;
+  }
+  EXPECT_GT(answered, 150);
+  EXPECT_LT(answered, 1350);
+}
+
+TEST(MutatedModels, Encoders_LoadOrFail_Cleanly) {
+  for (const bool nomic : {false, true}) {
+    const Base base = base_encoder(nomic);
+    ASSERT_EQ(try_encoder(base.bytes), Outcome::kAnswered);
+    std::mt19937 random(20240519);
+    int answered = 0;
+    for (int i = 0; i < 3000; ++i) {
+      SCOPED_TRACE(i);
+      answered += try_encoder(mutate(base, random)) == Outcome::kAnswered ? 1 : 0;
+    }
+    EXPECT_GT(answered, 300);
+    EXPECT_LT(answered, 2700);
+  }
+}
+
 TEST(MutatedModels, Truncation_AtEveryByteOfTheHeader_IsRefused) {
   const Base base = base_model();
   for (size_t length = 0; length < base.header_bytes; ++length) {
@@ -148,6 +225,20 @@ TEST(MutatedModels, EveryBitOfTheFirstKiB_Flipped_LoadsOrFailsCleanly) {
       std::string bytes = base.bytes;
       bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
       try_model(bytes);
+    }
+  }
+}
+
+TEST(MutatedModels, FamiliesOfTheirOwnShapes_HostileNumbersInTheirHeaders_LoadOrFailCleanly) {
+  for (const char* name : {"gemma4", "gemma4-moe", "deepseek2"}) {
+    SCOPED_TRACE(name);
+    HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
+    const Base base = base_of(testing::read_file(path));
+    ASSERT_EQ(try_model(base.bytes), Outcome::kAnswered);
+    std::mt19937 random(11);
+    for (int i = 0; i < 300; ++i) {
+      SCOPED_TRACE(i);
+      try_model(mutate(base, random));
     }
   }
 }

@@ -54,7 +54,7 @@ TEST(CommandLine, MistypedCommand_GetsTheNearest) {
 TEST(CommandLine, MistypedOption_GetsTheNearest) {
   const Outcome outcome = run_hearth({"run", "x.gguf", "--temprature", "1"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_CONTAINS(outcome.err, "unknown option --temprature; did you mean --temperature?");
+  EXPECT_CONTAINS(outcome.err, "unknown option --temprature; did you mean --temperature");
 }
 
 TEST(CommandLine, ValueOutOfRange_NamesOptionRangeAndValue) {

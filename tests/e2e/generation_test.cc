@@ -47,6 +47,13 @@ TEST(Run, SeveralWords_AreOnePrompt) {
   EXPECT_EQ(greedy(model, {"say", "hello"}).out, greedy(model, {"say hello"}).out);
 }
 
+TEST(Run, PromptInBrackets_IsTakenAsItIs) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  EXPECT_EQ(greedy(model, {"[a,b]"}).out, greedy(model, {}, "[a,b]").out);
+  EXPECT_NE(greedy(model, {"[a,b]"}).out, greedy(model, {"a", "b"}).out);
+}
+
 TEST(Run, SameSeed_GivesTheSameAnswer) {
   const TemporaryFolder folder;
   const std::string model = write_tiny_model(folder);
@@ -116,17 +123,6 @@ TEST(Run, CtrlC_EndsTheAnswerWith130) {
   process.read_until(first.substr(0, 1));
   process.send_signal(SIGINT);
   EXPECT_EQ(process.wait(), 130);
-}
-
-TEST(Run, ModelWithChatTemplate_SaysThatItIsNotApplied) {
-  const TemporaryFolder folder;
-  TinyLlama(TinyLlamaShape{}, 1)
-      .gguf()
-      .add_string("tokenizer.chat_template", "{{ x }}")
-      .write(folder / "chat.gguf");
-  const Outcome outcome = greedy((folder / "chat.gguf").string(), {"hello"});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_CONTAINS(outcome.err, "chat template");
 }
 
 TEST(Run, Stories260K_ContinuesAsLlama2cDoes) {

@@ -192,22 +192,14 @@ int HearthProcess::wait() {
   return exit_code_of(status);
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "hearth-e2e-XXXXXX").string();
-  HEARTH_CHECK(mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-}
-
-std::string write_tiny_model(const TemporaryFolder& folder, int64_t context_tokens) {
+std::string write_tiny_model(const TemporaryFolder& folder, int64_t context_tokens,
+                             const std::string& chat_template) {
   TinyLlamaShape shape;
   shape.context_tokens = context_tokens;
   const std::filesystem::path path = folder / "tiny.gguf";
-  TinyLlama(shape, 1).gguf().write(path);
+  GgufWriter writer = TinyLlama(shape, 1).gguf();
+  if (!chat_template.empty()) writer.add_string("tokenizer.chat_template", chat_template);
+  writer.write(path);
   return path.string();
 }
 

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/temporary_folder.h"
+
 namespace hearth::testing {
 
 using Arguments = std::vector<std::string>;
@@ -64,22 +66,10 @@ inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// A small random model whose greedy answers do not end before a context of this many tokens is full.
-std::string write_tiny_model(const TemporaryFolder& folder, int64_t context_tokens = 256);
+// A small random model whose greedy answers do not end before a context of this many tokens is full; without
+// a chat template where that is empty.
+std::string write_tiny_model(const TemporaryFolder& folder, int64_t context_tokens = 256,
+                             const std::string& chat_template = "");
 
 }  // namespace hearth::testing
 

@@ -15,8 +15,10 @@ constexpr const char* kCtrlD = "\x04";
 class Session : public ::testing::Test {
  protected:
   // A session at its first prompt.
-  HearthProcess begin(int64_t context_tokens = 256, Arguments options = {}) {
-    Arguments arguments{"run", write_tiny_model(folder_, context_tokens), "--temperature", "0"};
+  HearthProcess begin(int64_t context_tokens = 256, Arguments options = {},
+                      const std::string& chat_template = "") {
+    Arguments arguments{"run", write_tiny_model(folder_, context_tokens, chat_template), "--temperature",
+                        "0"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     auto session = HearthProcess::start_on_terminal(arguments, {{"HEARTH_HOME", home().string()}});
     session.read_until(">>> ");
@@ -54,7 +56,7 @@ TEST_F(Session, SetParameter_ChangesTheNextAnswerAndIsShown) {
   session.type("/set parameter num_predict 3\n");
   session.read_until(">>> ");
   session.type("/show parameters\n");
-  session.read_until("num_predict        3");
+  session.read_until("num_predict            3");
   session.read_until(">>> ");
   session.type("hello\n");
   session.read_until("3 token(s)");
@@ -70,6 +72,42 @@ TEST_F(Session, SetParameterOutOfRange_IsRefusedAndTheSessionGoesOn) {
   session.read_until(">>> ");
   session.type("/stet\n");
   session.read_until("did you mean /set?");
+  session.read_until(">>> ");
+  session.type("/bye\n");
+  EXPECT_EQ(session.wait(), 0);
+}
+
+TEST_F(Session, ChatTemplate_GetsTheWholeConversation) {
+  // "N:" and the messages so far, so that its length tells what the model is given.
+  auto session = begin(256, {"--num-predict", "3", "--verbose"},
+                       "{{ messages | length }}:{% for m in messages %}{{ m.role[0] }}{% endfor %}");
+  session.type("hello\n");
+  session.read_until("prompt eval count:    5 token(s)");  // BOS, a dummy prefix, "1:u"
+  session.read_until(">>> ");
+  session.type("/set system be kind\n");
+  session.read_until(">>> ");
+  session.type("again\n");
+  session.read_until("prompt eval count:    8 token(s)");  // "4:suau"
+  session.read_until(">>> ");
+  session.type("/show system\n");
+  session.read_until("be kind");
+  session.read_until(">>> ");
+  session.type("/show\n");
+  session.read_until("tokenizer.chat_template");
+  session.read_until(">>> ");
+  session.type("/clear\n");
+  session.read_until(">>> ");
+  session.type("anew\n");
+  session.read_until("prompt eval count:    6 token(s)");  // "2:su"
+  session.read_until(">>> ");
+  session.type("/bye\n");
+  EXPECT_EQ(session.wait(), 0);
+}
+
+TEST_F(Session, SystemWithoutTemplate_IsRefusedAndTheSessionGoesOn) {
+  auto session = begin();
+  session.type("/set system be kind\n");
+  session.read_until("needs a chat template");
   session.read_until(">>> ");
   session.type("/bye\n");
   EXPECT_EQ(session.wait(), 0);

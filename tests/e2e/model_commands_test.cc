@@ -8,6 +8,7 @@
 
 #include "tests/e2e/hearth_process.h"
 #include "tests/support/test_data.h"
+#include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
 
 namespace hearth::testing {
@@ -55,6 +56,134 @@ TEST(Logits, TokenOutsideTheVocabulary_FailsWithTheRange) {
 
 TEST(Logits, TokensThatAreNoNumbers_AreAWrongCommandLine) {
   EXPECT_EQ(run_hearth({"logits", "m.gguf", "--tokens", "1,x", "--out", "p"}).exit_code, 2);
+}
+
+std::string write_tiny_encoder(const TemporaryFolder& folder) {
+  const std::string path = (folder / "encoder.gguf").string();
+  TinyBert({}, 1).gguf().write(path);
+  return path;
+}
+
+// The pieces of a WordPiece vocabulary: a letter that begins a word, and one that continues it.
+int32_t first_letter(char letter) {
+  return 4 + letter - 'a';
+}
+
+int32_t next_letter(char letter) {
+  return 4 + 26 + letter - 'a';
+}
+
+// Lines of output, each an array of numbers.
+std::vector<std::vector<double>> parse_vectors(const Outcome& outcome) {
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::vector<std::vector<double>> vectors;
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    const json array = json::parse(line, nullptr, false);
+    EXPECT_TRUE(array.is_array()) << line;
+    if (array.is_array()) vectors.push_back(array.get<std::vector<double>>());
+  }
+  return vectors;
+}
+
+TEST(Embed, Texts_GiveTheVectorsOfAFloat64Pass) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_encoder(folder);
+  const Outcome outcome = run_hearth({"embed", model, "ab c", "d"});
+  const auto vectors = parse_vectors(outcome);
+  ASSERT_EQ(vectors.size(), 2U);
+  const TinyBert tiny({}, 1);
+  const std::vector<std::vector<int32_t>> tokens{
+      {TinyBert::kCls, first_letter('a'), next_letter('b'), first_letter('c'), TinyBert::kSep},
+      {TinyBert::kCls, first_letter('d'), TinyBert::kSep}};
+  for (size_t i = 0; i < 2; ++i) {
+    const std::vector<double> expected = tiny.encode(tokens[i]);
+    ASSERT_EQ(vectors[i].size(), expected.size());
+    for (size_t j = 0; j < expected.size(); ++j) EXPECT_NEAR(vectors[i][j], expected[j], 2e-6);
+  }
+  EXPECT_EQ(run_hearth({"embed", model}, "ab c\nd\n").out, outcome.out) << "through a pipe";
+  EXPECT_EQ(run_hearth({"embed", model, "--num-thread", "2"}, "ab c\r\nd").out, outcome.out);
+}
+
+TEST(Embed, TextsOfAnyForm_AreOneVectorEach) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_encoder(folder);
+  EXPECT_EQ(parse_vectors(run_hearth({"embed", model, "[a,b]", "", "{}"})).size(), 3U);
+  EXPECT_EQ(parse_vectors(run_hearth({"embed", model, "--", "--json"})).size(), 1U);
+  EXPECT_EQ(parse_vectors(run_hearth({"embed", model}, "a\n\nb\n")).size(), 3U) << "an empty line is a text";
+  EXPECT_EQ(parse_vectors(run_hearth({"embed", model}, "")).size(), 0U);
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += std::string(1, static_cast<char>('a' + i % 26)) + '\n';
+  const auto vectors = parse_vectors(run_hearth({"embed", model}, many));
+  ASSERT_EQ(vectors.size(), 100U);
+  EXPECT_EQ(vectors[0], vectors[26]);
+  EXPECT_NE(vectors[0], vectors[1]);
+}
+
+TEST(Embed, TooLongText_IsNamedWithTheNumbers) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 127; ++i) text += "a ";
+  text.pop_back();
+  const Outcome outcome = run_hearth({"embed", write_tiny_encoder(folder), "a", text});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "");
+  for (const char* part : {"text 2", "129 tokens", "at most 128"}) EXPECT_CONTAINS(outcome.err, part);
+}
+
+TEST(Embed, ModelOfTheOtherKind_IsRefusedByBothCommands) {
+  const TemporaryFolder folder;
+  const Outcome decoder = run_hearth({"embed", write_tiny_model(folder), "a"});
+  EXPECT_EQ(decoder.exit_code, 1);
+  for (const char* part : {"'llama'", "writes text", "bert"}) EXPECT_CONTAINS(decoder.err, part);
+  const std::string encoder = write_tiny_encoder(folder);
+  for (const char* command : {"run", "bench"}) {
+    const Outcome outcome = run_hearth({command, encoder}, "a");
+    EXPECT_EQ(outcome.exit_code, 1) << command;
+    EXPECT_CONTAINS(outcome.err, "'bert' is an encoder");
+    EXPECT_CONTAINS(outcome.err, "hearth embed");
+  }
+}
+
+TEST(Embed, WrongCommandLine_SaysSo) {
+  EXPECT_EQ(run_hearth({"embed"}).exit_code, 2);
+  EXPECT_EQ(run_hearth({"embed", "m.gguf", "--no-such"}).exit_code, 2);
+  EXPECT_EQ(run_hearth({"embed", "/no/such.gguf", "a"}).exit_code, 1);
+  EXPECT_CONTAINS(run_hearth({"help", "embed"}).out, "JSON array");
+}
+
+TEST(Inspect, Encoder_SaysWhatItsVectorsAre) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_encoder(folder);
+  const json object = parse_output(run_hearth({"inspect", model, "--json"}))["hearth"];
+  EXPECT_EQ(object["runs"], true);
+  EXPECT_EQ(object["encoder"], true);
+  EXPECT_EQ(object["architecture_known"], true);
+  EXPECT_EQ(object["kv_cache_bytes"], 0);
+  EXPECT_EQ(object["context_tokens"], 128);
+  EXPECT_GT(object["workspace_bytes"], 128 * 64 * 4 * 6);
+  EXPECT_CONTAINS(run_hearth({"inspect", model}).out, "of 64 numbers, for texts of up to 128 tokens");
+}
+
+// Of a window shorter than the context, the cache holds what the window and a step reach.
+TEST(Inspect, LayersWithAWindow_ReckonTheirKvCache) {
+  const TemporaryFolder folder;
+  GgufWriter writer = TinyLlama({.architecture = "gemma2", .context_tokens = 8000}, 1).gguf();
+  writer.add_u32("gemma2.attention.sliding_window", 96);
+  for (const char* layer : {"blk.0", "blk.1"}) {
+    for (const char* name : {".post_attention_norm.weight", ".post_ffw_norm.weight"})
+      writer.add_tensor(layer + std::string(name), {64}, std::vector<float>(64, 1.0F));
+  }
+  const std::string path = (folder / "gemma2.gguf").string();
+  writer.write(path);
+  const auto bytes = [&](const char* context) {
+    return parse_output(
+        run_hearth({"inspect", path, "--context", context, "--json"}))["hearth"]["kv_cache_bytes"];
+  };
+  constexpr int64_t kTokenBytes = 2 * (16 + 16) * 2;  // of a layer
+  const int64_t windowed = ((96 - 3 + 64 + 512) / 32 + 1024 / 32) * 32;
+  EXPECT_EQ(bytes("8000"), kTokenBytes * (8000 + windowed));
+  EXPECT_EQ(bytes("90"), kTokenBytes * (90 + 90));
 }
 
 TEST(Tokenize, TextFileAndPipe_GiveTheSameIds) {

@@ -45,10 +45,26 @@ std::vector<float> joined(std::initializer_list<std::vector<float>> parts) {
   return out;
 }
 
+// Rows first .. first + count - 1.
+std::vector<float> some_rows(const std::vector<float>& matrix, int64_t width, int64_t first, int64_t count) {
+  const auto begin = matrix.begin() + first * width;
+  return {begin, begin + count * width};
+}
+
+std::vector<float> transposed(const std::vector<float>& matrix, int64_t width) {
+  const auto n_columns = static_cast<size_t>(width);
+  const size_t n_rows = matrix.size() / n_columns;
+  std::vector<float> out(matrix.size());
+  for (size_t i = 0; i < matrix.size(); ++i) out[i % n_columns * n_rows + i / n_columns] = matrix[i];
+  return out;
+}
+
 // The file with some of its matrices replaced by others.
 class Rewritten {
  public:
   explicit Rewritten(const TinyLlama& tiny) : tiny_(tiny) {}
+
+  const std::vector<float>& vector(const std::string& name) const { return tiny_.vector_values(name); }
 
   const std::vector<float>& take(const std::string& name) {
     taken_.insert(name);
@@ -189,6 +205,90 @@ TEST(Phi3, LongRope_TakesItsFactorsByTheContext) {
   EXPECT_LE(divergence(writer, as_short, /*context_tokens=*/64), kRounding);
   EXPECT_LE(divergence(writer, as_long, /*context_tokens=*/65), kRounding);
   EXPECT_GT(divergence(writer, as_long, /*context_tokens=*/64), 1e-3);
+}
+
+// A llama whose heads share one key and value, of which the first half turns, as latent attention: the latent
+// vector is the layer's input, which the norm before it, undone by the projection, leaves as it is.
+struct AsDeepSeek2 {
+  bool query_rank = true;         // queries are projected twice too
+  bool projections_apart = true;  // attn_k_b and attn_v_b; else attn_kv_b, as in old files
+  float query_scale = 1.0F;
+
+  static TinyLlamaShape shape() { return {.architecture = "deepseek2", .n_kv_heads = 1, .n_rotated = 8}; }
+
+  GgufWriter gguf(const TinyLlama& tiny) const {
+    Rewritten file(tiny);
+    for (int64_t i = 0; i < 2; ++i) rewrite(file, i);
+    GgufWriter writer = file.gguf();
+    writer.add_u32("deepseek2.attention.kv_lora_rank", 64);
+    if (query_rank) writer.add_u32("deepseek2.attention.q_lora_rank", 64);
+    return writer;
+  }
+
+ private:
+  void rewrite(Rewritten& file, int64_t i) const {
+    const std::vector<float>& norm = file.vector(block(i, "attn_norm.weight"));
+    std::vector<float> undo_norm(64 * 64);
+    for (size_t j = 0; j < 64; ++j) undo_norm[j * 64 + j] = 1.0F / norm[j];
+
+    std::vector<float> q;  // what turns comes last
+    const std::vector<float> q_rows = scaled(file.take(block(i, "attn_q.weight")), query_scale);
+    for (int64_t head = 0; head < 4; ++head) {
+      q = joined({q, some_rows(q_rows, 64, head * 16 + 8, 8), some_rows(q_rows, 64, head * 16, 8)});
+    }
+    if (query_rank) {
+      file.put(block(i, "attn_q_a.weight"), {64, 64}, undo_norm);
+      file.put(block(i, "attn_q_a_norm.weight"), {64}, norm);
+      file.put(block(i, "attn_q_b.weight"), {64, 64}, q);
+    } else {
+      file.put(block(i, "attn_q.weight"), {64, 64}, q);
+    }
+
+    const std::vector<float>& k = file.take(block(i, "attn_k.weight"));
+    const std::vector<float>& v = file.take(block(i, "attn_v.weight"));
+    const std::vector<float> turned = some_rows(k, 64, 0, 8);
+    const std::vector<float> plain = some_rows(k, 64, 8, 8);
+    file.put(block(i, "attn_kv_a_mqa.weight"), {72, 64}, joined({undo_norm, turned}));
+    file.put(block(i, "attn_kv_a_norm.weight"), {64}, norm);
+    if (projections_apart) {
+      const std::vector<float> k_b = transposed(plain, 64);
+      file.put(block(i, "attn_k_b.weight"), {4, 64, 8}, joined({k_b, k_b, k_b, k_b}));
+      file.put(block(i, "attn_v_b.weight"), {4, 16, 64}, joined({v, v, v, v}));
+    } else {
+      file.put(block(i, "attn_kv_b.weight"), {96, 64}, joined({plain, v, plain, v, plain, v, plain, v}));
+    }
+  }
+};
+
+// The oracle rounds keys and values to F16, this model the vector that they are projections of.
+constexpr double kLatentRounding = 1e-5;
+
+TEST(DeepSeek2, LatentAttention_AnswersAsLlama) {
+  const TinyLlama tiny(AsDeepSeek2::shape(), 27);
+  for (const bool query_rank : {true, false}) {
+    for (const bool projections_apart : {true, false}) {
+      const AsDeepSeek2 form{query_rank, projections_apart};
+      EXPECT_LE(divergence(form.gguf(tiny), tiny), kLatentRounding) << query_rank << projections_apart;
+    }
+  }
+}
+
+// A context stretched fourfold: all pairs but the first, which YaRN never touches, turn at a quarter of their
+// speed, and scores are multiplied by (0.0707 ln(4) + 1)^2.
+TEST(DeepSeek2, Yarn_StretchesPairsAndScores) {
+  TinyLlamaShape shape = AsDeepSeek2::shape();
+  const TinyLlama without(shape, 28);
+  const double magnitude = 1 + 0.0707 * std::log(4.0);
+  AsDeepSeek2 form;
+  form.query_scale = static_cast<float>(1 / (magnitude * magnitude));
+  GgufWriter writer = form.gguf(without);
+  writer.add_string("deepseek2.rope.scaling.type", "yarn").add_f32("deepseek2.rope.scaling.factor", 4.0F);
+  writer.add_u32("deepseek2.rope.scaling.original_context_length", 4);
+  writer.add_f32("deepseek2.rope.scaling.yarn_log_multiplier", 0.0707F);
+  shape.rope_factors = {1, 4, 4, 4};
+  const TinyLlama stretched(shape, 28);  // the same seed gives the same weights
+  EXPECT_LE(divergence(writer, stretched), kLatentRounding);
+  EXPECT_GT(divergence(writer, without), 1e-3);
 }
 
 }  // namespace

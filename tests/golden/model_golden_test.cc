@@ -4,14 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "backends/cpu/cpu_backend.h"
 #include "base/cpu.h"
 #include "engine/loaded_model.h"
 #include "quant/quant.h"
+#include "tests/golden/golden.h"
 #include "tests/support/random_blocks.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
 
@@ -51,25 +52,11 @@ struct Divergence {
   double max = 0;
 };
 
-template <typename Row>
-double divergence(const Row& expected, std::span<const float> logits) {
-  double max = logits[0];
-  for (const float v : logits) max = std::max(max, static_cast<double>(v));
-  double sum = 0;
-  for (const float v : logits) sum += std::exp(static_cast<double>(v) - max);
-  double kl = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const auto p = static_cast<double>(expected[i]);
-    if (p > 0) kl += p * (std::log(p) - (static_cast<double>(logits[i]) - max - std::log(sum)));
-  }
-  return kl;
-}
-
 template <typename Rows>
 Divergence compare(engine::LoadedModel& model, std::span<const int32_t> tokens, const Rows& row_at) {
   Divergence result;
   const auto status = model.engine().evaluate(tokens, [&](int64_t position, std::span<const float> logits) {
-    const double kl = divergence(row_at(static_cast<size_t>(position)), logits);
+    const double kl = testing::divergence(row_at(static_cast<size_t>(position)), logits);
     result.mean += kl / static_cast<double>(tokens.size());
     result.max = std::max(result.max, kl);
     return true;
@@ -78,26 +65,27 @@ Divergence compare(engine::LoadedModel& model, std::span<const int32_t> tokens, 
   return result;
 }
 
-std::vector<int32_t> golden_tokens() {
-  const auto json =
-      nlohmann::json::parse(testing::read_file(testing::test_data_folder() / "golden/golden.json"));
-  return json.at("tokens").get<std::vector<int32_t>>();
-}
+constexpr size_t kAllTokens = SIZE_MAX;
 
-Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa) {
-  const std::vector<int32_t> tokens = golden_tokens();
-  const std::vector<float> expected =
-      testing::read_floats(std::filesystem::path(gguf_path).replace_extension(".probs.f32"));
-  const size_t vocabulary = expected.size() / tokens.size();
+// Over the first `n_tokens` of the golden sequence.
+Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa, size_t n_tokens = kAllTokens) {
+  const testing::Golden golden = testing::read_golden(gguf_path);
+  const std::span tokens = std::span(golden.tokens).first(std::min(n_tokens, golden.tokens.size()));
   const auto model = load(gguf_path, isa);
   if (model == nullptr) return {1, 1};
   return compare(*model, tokens,
-                 [&](size_t i) { return std::span(expected).subspan(i * vocabulary, vocabulary); });
+                 [&](size_t i) { return golden.probabilities_after(static_cast<int64_t>(i)); });
 }
 
 class IsaTest : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
+
+// Of its tokens, the twelfth is the last that no rounding decides: at the next, the second and the third best
+// expert of a layer are 0.003 apart, which the oracle's rounding of activations to F16 outweighs. llama.cpp
+// on a processor with AVX-512 is 4e-3 (at most 0.1) from its own answers on one with AMX, which these files
+// hold. oracle_rounding_test.cc takes up all 40.
+constexpr size_t kDecidedTokensOfGemma4Moe = 12;
 
 TEST_P(IsaTest, EveryArchitecture_AgainstLlamaCpp_DivergesByAtMost1e4) {
   for (const char* name : {"llama",      "llama-tied-ropefreqs",
@@ -110,9 +98,12 @@ TEST_P(IsaTest, EveryArchitecture_AgainstLlamaCpp_DivergesByAtMost1e4) {
                            "olmo2",      "phi3",
                            "qwen2",      "qwen3",
                            "qwen3moe",   "smollm3",
-                           "starcoder2"}) {
+                           "starcoder2", "gemma4",
+                           "gemma4-moe", "deepseek2"}) {
     HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
-    const Divergence kl = compare_golden(path, GetParam());
+    const bool is_gemma4_moe = std::string_view(name) == "gemma4-moe";
+    const Divergence kl =
+        compare_golden(path, GetParam(), is_gemma4_moe ? kDecidedTokensOfGemma4Moe : kAllTokens);
     EXPECT_LE(kl.mean, 1e-4) << name;
     EXPECT_LE(kl.max, 1e-3) << name;
     RecordProperty(std::string("mean_kl_") + name, fmt::format("{:.2e}", kl.mean));
@@ -197,8 +188,13 @@ TEST_P(IsaTest, QuantisedTinyLlamas_AgainstFloat64_DivergeLittle) {
           quant::dequantize_row(dtype, bytes.data(), values.data(), static_cast<int64_t>(values.size()));
           return values;
         }};
-    const TinyLlamaShape shape{
-        .width = 256, .ffn_width = 512, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64, .n_rotated = 64};
+    const TinyLlamaShape shape{.n_layers = testing::kSanitized ? 1 : 2,
+                               .width = 256,
+                               .ffn_width = testing::kSanitized ? 256 : 512,
+                               .n_heads = 4,
+                               .n_kv_heads = 2,
+                               .head_dim = 64,
+                               .n_rotated = 64};
     const Divergence kl = compare_tiny(TinyLlama(shape, 6, codec), GetParam());
     EXPECT_LE(kl.mean, rounds_activations(dtype, GetParam()) ? 2.5e-3 : 1e-5) << type.name;
   }
@@ -241,8 +237,9 @@ TEST(CacheTypes, HeadsThatFillNoBlock_AreRefusedWithTheNumbers) {
 TEST(CacheTypes, TypeThatNoCacheHas_IsRefused) {
   const auto backend = std::move(*cpu::make_cpu_backend({Isa::kScalar, 1}));
   const models::KvLayerShape layer{1, 256, 256};
-  const auto cache =
-      models::KvCache::create(*backend, {&layer, 1}, 1, {tensor::DType::kF16, tensor::DType::kQ4_K});
+  const models::KvGroup group{0, 1};
+  const auto cache = models::KvCache::create(*backend, {&layer, 1}, {&group, 1},
+                                             {tensor::DType::kF16, tensor::DType::kQ4_K});
   ASSERT_FALSE(cache);
   EXPECT_EQ(cache.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_NE(cache.error().message().find("Q4_K"), std::string::npos);
@@ -302,7 +299,7 @@ double perplexity(engine::LoadedModel& model, const std::string& text, size_t wi
       if (next > window / 2 && next < window) {
         std::vector<double> all_on_next(logits.size());
         all_on_next[static_cast<size_t>(part[next])] = 1.0;
-        sum += divergence(all_on_next, logits);
+        sum += testing::divergence(all_on_next, logits);
         ++n;
       }
       return true;
@@ -317,20 +314,20 @@ TEST_P(IsaTest, Stories260K_PerplexityOfWikitext_IsTheOraclesToFourDigits) {
   const std::string text = testing::read_file(text_path).substr(0, 16384);
   const auto oracle = load(path, Isa::kRef);
   const auto model = load(path, GetParam());
-  const double expected = perplexity(*oracle, text, 512, 4);
-  EXPECT_NEAR(perplexity(*model, text, 512, 4) / expected, 1.0, 5e-5);
+  const size_t n_windows = testing::kSanitized ? 1 : 4;
+  const double expected = perplexity(*oracle, text, 512, n_windows);
+  EXPECT_NEAR(perplexity(*model, text, 512, n_windows) / expected, 1.0, 5e-5);
   EXPECT_GT(expected, 10.0);
   EXPECT_LT(expected, 512.0) << "worse than knowing nothing of the vocabulary";
 }
 
-// Its state cannot be taken up at the end of a cached prefix, and belongs to one sequence at a time.
-TEST_P(IsaTest, RecurrentModel_PromptsAgainAndSideBySide_AnswerAsAlone) {
-  HEARTH_NEEDS_TEST_DATA(path, "golden/arch/qwen35.gguf");
-  const std::vector<int32_t> tokens = golden_tokens();
+// Prompts one after the other, again, and three in one engine.
+void expect_answers_as_alone(const std::filesystem::path& path, Isa isa) {
+  const std::vector<int32_t> tokens = testing::golden_tokens();
   ASSERT_GE(tokens.size(), 40U);
   const std::vector<int32_t> longer(tokens.begin(), tokens.begin() + 40);
   const std::vector<int32_t> shorter(tokens.begin() + 3, tokens.begin() + 20);
-  const auto model = load(path, GetParam(), {.context_tokens = 128, .max_sequences = 2});
+  const auto model = load(path, isa, {.context_tokens = 128, .max_sequences = 2});
   ASSERT_NE(model, nullptr);
   const std::vector<int32_t> alone = generate_greedily(*model, longer, 20);
   EXPECT_EQ(generate_greedily(*model, longer, 20), alone);
@@ -354,6 +351,17 @@ TEST_P(IsaTest, RecurrentModel_PromptsAgainAndSideBySide_AnswerAsAlone) {
   EXPECT_EQ(answers[ids[0]], alone);
   EXPECT_EQ(answers[ids[1]], other);
   EXPECT_EQ(answers[ids[2]], alone);
+}
+
+// What models keep of past tokens: a state, which cannot be taken up at the end of a cached prefix and
+// belongs to one sequence at a time (qwen35); layers that read the cache of others (gemma4); latent vectors
+// (deepseek2).
+TEST_P(IsaTest, EveryKindOfCache_PromptsAgainAndSideBySide_AnswerAsAlone) {
+  for (const char* name : {"qwen35", "gemma4", "gemma4-moe", "deepseek2"}) {
+    SCOPED_TRACE(name);
+    HEARTH_NEEDS_TEST_DATA(path, std::string("golden/arch/") + name + ".gguf");
+    expect_answers_as_alone(path, GetParam());
+  }
 }
 
 TEST_P(IsaTest, EightSequences_AtDifferentPositions_AnswerAsAlone) {

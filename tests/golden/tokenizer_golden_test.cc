@@ -1,10 +1,12 @@
 // Real vocabularies against the token ids that the models' own tokenizers give.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 #include <sstream>
 
 #include "models/tokenizer_gguf.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 
 namespace hearth::text {
@@ -69,16 +71,81 @@ TEST_P(TokenizerGolden, Encode_EveryCase_GivesTheModelsIds) {
   }
 }
 
-TEST_P(TokenizerGolden, Encode_Books_RoundTrip) {
+// Books, an encyclopedia, stories.
+std::vector<std::filesystem::path> all_texts() {
+  std::vector<std::filesystem::path> texts;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(testing::test_data_folder() / "text")) {
+    if (entry.is_regular_file()) texts.push_back(entry.path());
+  }
+  EXPECT_GE(texts.size(), 7U);
+  return texts;
+}
+
+TEST_P(TokenizerGolden, Encode_EveryText_RoundTrips) {
   HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
   const auto tokenizer = load(folder / "gguf" / (std::string(GetParam()) + ".gguf"));
   ASSERT_NE(tokenizer, nullptr);
-  for (const char* book : {"wiki.test.raw", "war-and-peace.txt", "wizard-of-oz.txt", "tinyshakespeare.txt"}) {
-    const std::string text = testing::read_file(testing::test_data_folder() / "text" / book);
-    ASSERT_GT(text.size(), 100'000U) << book;
+  for (const std::filesystem::path& book : all_texts()) {
+    const std::string text = testing::part_if_sanitized(testing::read_file(book));
+    ASSERT_GT(text.size(), 1000U) << book;
     const auto ids = tokenizer->encode(text, kPlain);
     EXPECT_LT(ids.size(), text.size() / 2) << book;
     EXPECT_TRUE(tokenizer->decode(ids) == text) << book;
+  }
+}
+
+// The ids are those of llama.cpp v0.5.0 on the same file.
+TEST(TokenizerGoldenSmolLm2, Encode_Text_GivesTheIdsOfLlamaCpp) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
+  const auto tokenizer = load(folder / "gguf" / "smollm2.gguf");
+  ASSERT_NE(tokenizer, nullptr);
+  EXPECT_EQ(
+      tokenizer->encode("It's 12345 caf\u00E9s in Z\u00FCrich,\n\n  4 \u00BD  \u4E2D\u6587 \U0001F600!  "
+                        "def f(x):\n\treturn x\n",
+                        kPlain),
+      (std::vector<TokenId>{1589, 506, 216,   33, 34,  35,    36,  37,  20879, 17842, 281,   1777, 7170,
+                            5130, 28,  39892, 36, 216, 16738, 216, 216, 28589, 29184, 40303, 218,  17,
+                            216,  753, 275,   24, 104, 727,   198, 197, 5406,  1792,  198}));
+  for (const std::filesystem::path& book : all_texts()) {
+    const std::string text = testing::part_if_sanitized(testing::read_file(book));
+    EXPECT_TRUE(tokenizer->decode(tokenizer->encode(text, kPlain)) == text) << book;
+  }
+}
+
+// BERT keeps neither case nor accents nor spaces: what comes back is the text as BERT sees it, which is
+// encoded to the same ids again.
+TEST(TokenizerGoldenBert, Encode_EveryCase_GivesTheModelsIds) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
+  const auto tokenizer = load(folder / "gguf" / "bert-bge.gguf");
+  ASSERT_NE(tokenizer, nullptr);
+  const auto texts = read_texts(folder / "cases" / "bert-bge.inp");
+  const auto ids = read_ids(folder / "cases" / "bert-bge.out");
+  ASSERT_EQ(texts.size(), 46U);
+  ASSERT_EQ(texts.size(), ids.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(texts[i], kPlain), ids[i]) << "case " << i << ": " << texts[i];
+  }
+  const auto framed = tokenizer->encode("Hello", {});
+  EXPECT_EQ(framed, (std::vector<TokenId>{101, 7592, 102}));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("H\u00C9llo, world's", kPlain)), "hello , world ' s");
+}
+
+TEST(TokenizerGoldenBert, Encode_EveryText_RoundTripsAsNormalized) {
+  HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
+  const auto tokenizer = load(folder / "gguf" / "bert-bge.gguf");
+  ASSERT_NE(tokenizer, nullptr);
+  for (const std::filesystem::path& book : all_texts()) {
+    const std::string text = testing::read_file(book);
+    const auto ids = tokenizer->encode(text, kPlain);
+    EXPECT_GT(ids.size(), text.size() / 10) << book;
+    // The few words that the vocabulary cannot spell would not come back.
+    std::vector<TokenId> known = ids;
+    std::erase(known, 100);
+    EXPECT_LT(ids.size() - known.size(), ids.size() / 500) << book;
+    const std::string normalized = tokenizer->decode(known);
+    EXPECT_TRUE(tokenizer->encode(normalized, kPlain) == known) << book;
+    EXPECT_TRUE(tokenizer->decode(tokenizer->encode(normalized, kPlain)) == normalized) << book;
   }
 }
 

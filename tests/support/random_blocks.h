@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -40,6 +41,14 @@ inline void set_block_scale(tensor::DType dtype, float scale, uint8_t* block) {
         byte = static_cast<uint8_t>((byte & 15) | (bits >> (4 * i) & 15) << 4);
       }
       return;
+    case DType::kA4:
+    case DType::kA8: {  // a float32; the zero near the middle
+      const auto whole = std::bit_cast<uint32_t>(scale);
+      for (size_t i = 0; i < 4; ++i) block[i] = static_cast<uint8_t>(whole >> (8 * i));
+      block[4] = dtype == DType::kA4 ? block[4] & 15 : block[4];
+      block[5] = 0;
+      return;
+    }
     case DType::kNVFP4: {  // E4M3, subnormal below 2^-6
       const int exponent = std::max(std::ilogb(scale), -7);
       const float code =

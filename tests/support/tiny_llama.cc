@@ -11,13 +11,6 @@ namespace {
 
 constexpr double kEpsilon = 1e-5;
 
-void softmax(std::vector<double>& x) {
-  const double max = *std::max_element(x.begin(), x.end());
-  double sum = 0;
-  for (double& v : x) sum += v = std::exp(v - max);
-  for (double& v : x) v /= sum;
-}
-
 // Control tokens, a token for each byte, and the letters.
 void add_vocabulary(GgufWriter& writer) {
   std::vector<std::string> tokens{"<unk>", "<s>", "</s>"};
@@ -52,70 +45,31 @@ std::string prefix_of(int64_t layer) {
 
 }  // namespace
 
-MatrixCodec MatrixCodec::f32() {
-  return {tensor::DType::kF32,
-          [](std::span<const float> values) {
-            return std::string(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-          },
-          [](std::string_view bytes) {
-            std::vector<float> values(bytes.size() / sizeof(float));
-            std::copy_n(bytes.data(), bytes.size(), reinterpret_cast<char*>(values.data()));
-            return values;
-          }};
-}
-
 TinyLlama::TinyLlama(const TinyLlamaShape& shape, uint32_t seed, const MatrixCodec& codec)
-    : shape_(shape), codec_(codec), random_(seed * 2654435761U + 12345U) {
+    : shape_(shape), weights_(seed, codec) {
   const int64_t w = shape.width;
-  add_matrix("token_embd.weight", {kVocabularySize, w});
+  weights_.add_matrix("token_embd.weight", {kVocabularySize, w});
   for (int64_t i = 0; i < shape.n_layers; ++i) {
     const std::string p = prefix_of(i);
-    add_vector(p + ".attn_norm.weight", w);
-    add_vector(p + ".ffn_norm.weight", w);
-    add_matrix(p + ".attn_q.weight", {shape.n_heads * shape.head_dim, w});
-    add_matrix(p + ".attn_k.weight", {shape.n_kv_heads * shape.head_dim, w});
-    add_matrix(p + ".attn_v.weight", {shape.n_kv_heads * shape.head_dim, w});
-    add_matrix(p + ".attn_output.weight", {w, shape.n_heads * shape.head_dim});
+    weights_.add_vector(p + ".attn_norm.weight", w);
+    weights_.add_vector(p + ".ffn_norm.weight", w);
+    weights_.add_matrix(p + ".attn_q.weight", {shape.n_heads * shape.head_dim, w});
+    weights_.add_matrix(p + ".attn_k.weight", {shape.n_kv_heads * shape.head_dim, w});
+    weights_.add_matrix(p + ".attn_v.weight", {shape.n_kv_heads * shape.head_dim, w});
+    weights_.add_matrix(p + ".attn_output.weight", {w, shape.n_heads * shape.head_dim});
     if (shape.n_experts == 0) {
-      add_matrix(p + ".ffn_gate.weight", {shape.ffn_width, w});
-      add_matrix(p + ".ffn_up.weight", {shape.ffn_width, w});
-      add_matrix(p + ".ffn_down.weight", {w, shape.ffn_width});
+      weights_.add_matrix(p + ".ffn_gate.weight", {shape.ffn_width, w});
+      weights_.add_matrix(p + ".ffn_up.weight", {shape.ffn_width, w});
+      weights_.add_matrix(p + ".ffn_down.weight", {w, shape.ffn_width});
     } else {
-      add_matrix(p + ".ffn_gate_inp.weight", {shape.n_experts, w});
-      add_matrix(p + ".ffn_gate_exps.weight", {shape.n_experts, shape.ffn_width, w});
-      add_matrix(p + ".ffn_up_exps.weight", {shape.n_experts, shape.ffn_width, w});
-      add_matrix(p + ".ffn_down_exps.weight", {shape.n_experts, w, shape.ffn_width});
+      weights_.add_matrix(p + ".ffn_gate_inp.weight", {shape.n_experts, w});
+      weights_.add_matrix(p + ".ffn_gate_exps.weight", {shape.n_experts, shape.ffn_width, w});
+      weights_.add_matrix(p + ".ffn_up_exps.weight", {shape.n_experts, shape.ffn_width, w});
+      weights_.add_matrix(p + ".ffn_down_exps.weight", {shape.n_experts, w, shape.ffn_width});
     }
   }
-  add_vector("output_norm.weight", w);
-  if (!shape.tied) add_matrix("output.weight", {kVocabularySize, w});
-}
-
-// Near enough to normal: the sum of four uniform numbers.
-float TinyLlama::next_normal() {
-  double sum = 0;
-  for (int i = 0; i < 4; ++i) {
-    random_ = random_ * 1664525U + 1013904223U;
-    sum += static_cast<double>(random_ >> 8) / (1 << 24) - 0.5;
-  }
-  return static_cast<float>(sum * 1.7);
-}
-
-void TinyLlama::add_matrix(const std::string& name, const tensor::Shape& shape) {
-  std::vector<float> values(static_cast<size_t>(shape.n_elements()));
-  const double scale = 1.5 / std::sqrt(static_cast<double>(shape.back()));
-  for (float& v : values) v = static_cast<float>(next_normal() * scale);
-  Matrix matrix{shape, codec_.encode(values), {}};
-  matrix.values = codec_.decode(matrix.bytes);
-  matrices_.emplace(name, std::move(matrix));
-  order_.push_back(name);
-}
-
-void TinyLlama::add_vector(const std::string& name, int64_t length) {
-  std::vector<float> values(static_cast<size_t>(length));
-  for (float& v : values) v = 1.0F + 0.2F * next_normal();
-  vectors_.emplace(name, std::move(values));
-  order_.push_back(name);
+  weights_.add_vector("output_norm.weight", w);
+  if (!shape.tied) weights_.add_matrix("output.weight", {kVocabularySize, w});
 }
 
 GgufWriter TinyLlama::gguf(const std::set<std::string>& without) const {
@@ -152,34 +106,12 @@ GgufWriter TinyLlama::gguf(const std::set<std::string>& without) const {
     writer.add_tensor("rope_freqs.weight", {static_cast<int64_t>(shape_.rope_factors.size())},
                       shape_.rope_factors);
   }
-  for (const std::string& name : order_) {
-    if (without.contains(name)) continue;
-    if (const auto matrix = matrices_.find(name); matrix != matrices_.end()) {
-      writer.add_tensor(name, matrix->second.shape, codec_.dtype, matrix->second.bytes);
-    } else {
-      const std::vector<float>& values = vectors_.at(name);
-      writer.add_tensor(name, {static_cast<int64_t>(values.size())}, values);
-    }
-  }
+  weights_.write(writer, without);
   return writer;
 }
 
-std::vector<double> TinyLlama::matvec(const std::string& name, std::span<const double> x,
-                                      int64_t expert) const {
-  const Matrix& w = matrices_.at(name);
-  const int64_t n_rows = w.shape[w.shape.rank() - 2];
-  const int64_t n_columns = w.shape.back();
-  const float* row = w.values.data() + expert * n_rows * n_columns;
-  std::vector<double> out(static_cast<size_t>(n_rows));
-  for (double& sum : out) {
-    for (int64_t i = 0; i < n_columns; ++i) sum += static_cast<double>(row[i]) * x[static_cast<size_t>(i)];
-    row += n_columns;
-  }
-  return out;
-}
-
 std::vector<double> TinyLlama::rms_norm(const std::string& name, std::span<const double> x) const {
-  const std::vector<float>& weight = vectors_.at(name);
+  const std::vector<float>& weight = weights_.vector(name);
   double squares = 0;
   for (const double v : x) squares += v * v;
   const double scale = 1 / std::sqrt(squares / static_cast<double>(x.size()) +
@@ -210,14 +142,14 @@ void TinyLlama::rotate(std::span<double> heads, int64_t position) const {
 
 std::vector<double> TinyLlama::feed_forward(const std::string& prefix, const std::vector<double>& x) const {
   const auto gated = [&](const std::string& suffix, int64_t expert) {
-    std::vector<double> gate = matvec(prefix + ".ffn_gate" + suffix, x, expert);
-    const std::vector<double> up = matvec(prefix + ".ffn_up" + suffix, x, expert);
+    std::vector<double> gate = weights_.matvec(prefix + ".ffn_gate" + suffix, x, expert);
+    const std::vector<double> up = weights_.matvec(prefix + ".ffn_up" + suffix, x, expert);
     for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
-    return matvec(prefix + ".ffn_down" + suffix, gate, expert);
+    return weights_.matvec(prefix + ".ffn_down" + suffix, gate, expert);
   };
   if (shape_.n_experts == 0) return gated(".weight", 0);
 
-  std::vector<double> shares = matvec(prefix + ".ffn_gate_inp.weight", x);
+  std::vector<double> shares = weights_.matvec(prefix + ".ffn_gate_inp.weight", x);
   softmax(shares);
   std::vector<int64_t> best(shares.size());
   std::iota(best.begin(), best.end(), int64_t{0});
@@ -239,20 +171,16 @@ std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_
   const auto head_dim = static_cast<size_t>(shape_.head_dim);
   const size_t heads_per_kv = static_cast<size_t>(shape_.n_heads / shape_.n_kv_heads);
   std::vector<std::vector<double>> residual;
-  const Matrix& table = matrices_.at("token_embd.weight");
-  for (const int32_t token : tokens) {
-    const float* row = table.values.data() + token * shape_.width;
-    residual.emplace_back(row, row + shape_.width);
-  }
+  for (const int32_t token : tokens) residual.push_back(weights_.row("token_embd.weight", token));
   for (int64_t layer = 0; layer < shape_.n_layers; ++layer) {
     const std::string p = prefix_of(layer);
     std::vector<std::vector<double>> keys;
     std::vector<std::vector<double>> values;
     for (size_t t = 0; t < tokens.size(); ++t) {
       const std::vector<double> x = rms_norm(p + ".attn_norm.weight", residual[t]);
-      std::vector<double> q = matvec(p + ".attn_q.weight", x);
-      keys.push_back(matvec(p + ".attn_k.weight", x));
-      values.push_back(matvec(p + ".attn_v.weight", x));
+      std::vector<double> q = weights_.matvec(p + ".attn_q.weight", x);
+      keys.push_back(weights_.matvec(p + ".attn_k.weight", x));
+      values.push_back(weights_.matvec(p + ".attn_v.weight", x));
       rotate(q, static_cast<int64_t>(t));
       rotate(keys[t], static_cast<int64_t>(t));
       round_to_f16(keys[t]);
@@ -271,7 +199,7 @@ std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_
           for (size_t i = 0; i < head_dim; ++i) attended[h * head_dim + i] += weights[s] * values[s][kv + i];
         }
       }
-      const std::vector<double> out = matvec(p + ".attn_output.weight", attended);
+      const std::vector<double> out = weights_.matvec(p + ".attn_output.weight", attended);
       for (size_t i = 0; i < out.size(); ++i) residual[t][i] += out[i];
     }
     for (std::vector<double>& row : residual) {
@@ -281,8 +209,8 @@ std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_
   }
   std::vector<std::vector<double>> result;
   for (const std::vector<double>& row : residual) {
-    result.push_back(
-        matvec(shape_.tied ? "token_embd.weight" : "output.weight", rms_norm("output_norm.weight", row)));
+    result.push_back(weights_.matvec(shape_.tied ? "token_embd.weight" : "output.weight",
+                                     rms_norm("output_norm.weight", row)));
     softmax(result.back());
   }
   return result;

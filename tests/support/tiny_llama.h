@@ -2,16 +2,7 @@
 // float64 forward pass over whole sequences, without cache, batches or backends, written from the papers.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <set>
-#include <span>
-#include <string>
-#include <vector>
-
-#include "tensor/tensor.h"
-#include "tests/support/gguf_writer.h"
+#include "tests/support/random_weights.h"
 
 namespace hearth::testing {
 
@@ -32,15 +23,6 @@ struct TinyLlamaShape {
   std::vector<float> rope_factors = {};  // empty, or [n_rotated / 2]
 };
 
-// How matrices are stored: their type, the bytes of values, and the values that those bytes stand for.
-struct MatrixCodec {
-  tensor::DType dtype;
-  std::function<std::string(std::span<const float>)> encode;
-  std::function<std::vector<float>(std::string_view)> decode;
-
-  static MatrixCodec f32();
-};
-
 class TinyLlama {
  public:
   static constexpr int64_t kVocabularySize = 3 + 256 + 26;  // <unk> <s> </s>, bytes, letters
@@ -51,34 +33,20 @@ class TinyLlama {
   GgufWriter gguf(const std::set<std::string>& without = {}) const;
 
   // A tensor's shape and values, for tests that write it differently.
-  const tensor::Shape& matrix_shape(const std::string& name) const { return matrices_.at(name).shape; }
-  const std::vector<float>& matrix_values(const std::string& name) const { return matrices_.at(name).values; }
+  const tensor::Shape& matrix_shape(const std::string& name) const { return weights_.shape(name); }
+  const std::vector<float>& matrix_values(const std::string& name) const { return weights_.matrix(name); }
+  const std::vector<float>& vector_values(const std::string& name) const { return weights_.vector(name); }
 
   // The softmax after each token: [tokens.size()][kVocabularySize].
   std::vector<std::vector<double>> probabilities(std::span<const int32_t> tokens) const;
 
  private:
-  struct Matrix {
-    tensor::Shape shape;
-    std::string bytes;
-    std::vector<float> values;
-  };
-
-  void add_matrix(const std::string& name, const tensor::Shape& shape);
-  void add_vector(const std::string& name, int64_t length);
-  float next_normal();
-
-  std::vector<double> matvec(const std::string& name, std::span<const double> x, int64_t expert = 0) const;
   std::vector<double> rms_norm(const std::string& name, std::span<const double> x) const;
   std::vector<double> feed_forward(const std::string& prefix, const std::vector<double>& x) const;
   void rotate(std::span<double> heads, int64_t position) const;
 
   const TinyLlamaShape shape_;
-  const MatrixCodec codec_;
-  uint32_t random_;
-  std::vector<std::string> order_;
-  std::map<std::string, Matrix> matrices_;
-  std::map<std::string, std::vector<float>> vectors_;
+  RandomWeights weights_;
 };
 
 }  // namespace hearth::testing
