@@ -21,7 +21,8 @@ LEVELS = [
     ["quant", "formats", "text", "store"],
     ["backends", "models", "sampling"],
     ["engine"],
-    ["cluster", "train", "server"],
+    ["protocol"],
+    ["cluster", "train", "server", "worker"],
     ["cli"],
     ["apps"],
 ]
