@@ -14,6 +14,11 @@ if(HEARTH_SANITIZE)
   target_compile_options(hearth_sanitizers INTERFACE -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(hearth_sanitizers INTERFACE -fsanitize=${HEARTH_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND HEARTH_SANITIZE MATCHES "undefined")
+    # null: a quarter of the time that compiling takes, for what AddressSanitizer reports as a fault anyway.
+    # function: clang 14 cannot assemble its marks of a coroutine.
+    target_compile_options(hearth_sanitizers INTERFACE -fno-sanitize=null,function)
+  endif()
 endif()
 
 add_library(hearth_hardening INTERFACE)

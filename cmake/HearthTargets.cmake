@@ -1,3 +1,9 @@
+# Where CMAKE_UNITY_BUILD is on (the asan preset: what files share is then instrumented once), these files are compiled by
+# themselves: a name in their anonymous namespace is also one of another file's.
+function(hearth_separate)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # hearth_library(NAME SOURCES a.cc ... [DEPS lib ...] [TESTS a_test.cc ...] [TEST_DEPS lib ...])
 #
 # One static library per folder, named hearth_NAME, and (with TESTS) its test program NAME_test. DEPS are public:
