@@ -1,0 +1,279 @@
+#include "server/http/server.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+#include <stdexcept>
+
+#include "server/http/live_server_fixture.h"
+
+namespace hearth::server::http {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+Task<void> sleep_for(milliseconds time) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, time);
+  co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+// Waits for the client to go away, or for a time that no test waits.
+Task<void> wait_for_disconnect(Responder& responder) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::seconds(20));
+  bool gone = false;
+  responder.on_disconnect([&] {
+    gone = true;
+    timer.cancel();
+  });
+  boost::system::error_code woken;
+  if (!gone) co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+}
+
+// What handlers saw, told to the thread of the test.
+struct Seen {
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  std::promise<Clock::time_point> disconnected;
+
+  void add(std::string line) {
+    const std::lock_guard lock(mutex);
+    lines.push_back(std::move(line));
+  }
+  std::vector<std::string> all() {
+    const std::lock_guard lock(mutex);
+    return lines;
+  }
+};
+
+void add(Router& router, Method method, std::string pattern, Handler handler,
+         Scope scope = Scope::kInference) {
+  router.add({.method = method,
+              .pattern = std::move(pattern),
+              .scope = scope,
+              .dialect = Dialect::kOllama,
+              .handler = std::move(handler)});
+}
+
+Router tiny_router(const std::shared_ptr<Seen>& seen) {
+  Router router;
+  add(
+      router, Method::kGet, "/",
+      [](const Request&, Responder& responder) -> Task<void> {
+        Response response{.content_type = "text/plain", .body = "alive"};
+        co_await responder.send(std::move(response));
+      },
+      Scope::kPublic);
+  add(router, Method::kPost, "/echo", [](const Request& request, Responder& responder) -> Task<void> {
+    Response response{.content_type = "application/octet-stream", .body = request.body};
+    co_await responder.send(std::move(response));
+  });
+  add(router, Method::kGet, "/stream", [](const Request&, Responder& responder) -> Task<void> {
+    co_await responder.begin(200, "text/event-stream");
+    co_await responder.write("one\n");
+    co_await sleep_for(milliseconds(30));
+    co_await responder.write("two\n");
+    co_await responder.end();
+  });
+  add(router, Method::kGet, "/wait", [seen](const Request&, Responder& responder) -> Task<void> {
+    seen->add("waiting");
+    co_await wait_for_disconnect(responder);
+    seen->disconnected.set_value(Clock::now());
+    EXPECT_TRUE(responder.is_disconnected());
+    EXPECT_FALSE(co_await responder.begin(200, "text/plain"));
+  });
+  add(router, Method::kGet, "/flood", [seen](const Request&, Responder& responder) -> Task<void> {
+    co_await responder.begin(200, "text/plain");
+    while (co_await responder.write(std::string(64 * 1024, 'x'))) {
+    }
+    seen->add("cut");
+  });
+  add(router, Method::kGet, "/throw", [](const Request&, Responder&) -> Task<void> {
+    co_await sleep_for(milliseconds(1));
+    throw std::runtime_error("secret 0x7f001234 at /home/somebody");
+  });
+  add(router, Method::kGet, "/nothing", [](const Request&, Responder&) -> Task<void> { co_return; });
+  add(router, Method::kGet, "/broken-stream", [](const Request&, Responder& responder) -> Task<void> {
+    co_await responder.begin(200, "text/plain");
+    co_await responder.write("half");
+    throw std::runtime_error("in the middle");
+  });
+  add(
+      router, Method::kGet, "/admin",
+      [](const Request&, Responder& responder) -> Task<void> {
+        Response response;
+        co_await responder.send(std::move(response));
+      },
+      Scope::kAdmin);
+  return router;
+}
+
+struct ServerTest : testing::Test {
+  std::shared_ptr<Seen> seen = std::make_shared<Seen>();
+  ServerOptions options;
+  std::unique_ptr<LiveServer> server;
+
+  void start() { server = std::make_unique<LiveServer>(tiny_router(seen), options); }
+};
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+TEST_F(ServerTest, GoodRequests_AreAnsweredOneAfterTheOther) {
+  start();
+  RawClient client(server->port());
+  for (int i = 0; i < 3; ++i) {
+    const RawResponse response = client.ask(kGet);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "alive");
+    EXPECT_EQ(response.header("X-Content-Type-Options"), "nosniff");
+    EXPECT_EQ(response.header("Cache-Control"), "no-store");
+    EXPECT_EQ(response.header("Vary"), "Origin");
+    EXPECT_EQ(response.header("X-Request-Id").value_or("").size(), 28u);
+    EXPECT_EQ(response.header("Server"), std::nullopt);
+  }
+  EXPECT_EQ(server->stats().n_accepted, 1u);
+}
+
+TEST_F(ServerTest, PipelinedRequests_AreAllAnsweredInOrder) {
+  start();
+  RawClient client(server->port());
+  std::string requests;
+  for (int i = 0; i < 20; ++i) {
+    requests +=
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n" + std::to_string(10 + i);
+  }
+  ASSERT_TRUE(client.send(requests));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client.response().body, std::to_string(10 + i));
+}
+
+TEST_F(ServerTest, PipelinedBehindAStream_IsNoDisconnect) {
+  start();
+  RawClient client(server->port());
+  ASSERT_TRUE(client.send("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n" + std::string(kGet)));
+  EXPECT_EQ(client.response().body, "one\ntwo\n");
+  EXPECT_EQ(client.response().body, "alive");
+}
+
+TEST_F(ServerTest, ChunkedBody_ByteByByte_Arrives) {
+  start();
+  RawClient client(server->port());
+  const std::string request =
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nTrailer: x\r\n\r\n";
+  for (const char c : request) ASSERT_TRUE(client.send({&c, 1}));
+  EXPECT_EQ(client.response().body, "hello!");
+  const std::string empty =
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (const char c : empty) {
+    ASSERT_TRUE(client.send({&c, 1}));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(client.response().status, 200);
+}
+
+TEST_F(ServerTest, ExpectContinue_IsToldToGoOn) {
+  start();
+  RawClient client(server->port());
+  ASSERT_TRUE(client.send(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+  ASSERT_TRUE(client.receive_until("\r\n\r\n"));
+  EXPECT_EQ(client.buffer(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.buffer().clear();
+  EXPECT_EQ(client.ask("abc").body, "abc");
+}
+
+TEST_F(ServerTest, Head_GetsTheHeadOnly) {
+  start();
+  RawClient client(server->port());
+  const RawResponse response = client.ask("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", true);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.header("Content-Length"), "5");
+  EXPECT_EQ(client.ask("HEAD /stream HTTP/1.1\r\nHost: localhost\r\n\r\n", true).status, 200);
+  EXPECT_EQ(client.ask(kGet).body, "alive");
+}
+
+TEST_F(ServerTest, Http10_GetsABodyThatTheEndOfTheConnectionEnds) {
+  start();
+  RawClient client(server->port());
+  ASSERT_TRUE(client.send("GET /stream HTTP/1.0\r\n\r\n"));
+  const std::string all = client.receive_all();
+  EXPECT_EQ(all.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_TRUE(all.ends_with("\r\n\r\none\ntwo\n")) << all;
+}
+
+TEST_F(ServerTest, UnknownPathAndMethod_AreToldSo) {
+  start();
+  RawClient client(server->port());
+  EXPECT_EQ(client.ask("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 404);
+  const RawResponse wrong = client.ask("GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_EQ(wrong.header("Allow"), "POST, OPTIONS");
+  EXPECT_EQ(client.ask("PATCH / HTTP/1.1\r\nHost: localhost\r\n\r\n").header("Allow"), "GET, HEAD, OPTIONS");
+  const RawResponse anthropic = client.ask("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(anthropic.status, 404);
+  EXPECT_NE(anthropic.body.find("\"type\":\"error\""), std::string::npos);
+  EXPECT_EQ(anthropic.header("request-id"), anthropic.header("X-Request-Id"));
+  EXPECT_NE(client.ask("GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n").body.find("\"param\":null"),
+            std::string::npos);
+}
+
+TEST_F(ServerTest, AdminWithoutAKey_Is401) {
+  start();
+  RawClient client(server->port());
+  const RawResponse response =
+      client.ask("GET /admin HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n");
+  EXPECT_EQ(response.status, 401);
+  EXPECT_TRUE(response.header("WWW-Authenticate"));
+}
+
+TEST_F(ServerTest, HandlerThatFails_Is500WithoutItsReason) {
+  start();
+  RawClient client(server->port());
+  for (const char* path : {"/throw", "/nothing"}) {
+    RawClient failing(server->port());
+    const RawResponse response =
+        failing.ask("GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(response.status, 500) << path;
+    EXPECT_EQ(response.body, R"({"error":"internal error"})");
+  }
+  RawClient broken(server->port());
+  EXPECT_EQ(broken.ask("GET /broken-stream HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 0);
+  EXPECT_EQ(client.ask(kGet).status, 200);
+}
+
+TEST_F(ServerTest, ClientThatGoesAway_IsNoticedWhileTheHandlerWaits) {
+  start();
+  for (const bool reset : {false, true}) {
+    seen->disconnected = {};
+    auto noticed = seen->disconnected.get_future();
+    RawClient client(server->port());
+    ASSERT_TRUE(client.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    ASSERT_TRUE(server->wait_for([](const ServerStats& stats) { return stats.n_requests_in_flight == 1; }));
+    const auto left = Clock::now();
+    reset ? client.reset() : client.close();
+    ASSERT_EQ(noticed.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+    EXPECT_LT(noticed.get() - left, milliseconds(250));
+    EXPECT_TRUE(server->wait_for([](const ServerStats& stats) { return stats.n_connections == 0; }));
+  }
+}
+
+TEST_F(ServerTest, ClientThatSentFarAheadAndGoesAway_IsNoticedToo) {
+  start();
+  auto noticed = seen->disconnected.get_future();
+  RawClient client(server->port());
+  ASSERT_TRUE(client.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  ASSERT_TRUE(client.send(std::string(100'000, 'x')));
+  ASSERT_TRUE(server->wait_for([](const ServerStats& stats) { return stats.n_requests_in_flight == 1; }));
+  std::this_thread::sleep_for(milliseconds(20));
+  const auto left = Clock::now();
+  client.end();
+  ASSERT_EQ(noticed.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  EXPECT_LT(noticed.get() - left, milliseconds(250));
+}
+
+}  // namespace
+}  // namespace hearth::server::http
