@@ -3,28 +3,17 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "base/unique_descriptor.h"
+
 namespace hearth {
 namespace {
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Error system_error(const std::filesystem::path& path, const char* action, int error) {
   const ErrorCode code = error == ENOENT || error == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
@@ -35,19 +24,27 @@ Error system_error(const std::filesystem::path& path, const char* action, int er
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a named pipe must fail below, not wait for its writer.
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) return system_error(path, "open", errno);
+  const UniqueDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!descriptor) return system_error(path, "open", errno);
+  return of_descriptor(descriptor.get(), path);
+}
 
+Result<size_t> MappedFile::check_descriptor(int descriptor, const std::filesystem::path& path) {
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return system_error(path, "stat", errno);
+  // The call itself: the C library's fstat() makes one that takes paths too, which sealed processes do not have.
+  if (::syscall(SYS_fstat, descriptor, &status) != 0) return system_error(path, "stat", errno);
   if (!S_ISREG(status.st_mode)) {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file, found {}", path.string(),
                       S_ISDIR(status.st_mode) ? "a folder" : "a device, pipe or socket");
   }
-  const auto size_bytes = static_cast<size_t>(status.st_size);
+  return static_cast<size_t>(status.st_size);
+}
+
+Result<MappedFile> MappedFile::of_descriptor(int descriptor, const std::filesystem::path& path) {
+  HEARTH_ASSIGN(const size_t size_bytes, check_descriptor(descriptor, path));
   if (size_bytes == 0) return MappedFile(path, nullptr, 0);
 
-  void* address = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  void* address = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, descriptor, 0);
   if (address == MAP_FAILED) return system_error(path, "map", errno);
   return MappedFile(path, static_cast<const std::byte*>(address), size_bytes);
 }

@@ -19,6 +19,11 @@ class MappedFile {
   // Regular files only: a directory, device or pipe is kInvalidArgument, a missing file kNotFound, and
   // whatever the operating system refuses kIo. An empty file maps to an empty span.
   static Result<MappedFile> open(const std::filesystem::path& path);
+  // The same of a file that is open for reading. `path` is what errors call it; the descriptor stays the
+  // caller's, who may close it.
+  static Result<MappedFile> of_descriptor(int descriptor, const std::filesystem::path& path);
+  // Whether it is one that can be mapped, and its size in bytes.
+  static Result<size_t> check_descriptor(int descriptor, const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

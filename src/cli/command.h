@@ -37,5 +37,6 @@ void add_inspect_command(CLI::App& parser, Action& action);
 void add_bench_command(CLI::App& parser, Action& action);
 void add_perplexity_command(CLI::App& parser, Action& action);
 void add_hardware_command(CLI::App& parser, Action& action);
+void add_engine_process_command(CLI::App& parser, Action& action);  // hidden
 
 }  // namespace hearth::cli

@@ -135,13 +135,14 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
   app.footer(kExamples);
   for (const auto add : {add_run_command, add_embed_command, add_inspect_command, add_tokenize_command,
                          add_render_command, add_bench_command, add_perplexity_command, add_logits_command,
-                         add_hardware_command, add_help_command}) {
+                         add_hardware_command, add_engine_process_command, add_help_command}) {
     add(app, action);
   }
   add_common_options(app, common);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     add_common_options(*command, common);
-    command->group("Commands");
+    // A command without a group is not shown.
+    command->group(command->get_name() == "engine-process" ? "" : "Commands");
   }
 
   if (const auto name = mistyped_command(app, argc, argv)) {

@@ -26,6 +26,10 @@ class LoadedEncoder {
   const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   const models::EncoderInfo& info() const noexcept { return encoder_->info(); }
 
+  const models::Checkpoint& checkpoint() const noexcept { return *checkpoint_; }
+  // Scratch memory for the longest sequence.
+  size_t workspace_bytes() const { return encoder_->workspace_bytes({&info().context_tokens, 1}); }
+
   // A text's tokens, with those that the model wants at its ends. The errors of Encoder::check.
   Result<std::vector<text::TokenId>> tokenize(std::string_view text) const;
   // As Encoder::encode.

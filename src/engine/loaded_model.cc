@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/local_runner.h"
 #include "models/kv_groups.h"
 
 namespace hearth::engine {
@@ -40,26 +39,60 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(gguf::File file,
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(std::unique_ptr<const models::Checkpoint> checkpoint,
                                                        std::unique_ptr<tensor::Backend> backend,
                                                        const LoadOptions& options) {
+  HEARTH_ASSIGN(auto loaded, prepare(std::move(checkpoint), std::move(backend), options));
+  HEARTH_TRY(loaded->start());
+  return loaded;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::prepare(
+    std::unique_ptr<const models::Checkpoint> checkpoint, std::unique_ptr<tensor::Backend> backend,
+    const LoadOptions& options) {
   auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel(std::move(checkpoint), std::move(backend)));
   // First of all, whether it is a model that writes text.
-  HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(*loaded->checkpoint_));
+  HEARTH_ASSIGN(loaded->trained_context_tokens_, models::trained_context_tokens(*loaded->checkpoint_));
   HEARTH_ASSIGN(loaded->tokenizer_, loaded->checkpoint_->load_tokenizer());
-  HEARTH_ASSIGN(const int64_t context_tokens, choose_context(trained_tokens, options.context_tokens));
-  HEARTH_ASSIGN(loaded->model_, models::load_model(*loaded->checkpoint_, *loaded->backend_, context_tokens));
+  HEARTH_ASSIGN(loaded->context_tokens_,
+                choose_context(loaded->trained_context_tokens_, options.context_tokens));
+  HEARTH_ASSIGN(loaded->model_,
+                models::load_model(*loaded->checkpoint_, *loaded->backend_, loaded->context_tokens_));
 
-  LocalRunnerOptions runner_options;
-  runner_options.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
-  runner_options.max_step_logits = std::max(runner_options.max_step_logits, options.max_sequences);
-  const models::KvDemand demand{.context_tokens = context_tokens,
-                                .n_sequences = options.max_sequences,
-                                .max_step_tokens = runner_options.max_step_tokens};
-  runner_options.kv_groups = models::plan_kv_groups(loaded->model_->info().kv_layers, demand);
-  runner_options.n_state_slots = options.max_sequences;
-  runner_options.kv_types = options.kv_types;
-  HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));
-  HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_,
-                                                {context_tokens, options.max_sequences}));
+  const models::ModelInfo& info = loaded->model_->info();
+  HEARTH_TRY(models::KvCache::check_types(*loaded->backend_, info.kv_layers, options.kv_types));
+  loaded->max_sequences_ = options.max_sequences;
+  LocalRunnerOptions& runner = loaded->runner_options_;
+  runner.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
+  runner.max_step_logits = std::max(runner.max_step_logits, options.max_sequences);
+  runner.kv_groups = models::plan_kv_groups(info.kv_layers, loaded->kv_demand());
+  runner.n_state_slots = options.max_sequences;
+  runner.kv_types = options.kv_types;
   return loaded;
+}
+
+Result<void> LoadedModel::start() {
+  HEARTH_ASSIGN(auto runner, make_local_runner(*model_, *backend_, runner_options_));
+  HEARTH_ASSIGN(engine_, Engine::create(std::move(runner), *tokenizer_, {context_tokens_, max_sequences_}));
+  return {};
+}
+
+models::KvDemand LoadedModel::kv_demand() const {
+  return {.context_tokens = context_tokens_,
+          .n_sequences = max_sequences_,
+          .max_step_tokens = runner_options_.max_step_tokens};
+}
+
+MemoryDemand LoadedModel::memory_demand() const {
+  const models::ModelInfo& info = model_->info();
+  const LocalRunnerOptions& runner = runner_options_;
+  uint64_t state_floats = 0;  // a sequence's, of all recurrent layers
+  for (const models::RecurrentLayerShape& layer : info.recurrent_layers) {
+    state_floats += static_cast<uint64_t>(layer.n_past * layer.n_channels +
+                                          layer.n_heads * layer.key_dim * layer.value_dim);
+  }
+  const uint64_t state_bytes = state_floats * sizeof(float) * static_cast<uint64_t>(runner.n_state_slots);
+  const auto logits_bytes = static_cast<uint64_t>(runner.max_step_logits * info.vocabulary_size) * sizeof(float);
+  return {.weight_bytes = info.weight_bytes,
+          .kv_bytes = models::kv_cache_bytes(info.kv_layers, kv_demand(), runner.kv_types) + state_bytes,
+          .work_bytes = model_->workspace_bytes(runner.max_step_tokens, runner.max_step_logits) + logits_bytes};
 }
 
 }  // namespace hearth::engine

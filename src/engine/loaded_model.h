@@ -6,7 +6,9 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "engine/local_runner.h"
 #include "models/checkpoint.h"
+#include "models/kv_groups.h"
 #include "models/model.h"
 #include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
@@ -20,10 +22,25 @@ struct LoadOptions {
 };
 constexpr int64_t kDefaultContextTokens = 8192;
 
+// What running a model takes.
+struct MemoryDemand {
+  uint64_t weight_bytes = 0;  // mapped from the files, where the backend computes from them in place
+  uint64_t kv_bytes = 0;      // of the KV cache and of recurrent states; pages count once a token reaches them
+  uint64_t work_bytes = 0;    // activations and logits of the largest step
+};
+
 // Owns everything that a running model needs, in the order in which it depends on each other. Not
 // thread-safe, except tokenizer() and the const descriptions.
 class LoadedModel {
  public:
+  // Everything but the memory that memory_demand() tells of: start() has yet to follow. The errors of load(),
+  // but for kResourceExhausted.
+  static Result<std::unique_ptr<LoadedModel>> prepare(std::unique_ptr<const models::Checkpoint> checkpoint,
+                                                      std::unique_ptr<tensor::Backend> backend,
+                                                      const LoadOptions& options);
+  // Once, after prepare(): allocates, and makes the engine.
+  Result<void> start();
+
   // Errors: those of open_checkpoint, load_tokenizer and load_model; kInvalidArgument for a context beyond
   // the model's, or a cache type that does not suit its heads; kResourceExhausted, with the numbers, where
   // memory does not suffice.
@@ -41,17 +58,26 @@ class LoadedModel {
   const tensor::Backend& backend() const noexcept { return *backend_; }
   const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   const models::ModelInfo& info() const noexcept { return model_->info(); }
-  Engine& engine() noexcept { return *engine_; }
+  int64_t trained_context_tokens() const noexcept { return trained_context_tokens_; }
+  int64_t context_tokens() const noexcept { return context_tokens_; }
+  MemoryDemand memory_demand() const;
+  Engine& engine() noexcept { return *engine_; }  // once started
 
  private:
   LoadedModel(std::unique_ptr<const models::Checkpoint> checkpoint, std::unique_ptr<tensor::Backend> backend)
       : checkpoint_(std::move(checkpoint)), backend_(std::move(backend)) {}
+
+  models::KvDemand kv_demand() const;
 
   std::unique_ptr<const models::Checkpoint> checkpoint_;
   std::unique_ptr<tensor::Backend> backend_;
   std::unique_ptr<const text::Tokenizer> tokenizer_;
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<Engine> engine_;
+  int64_t trained_context_tokens_ = 0;
+  int64_t context_tokens_ = 0;
+  int64_t max_sequences_ = 1;
+  LocalRunnerOptions runner_options_;
 };
 
 }  // namespace hearth::engine

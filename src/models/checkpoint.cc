@@ -15,11 +15,15 @@ Result<std::unique_ptr<const text::Tokenizer>> GgufCheckpoint::load_tokenizer() 
   return models::load_tokenizer(file_);
 }
 
-Result<std::unique_ptr<const Checkpoint>> open_checkpoint(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return FolderCheckpoint::open(path);
-  HEARTH_ASSIGN(gguf::File file, gguf::File::open(path));
+Result<std::unique_ptr<const Checkpoint>> open_checkpoint(const FileSource& source,
+                                                          const std::filesystem::path& path) {
+  if (source.is_folder(path)) return FolderCheckpoint::open(source, path);
+  HEARTH_ASSIGN(gguf::File file, gguf::File::open(source, path));
   return std::unique_ptr<const Checkpoint>(std::make_unique<GgufCheckpoint>(std::move(file)));
+}
+
+Result<std::unique_ptr<const Checkpoint>> open_checkpoint(const std::filesystem::path& path) {
+  return open_checkpoint(file_system(), path);
 }
 
 }  // namespace hearth::models

@@ -79,7 +79,9 @@ class GgufCheckpoint final : public Checkpoint {
 };
 
 // Opens whatever `path` is: a GGUF file or a part of a split one, or a Hugging Face folder. Errors: those of
-// gguf::File::open and FolderCheckpoint::open.
+// gguf::File::open and FolderCheckpoint::open. `source` must outlive the checkpoint.
+Result<std::unique_ptr<const Checkpoint>> open_checkpoint(const FileSource& source,
+                                                          const std::filesystem::path& path);
 Result<std::unique_ptr<const Checkpoint>> open_checkpoint(const std::filesystem::path& path);
 
 }  // namespace hearth::models

@@ -33,8 +33,8 @@ Result<T> read_value(const KeyValues& file, std::string_view key, std::string_vi
 
 }  // namespace
 
-Result<File> File::open(const std::filesystem::path& path) {
-  return Parser::open(path);
+Result<File> File::open(const FileSource& source, const std::filesystem::path& path) {
+  return Parser::open(source, path);
 }
 
 Result<File> File::parse(std::span<const std::byte> bytes, std::string name) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_source.h"
 #include "base/mapped_file.h"
 #include "base/result.h"
 #include "tensor/tensor.h"
@@ -124,7 +125,8 @@ class File final : public KeyValues {
   // Opens `path`. If it is a part of a split (NAME-00001-of-0000N.gguf), opens every part beside it; the
   // metadata is that of the first part. Errors name the file, the place in it, what was expected and what
   // came.
-  static Result<File> open(const std::filesystem::path& path);
+  static Result<File> open(const std::filesystem::path& path) { return open(file_system(), path); }
+  static Result<File> open(const FileSource& source, const std::filesystem::path& path);
   // The same for bytes in memory, which must outlive the File: tests and fuzzers. No splits.
   static Result<File> parse(std::span<const std::byte> bytes, std::string name);
 

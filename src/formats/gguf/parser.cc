@@ -10,11 +10,11 @@
 
 namespace hearth::gguf {
 
-Result<File> Parser::open(const std::filesystem::path& path) {
+Result<File> Parser::open(const FileSource& source, const std::filesystem::path& path) {
   const std::string file_name = path.filename().string();
-  if (const auto split = parse_split_name(file_name)) return open_split(path.parent_path(), *split);
+  if (const auto split = parse_split_name(file_name)) return open_split(source, path.parent_path(), *split);
 
-  HEARTH_ASSIGN(auto mapped, MappedFile::open(path));
+  HEARTH_ASSIGN(auto mapped, source.map(path));
   const auto part = std::make_shared<const MappedFile>(std::move(mapped));
   HEARTH_ASSIGN(File file, parse(part->bytes(), file_name));
   file.parts_.push_back(part);
@@ -29,9 +29,9 @@ Result<File> Parser::parse(std::span<const std::byte> bytes, std::string name) {
   return std::move(parser).finish(std::move(*part), std::move(name));
 }
 
-Result<File> Parser::open_split(const std::filesystem::path& folder, const SplitName& name) {
+Result<File> Parser::open_split(const FileSource& source, const std::filesystem::path& folder, const SplitName& name) {
   Parser parser;
-  HEARTH_TRY(parser.map_parts(folder, name));
+  HEARTH_TRY(parser.map_parts(source, folder, name));
   HEARTH_TRY(parser.reserve_tensors(name));
   Part first;
   for (uint32_t i = 1; i <= name.n_parts; ++i) {
@@ -46,7 +46,7 @@ Result<File> Parser::open_split(const std::filesystem::path& folder, const Split
   return std::move(parser).finish(std::move(first), name.file_name(1));
 }
 
-Result<void> Parser::map_parts(const std::filesystem::path& folder, const SplitName& name) {
+Result<void> Parser::map_parts(const FileSource& source, const std::filesystem::path& folder, const SplitName& name) {
   if (name.part < 1 || name.part > name.n_parts) {
     return make_error(ErrorCode::kMalformed, "{}: expected a part from 1 to {}, found {}",
                       excerpt(name.file_name(name.part)), name.n_parts, name.part);
@@ -56,7 +56,7 @@ Result<void> Parser::map_parts(const std::filesystem::path& folder, const SplitN
                       excerpt(name.file_name(name.part)), kMaxParts, name.n_parts);
   }
   for (uint32_t i = 1; i <= name.n_parts; ++i) {
-    auto mapped = MappedFile::open(folder / name.file_name(i));
+    auto mapped = source.map(folder / name.file_name(i));
     if (!mapped && mapped.error().code() == ErrorCode::kNotFound) {
       return make_error(ErrorCode::kNotFound,
                         "{}: expected part {} of {} beside the others, found no such file",

@@ -1,7 +1,6 @@
 #include "formats/safetensors/folder.h"
 
 #include <algorithm>
-#include <system_error>
 
 #include "base/excerpt.h"
 
@@ -33,37 +32,24 @@ bool is_blob_of_snapshot(const fs::path& file, const fs::path& folder) {
 
 }  // namespace
 
-Result<Folder> Folder::open(const fs::path& path) {
-  std::error_code error;
-  const fs::path real = fs::canonical(path, error);
-  if (error) {
-    return make_error(ErrorCode::kNotFound, "{}: expected a folder, found {}", path.string(),
-                      error.message());
+Result<Folder> Folder::open(const FileSource& source, const fs::path& path) {
+  const auto real = source.canonical(path);
+  if (!real) {
+    return make_error(ErrorCode::kNotFound, "{}: expected a folder, found no such file or folder",
+                      path.string());
   }
-  if (!fs::is_directory(real, error)) {
+  if (!source.is_folder(*real)) {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected a folder, found a file", path.string());
   }
-  return Folder(path, real);
+  return Folder(source, path, *real);
 }
 
 bool Folder::has(std::string_view name) const {
-  std::error_code error;
-  return fs::exists(fs::symlink_status(real_ / name, error));
+  return source_->has(real_ / name);
 }
 
 Result<std::vector<std::string>> Folder::names() const {
-  std::error_code error;
-  std::vector<std::string> names;
-  for (fs::directory_iterator it(real_, error), end; !error && it != end; it.increment(error)) {
-    if (names.size() == kMaxEntries) {
-      return make_error(ErrorCode::kResourceExhausted,
-                        "{}: expected a folder of at most {} files, found more", path_.string(), kMaxEntries);
-    }
-    names.push_back(it->path().filename().string());
-  }
-  if (error) return make_error(ErrorCode::kIo, "{}: cannot list: {}", path_.string(), error.message());
-  std::ranges::sort(names);
-  return names;
+  return source_->names(real_, kMaxEntries);
 }
 
 Result<fs::path> Folder::resolve(std::string_view name) const {
@@ -71,21 +57,20 @@ Result<fs::path> Folder::resolve(std::string_view name) const {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected the name of a file in this folder, found {}",
                       path_.string(), quoted_excerpt(name));
   }
-  std::error_code error;
-  fs::path file = fs::canonical(real_ / name, error);
-  if (error) {
-    return make_error(ErrorCode::kNotFound, "{}: {}: {}", path_.string(), excerpt(name), error.message());
+  const auto file = source_->canonical(real_ / name);
+  if (!file) {
+    return make_error(ErrorCode::kNotFound, "{}: {}: no such file", path_.string(), excerpt(name));
   }
-  if (is_within(file, real_) || is_blob_of_snapshot(file, real_)) return file;
+  if (is_within(*file, real_) || is_blob_of_snapshot(*file, real_)) return *file;
   return make_error(ErrorCode::kInvalidArgument,
                     "{}: {}: expected a file in this folder, found a link to {}, outside of it; copy the "
                     "file, or give the folder that it leads to",
-                    path_.string(), excerpt(name), excerpt(file.string(), 1'000));
+                    path_.string(), excerpt(name), excerpt(file->string(), 1'000));
 }
 
 Result<MappedFile> Folder::map(std::string_view name, uint64_t max_bytes) const {
   HEARTH_ASSIGN(const fs::path file, resolve(name));
-  HEARTH_ASSIGN(MappedFile mapped, MappedFile::open(file));
+  HEARTH_ASSIGN(MappedFile mapped, source_->map(file));
   if (mapped.bytes().size() <= max_bytes) return mapped;
   return make_error(ErrorCode::kResourceExhausted, "{}: {}: expected at most {} bytes, found {}",
                     path_.string(), excerpt(name), max_bytes, mapped.bytes().size());

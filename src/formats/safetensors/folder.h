@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_source.h"
 #include "base/mapped_file.h"
 #include "base/result.h"
 
@@ -17,7 +18,9 @@ namespace hearth::safetensors {
 class Folder {
  public:
   // kNotFound, kInvalidArgument where `path` is no folder.
-  static Result<Folder> open(const std::filesystem::path& path);
+  static Result<Folder> open(const std::filesystem::path& path) { return open(file_system(), path); }
+  // `source` must outlive the folder.
+  static Result<Folder> open(const FileSource& source, const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   // Whether there is an entry of that name.
@@ -32,9 +35,10 @@ class Folder {
   Result<MappedFile> map(std::string_view name, uint64_t max_bytes) const;
 
  private:
-  Folder(std::filesystem::path path, std::filesystem::path real)
-      : path_(std::move(path)), real_(std::move(real)) {}
+  Folder(const FileSource& source, std::filesystem::path path, std::filesystem::path real)
+      : source_(&source), path_(std::move(path)), real_(std::move(real)) {}
 
+  const FileSource* source_;
   std::filesystem::path path_;  // as it was given
   std::filesystem::path real_;  // without symbolic links
 };

@@ -19,7 +19,12 @@ class FolderCheckpoint final : public Checkpoint {
  public:
   // Errors name the folder and the file in it: kNotFound where one is missing; kUnsupported for an
   // architecture, an option, a tensor or a type that Hearth does not know; kMalformed.
-  static Result<std::unique_ptr<const Checkpoint>> open(const std::filesystem::path& path);
+  static Result<std::unique_ptr<const Checkpoint>> open(const std::filesystem::path& path) {
+    return open(file_system(), path);
+  }
+  // `source` must outlive the checkpoint.
+  static Result<std::unique_ptr<const Checkpoint>> open(const FileSource& source,
+                                                        const std::filesystem::path& path);
 
   const std::string& name() const noexcept override { return name_; }
   const gguf::Value* find(std::string_view key) const noexcept override { return metadata_.find(key); }

@@ -1,0 +1,147 @@
+#include "base/sandbox.h"
+
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <type_traits>
+
+#include "base/unique_descriptor.h"
+
+namespace hearth {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// Of linux/landlock.h, whose version on the building machine need not be the running kernel's.
+struct LandlockRuleset {
+  uint64_t handled_access_fs;
+  uint64_t handled_access_net;  // from ABI 4
+  uint64_t scoped;              // from ABI 6
+};
+constexpr uint32_t kAskForVersion = 1;
+
+LandlockRuleset everything_of(long abi) {
+  LandlockRuleset rules{};
+  // Each later ABI added one or two bits to the 13 of the first.
+  const int n_bits = abi == 1 ? 13 : abi == 2 ? 14 : abi < 5 ? 15 : 16;
+  rules.handled_access_fs = (uint64_t{1} << n_bits) - 1;
+  if (abi >= 4) rules.handled_access_net = 3;  // bind and connect of TCP
+  if (abi >= 6) rules.scoped = 3;              // abstract Unix sockets, signals
+  return rules;
+}
+
+// Every access that the kernel knows is handled, and none is allowed. The ABI's version; 0 where there is no
+// Landlock.
+Result<long> apply_landlock() {
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, size_t{0}, kAskForVersion);
+  if (abi < 1) return 0L;
+  const LandlockRuleset rules = everything_of(abi);
+  const size_t size = abi < 4 ? 8 : abi < 6 ? 16 : sizeof(rules);
+  const UniqueDescriptor ruleset(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, size, uint32_t{0})));
+  if (!ruleset || ::syscall(SYS_landlock_restrict_self, ruleset.get(), uint32_t{0}) != 0)
+    return make_error(ErrorCode::kUnsupported, "Landlock {}: cannot be applied: {}", abi, std::strerror(errno));
+  return abi;
+}
+
+using Filter = std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, decltype(&seccomp_release)>;
+
+// Calls that may be made with any arguments.
+constexpr std::array kAllowed = {
+    // What is open already.
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(close), SCMP_SYS(fstat),
+    // Memory.
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+    // Threads and their end.
+    SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    // Signals to itself.
+    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    // Clocks and chance.
+    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getcpu), SCMP_SYS(getrandom)};
+
+// What the sanitizers' run time does besides: it looks whether memory may be read by writing it to a pipe, and
+// asks for limits and its own name.
+constexpr std::array kAllowedToSanitizers = {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(prlimit64),
+                                             SCMP_SYS(getrlimit), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
+                                             SCMP_SYS(readlink), SCMP_SYS(sched_getparam),
+                                             SCMP_SYS(sched_getscheduler)};
+
+// libseccomp returns a negated errno. What the architecture does not have cannot be allowed, and need not be.
+bool allow(const Filter& filter, int call, std::initializer_list<scmp_arg_cmp> conditions = {}) {
+  if (call < 0) return true;
+  return seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, call, static_cast<unsigned>(conditions.size()),
+                                conditions.begin()) == 0;
+}
+
+bool allow_calls(const Filter& filter) {
+  for (const int call : kAllowed) {
+    if (!allow(filter, call)) return false;
+  }
+  if (kSanitized) {
+    for (const int call : kAllowedToSanitizers) {
+      if (!allow(filter, call)) return false;
+    }
+  }
+  // Memory never becomes code.
+  const scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+  // A thread, not a process. clone3 keeps its flags in memory, where a filter cannot look: the C library goes back
+  // to clone where there is none.
+  const scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+  const auto self = static_cast<scmp_datum_t>(::getpid());
+  return allow(filter, SCMP_SYS(mmap), {not_executable}) && allow(filter, SCMP_SYS(mprotect), {not_executable}) &&
+         allow(filter, SCMP_SYS(clone), {thread}) &&
+         allow(filter, SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_EQ, self)}) &&  // abort()
+         allow(filter, SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}) &&
+         seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
+}
+
+Result<void> apply_filter() {
+  // Denied calls fail instead of killing: the C library tries things that it can do without, and a model must not
+  // be able to end the process by making it try. What is denied is denied either way.
+  const Filter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
+  if (filter == nullptr) return Error(ErrorCode::kUnsupported, "seccomp: cannot make a filter");
+  if (!allow_calls(filter)) return Error(ErrorCode::kUnsupported, "seccomp: a rule was refused");
+  seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
+  if (const int error = seccomp_load(filter.get()); error != 0) {
+    return make_error(ErrorCode::kUnsupported, "seccomp: the kernel refuses the filter: {}",
+                      std::strerror(-error));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> seal_process() {
+  const rlimit nothing{0, 0};
+  // Prompts must not end in a core file, nor be read by another process of the same person.
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+      ::setrlimit(RLIMIT_CORE, &nothing) != 0) {
+    return make_error(ErrorCode::kUnsupported, "sealing the process: {}", std::strerror(errno));
+  }
+  HEARTH_ASSIGN(const long landlock, apply_landlock());
+  HEARTH_TRY(apply_filter());
+  return landlock == 0 ? std::string("seccomp") : fmt::format("seccomp, Landlock {}", landlock);
+}
+
+}  // namespace hearth

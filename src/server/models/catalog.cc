@@ -1,0 +1,193 @@
+#include "server/models/catalog.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <system_error>
+
+#include "base/excerpt.h"
+#include "formats/gguf/split.h"
+
+namespace hearth::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxPartLength = 80;  // of a model's name, and of a tag
+constexpr size_t kMaxEntries = 100'000;
+constexpr std::string_view kDefaultTag = "latest";
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](char c) { return lower(c); });
+  return result;
+}
+
+bool may_begin(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool may_follow(char c) {
+  return may_begin(c) || c == '-' || c == '.';
+}
+
+bool is_name_part(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxPartLength && may_begin(text.front()) &&
+         std::all_of(text.begin(), text.end(), may_follow);
+}
+
+// The nearest part of a name to what a file is called; empty where nothing is left.
+std::string as_name_part(std::string_view text) {
+  while (!text.empty() && !may_begin(text.front())) text.remove_prefix(1);
+  std::string part(text.substr(0, kMaxPartLength));
+  std::ranges::transform(part, part.begin(), [](char c) { return may_follow(c) ? c : '-'; });
+  return part;
+}
+
+// "tiny:q4" of what stands before the ending.
+std::string name_of(std::string_view stem) {
+  const size_t colon = stem.rfind(':');
+  const std::string model = as_name_part(stem.substr(0, colon));
+  const std::string tag = colon == std::string_view::npos ? "" : as_name_part(stem.substr(colon + 1));
+  if (model.empty()) return "";
+  return fmt::format("{}:{}", model, tag.empty() ? std::string(kDefaultTag) : tag);
+}
+
+std::string sha256(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  unsigned length = 0;
+  HEARTH_CHECK(EVP_Digest(text.data(), text.size(), hash.data(), &length, EVP_sha256(), nullptr) == 1);
+  std::string digits;
+  for (unsigned i = 0; i < length; ++i) digits += fmt::format("{:02x}", hash[i]);
+  return digits;
+}
+
+// Adds one file's size to the entry, and its time if it is the newest.
+bool count(const fs::path& file, CatalogEntry& entry) {
+  std::error_code error;
+  const auto size = fs::file_size(file, error);
+  if (error || !fs::is_regular_file(file, error)) return false;
+  const auto time = fs::last_write_time(file, error);
+  if (error) return false;
+  entry.size_bytes += static_cast<int64_t>(size);
+  entry.modified_at = std::max(entry.modified_at, std::chrono::time_point_cast<WallTime::duration>(
+                                                      std::chrono::file_clock::to_sys(time)));
+  return true;
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end && entries.size() < kMaxEntries;
+       it.increment(error)) {
+    entries.push_back(it->path());
+  }
+  std::ranges::sort(entries);
+  return entries;
+}
+
+// The stem of what is a model's own name; nothing for a file that is none.
+std::optional<std::string> stem_of(const fs::path& path) {
+  std::error_code error;
+  const std::string name = path.filename().string();
+  if (fs::is_directory(path, error)) {
+    if (fs::exists(path / "config.json", error)) return name;
+    return std::nullopt;
+  }
+  if (lower(path.extension().string()) != ".gguf") return std::nullopt;
+  const auto split = gguf::parse_split_name(name);
+  if (!split) return path.stem().string();
+  if (split->part == 1) return split->stem;
+  return std::nullopt;
+}
+
+bool count_files(const fs::path& path, CatalogEntry& entry) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    bool any = false;
+    for (const fs::path& file : sorted_entries(path)) {
+      const std::string ending = file.extension().string();
+      if (ending == ".safetensors" || ending == ".json") any = count(file, entry) || any;
+    }
+    return any;
+  }
+  const auto split = gguf::parse_split_name(path.filename().string());
+  if (!split) return count(path, entry);
+  // A part that is missing is said when the model is opened.
+  constexpr uint32_t kMostParts = 1000;
+  for (uint32_t part = 1; part <= std::min(split->n_parts, kMostParts); ++part)
+    count(path.parent_path() / split->file_name(part), entry);
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> canonical_model_name(std::string_view name) {
+  std::string_view rest = name;
+  for (const std::string_view prefix : {"registry.ollama.ai/", "library/"}) {
+    if (lower(rest.substr(0, prefix.size())) == prefix) rest.remove_prefix(prefix.size());
+  }
+  const size_t colon = rest.rfind(':');
+  const std::string_view model = rest.substr(0, colon);
+  const std::string_view tag = colon == std::string_view::npos ? kDefaultTag : rest.substr(colon + 1);
+  if (!is_name_part(model) || !is_name_part(tag)) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "expected a model's name such as tiny or tiny:q4, found {}", quoted_excerpt(name));
+  }
+  return lower(fmt::format("{}:{}", model, tag));
+}
+
+void Catalog::add(const fs::path& path) {
+  const auto stem = stem_of(path);
+  if (!stem) return;
+  CatalogEntry entry;
+  entry.name = name_of(*stem);
+  entry.path = path.string();
+  const std::string file = excerpt(path.filename().string());
+  if (entry.name.empty()) {
+    warnings_.push_back(fmt::format("{}: no model's name can be made of it; it is left out", file));
+    return;
+  }
+  if (!count_files(path, entry)) {
+    warnings_.push_back(fmt::format("{}: cannot be read; it is left out", file));
+    return;
+  }
+  entry.digest = sha256(fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes,
+                                    entry.modified_at.time_since_epoch().count()));
+  const auto [at, is_new] = by_key_.try_emplace(lower(entry.name), entry);
+  if (is_new) return;
+  warnings_.push_back(fmt::format("{}: {} is {} already; rename one of them", file, entry.name,
+                                  excerpt(fs::path(at->second.path).filename().string())));
+}
+
+void Catalog::scan() {
+  by_key_.clear();
+  warnings_.clear();
+  std::error_code error;
+  const bool is_one_model = !fs::is_directory(path_, error) || fs::exists(path_ / "config.json", error);
+  if (is_one_model) return add(path_.has_filename() ? path_ : path_.parent_path());
+  for (const fs::path& path : sorted_entries(path_)) add(path);
+}
+
+std::vector<CatalogEntry> Catalog::entries() {
+  scan();
+  std::vector<CatalogEntry> entries;
+  for (const auto& [key, entry] : by_key_) entries.push_back(entry);
+  return entries;
+}
+
+Result<CatalogEntry> Catalog::find(std::string_view name) {
+  const auto canonical = canonical_model_name(name);
+  scan();
+  const auto found = canonical ? by_key_.find(*canonical) : by_key_.end();
+  if (found != by_key_.end()) return found->second;
+  return make_error(ErrorCode::kNotFound, "model '{}' not found", excerpt(name));
+}
+
+}  // namespace hearth::server

@@ -1,0 +1,337 @@
+#include "server/models/engine_process.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <map>
+
+#include "protocol/framing.h"
+#include "protocol/status.h"
+#include "server/async/queue.h"
+#include "server/models/spawn.h"
+
+namespace hearth::server {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr int kFirstFileDescriptor = 4;
+constexpr auto kGrace = std::chrono::seconds(2);
+// An engine that sends more than anybody reads is not one of ours any more.
+constexpr size_t kMaxQueuedReplies = 1'000'000;
+
+struct CallState {
+  CallState(const Executor& executor, uint64_t call_id) : id(call_id), replies(executor) {}
+
+  const uint64_t id;
+  uint32_t n_answers = 1;  // that are still to be finished
+  Queue<protocol::Reply> replies;
+};
+
+bool ends_call(const protocol::Reply& reply, CallState& state) {
+  switch (reply.what_case()) {
+    case protocol::Reply::kAccepted:
+    case protocol::Reply::kProgress:
+    case protocol::Reply::kDelta:
+      return false;
+    case protocol::Reply::kFinished:
+      return --state.n_answers == 0;
+    default:
+      return true;
+  }
+}
+
+void fail(CallState& state, const Error& error) {
+  protocol::Reply reply;
+  reply.set_id(state.id);
+  *reply.mutable_failure() = protocol::failure_of(error);
+  state.replies.push(std::move(reply));
+  state.replies.close();
+}
+
+class Process final : public EngineProcess {
+ public:
+  Process(const Executor& executor, std::string model_name, SpawnedProcess process, UniqueDescriptor socket,
+          protocol::Open open)
+      : executor_(executor),
+        model_name_(std::move(model_name)),
+        pid_(process.pid),
+        open_(std::move(open)),
+        socket_(executor, asio::local::stream_protocol(), socket.release()),
+        ends_(executor, process.ends.release()),
+        kill_timer_(executor) {}
+
+  ~Process() override {
+    if (!is_reaped_) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+
+  void begin() {
+    read();
+    await_end();
+  }
+
+  protocol::Call open_call(const protocol::StartOptions& options) const override {
+    protocol::Call call;
+    *call.mutable_open() = open_;
+    *call.mutable_open()->mutable_options() = options;
+    return call;
+  }
+
+  std::unique_ptr<EngineCall> call(protocol::Call call) override;
+
+  pid_t pid() const override { return pid_; }
+  bool has_ended() const override { return has_ended_; }
+  bool has_failed() const override { return has_ended_ && !is_stopping_; }
+  std::string end_message() const override { return end_message_; }
+  void on_end(std::function<void()> callback) override {
+    if (has_ended_) return callback();
+    on_end_ = std::move(callback);
+  }
+
+  void stop() override {
+    is_stopping_ = true;
+    if (has_ended_) return;
+    error_code ignored;
+    socket_.shutdown(asio::local::stream_protocol::socket::shutdown_send, ignored);
+    kill_after_grace();
+  }
+
+  // Replies to it are dropped from now on.
+  void forget(uint64_t id) { calls_.erase(id); }
+  void send_cancel(uint64_t id) {
+    if (!calls_.contains(id)) return;
+    protocol::Call call;
+    call.set_id(++last_id_);
+    call.mutable_cancel()->set_call(id);
+    if (protocol::append_frame(out_, call)) write();
+  }
+
+ private:
+  std::shared_ptr<Process> self() { return std::static_pointer_cast<Process>(shared_from_this()); }
+
+  void read() {
+    socket_.async_read_some(asio::buffer(in_), [self = self()](const error_code& error, size_t n) {
+      if (!error && self->accept({self->in_.data(), n})) return self->read();
+      self->has_hung_up_ = true;
+      // What has closed its socket, or speaks no sense, has nothing more to do.
+      self->kill_after_grace();
+      self->conclude();
+    });
+  }
+
+  // False: the engine is not to be listened to any more.
+  bool accept(std::string_view bytes) {
+    reader_.append(bytes);
+    for (protocol::Reply reply;;) {
+      const auto is_whole = reader_.next(reply);
+      if (!is_whole) {
+        ::kill(pid_, SIGKILL);
+        return false;
+      }
+      if (!*is_whole) return true;
+      const auto call = calls_.find(reply.id());
+      if (call == calls_.end()) continue;  // its caller went away
+      const std::shared_ptr<CallState> state = call->second;
+      if (state->replies.size() >= kMaxQueuedReplies) {
+        ::kill(pid_, SIGKILL);
+        return false;
+      }
+      const bool is_last = ends_call(reply, *state);
+      state->replies.push(std::move(reply));
+      if (!is_last) continue;
+      state->replies.close();
+      calls_.erase(call);
+    }
+  }
+
+  void write() {
+    if (is_writing_ || out_.empty() || has_hung_up_) return;
+    is_writing_ = true;
+    being_written_ = std::move(out_);
+    out_.clear();
+    write_rest(0);
+  }
+
+  void write_rest(size_t from) {
+    socket_.async_write_some(asio::buffer(being_written_.data() + from, being_written_.size() - from),
+                             [self = self(), from](const error_code& error, size_t n) {
+                               if (!error && from + n < self->being_written_.size())
+                                 return self->write_rest(from + n);
+                               self->is_writing_ = false;
+                               // Of an error the reading side learns too.
+                               if (!error) self->write();
+                             });
+  }
+
+  void kill_after_grace() {
+    if (is_reaped_ || is_kill_planned_) return;
+    is_kill_planned_ = true;
+    kill_timer_.expires_after(kGrace);
+    kill_timer_.async_wait([self = self()](const error_code& error) {
+      if (!error && !self->is_reaped_) ::kill(self->pid_, SIGKILL);
+    });
+  }
+
+  void reap() {
+    int status = 0;
+    const pid_t reaped = ::waitpid(pid_, &status, WNOHANG);
+    if (reaped == 0) return await_end();
+    is_reaped_ = true;
+    kill_timer_.cancel();
+    if (reaped == pid_ && WIFSIGNALED(status)) {
+      end_reason_ = fmt::format("signal {}", WTERMSIG(status));
+    } else if (reaped == pid_) {
+      end_reason_ = fmt::format("exit code {}", WEXITSTATUS(status));
+    } else {
+      end_reason_ = "somebody else saw its end";
+    }
+    conclude();
+  }
+
+  void await_end() {
+    ends_.async_wait(asio::posix::stream_descriptor::wait_read, [self = self()](const error_code& error) {
+      if (!error) self->reap();
+    });
+  }
+
+  // Once it is gone and all that it said has been read.
+  void conclude() {
+    if (!is_reaped_ || !has_hung_up_ || has_ended_) return;
+    has_ended_ = true;
+    end_message_ = is_stopping_ ? fmt::format("the engine of model '{}' was stopped", model_name_)
+                                : fmt::format("the engine of model '{}' ended unexpectedly ({})", model_name_,
+                                              end_reason_);
+    for (const auto& [id, state] : std::exchange(calls_, {}))
+      fail(*state, Error(ErrorCode::kUnavailable, end_message_));
+    if (const auto callback = std::exchange(on_end_, nullptr)) callback();
+  }
+
+  const Executor executor_;
+  const std::string model_name_;
+  const pid_t pid_;
+  const protocol::Open open_;
+  asio::local::stream_protocol::socket socket_;
+  asio::posix::stream_descriptor ends_;
+  asio::steady_timer kill_timer_;
+  std::array<char, 65536> in_{};
+  protocol::FrameReader reader_;
+  std::string out_;            // not written yet
+  std::string being_written_;
+  std::map<uint64_t, std::shared_ptr<CallState>> calls_;
+  uint64_t last_id_ = 0;
+  bool is_writing_ = false;
+  bool is_stopping_ = false;
+  bool is_kill_planned_ = false;
+  bool is_reaped_ = false;
+  bool has_hung_up_ = false;
+  bool has_ended_ = false;
+  std::string end_reason_;
+  std::string end_message_;
+  std::function<void()> on_end_;
+};
+
+class ProcessCall final : public EngineCall {
+ public:
+  ProcessCall(std::shared_ptr<Process> process, std::shared_ptr<CallState> state)
+      : process_(std::move(process)), state_(std::move(state)) {}
+  ProcessCall(const ProcessCall&) = delete;
+  ProcessCall& operator=(const ProcessCall&) = delete;
+  ~ProcessCall() override {
+    process_->send_cancel(state_->id);
+    process_->forget(state_->id);
+  }
+
+  Task<std::optional<protocol::Reply>> next() override {
+    const std::shared_ptr<CallState> state = state_;  // which the caller may let go of meanwhile
+    co_return co_await state->replies.next();
+  }
+
+  void cancel() override { process_->send_cancel(state_->id); }
+
+ private:
+  std::shared_ptr<Process> process_;
+  std::shared_ptr<CallState> state_;
+};
+
+// A front that wrote a frame which does not parse would break the connection for everybody.
+bool can_be_read(std::string_view frame) {
+  protocol::FrameReader reader;
+  reader.append(frame);
+  protocol::Call call;
+  const auto is_whole = reader.next(call);
+  return is_whole && *is_whole;
+}
+
+std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
+  const auto state = std::make_shared<CallState>(executor_, ++last_id_);
+  call.set_id(state->id);
+  if (call.has_generate()) state->n_answers = std::max(call.generate().n(), uint32_t{1});
+  auto made = std::make_unique<ProcessCall>(self(), state);
+  std::string frame;
+  if (has_ended_ || has_hung_up_) {
+    const std::string message = has_ended_ ? end_message_ : fmt::format("the engine of model '{}' has ended", model_name_);
+    fail(*state, Error(ErrorCode::kUnavailable, message));
+  } else if (const auto framed = protocol::append_frame(frame, call); !framed) {
+    fail(*state, framed.error());
+  } else if (!can_be_read(frame)) {
+    fail(*state, Error(ErrorCode::kInvalidArgument, "expected texts in UTF-8, found bytes that are none"));
+  } else {
+    calls_.emplace(state->id, state);
+    out_ += frame;
+    write();
+  }
+  return made;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& executor,
+                                                            const std::string& executable,
+                                                            const std::string& model_name, ModelFiles files) {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
+    return make_error(ErrorCode::kIo, "cannot start an engine process: socketpair: {}", std::strerror(errno));
+  UniqueDescriptor ours(pair[0]);
+  const UniqueDescriptor theirs(pair[1]);
+
+  protocol::Open open;
+  open.set_path(files.name);
+  std::vector<int> descriptors{theirs.get()};
+  for (const ModelFiles::File& file : files.files) {
+    protocol::Open::File& described = *open.add_files();
+    described.set_path(file.name);
+    described.set_descriptor(kFirstFileDescriptor + open.files_size() - 1);
+    descriptors.push_back(file.descriptor.get());
+  }
+  HEARTH_ASSIGN(SpawnedProcess spawned, spawn(executable, {"hearth", "engine-process", model_name},
+                                              engine_environment(), descriptors));
+  auto process = std::make_shared<Process>(executor, model_name, std::move(spawned), std::move(ours), std::move(open));
+  process->begin();
+  return std::shared_ptr<EngineProcess>(std::move(process));
+}
+
+Task<Result<protocol::Reply>> only_reply(EngineCall& call) {
+  while (true) {
+    std::optional<protocol::Reply> reply = co_await call.next();
+    if (!reply) co_return Error(ErrorCode::kUnavailable, "the engine did not answer");
+    if (reply->has_failure()) co_return protocol::error_of(reply->failure());
+    if (reply->has_progress() || reply->has_accepted()) continue;
+    co_return std::move(*reply);
+  }
+}
+
+}  // namespace hearth::server

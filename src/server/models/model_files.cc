@@ -1,0 +1,92 @@
+#include "server/models/model_files.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/mapped_file.h"
+#include "formats/gguf/limits.h"
+#include "formats/gguf/split.h"
+#include "formats/safetensors/folder.h"
+
+namespace hearth::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a folder's model is read from. The rest (pictures, code, other formats) stays closed.
+constexpr std::array<std::string_view, 5> kEndings = {".safetensors", ".json", ".model", ".txt", ".jinja"};
+constexpr size_t kMaxFiles = 4000;
+
+// `name` is what the engine and errors call it.
+Result<void> add(ModelFiles& files, const std::string& name, const fs::path& path) {
+  if (files.files.size() == kMaxFiles) {
+    return make_error(ErrorCode::kResourceExhausted, "{}: expected a model of at most {} files, found more",
+                      files.name, kMaxFiles);
+  }
+  // O_NONBLOCK: a named pipe must be refused below, not waited for.
+  UniqueDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!descriptor) {
+    const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+    return make_error(code, "{}: cannot open: {}", name, std::strerror(errno));
+  }
+  HEARTH_TRY(MappedFile::check_descriptor(descriptor.get(), name));
+  files.files.push_back({name, std::move(descriptor)});
+  return {};
+}
+
+Result<ModelFiles> open_file(const fs::path& path) {
+  ModelFiles files{path.filename().string(), {}};
+  const auto split = gguf::parse_split_name(files.name);
+  if (!split) {
+    HEARTH_TRY(add(files, files.name, path));
+    return files;
+  }
+  if (split->n_parts > gguf::kMaxParts) {
+    return make_error(ErrorCode::kResourceExhausted, "{}: expected a split of at most {} parts, found {}",
+                      files.name, gguf::kMaxParts, split->n_parts);
+  }
+  for (uint32_t part = 1; part <= split->n_parts; ++part) {
+    const std::string name = split->file_name(part);
+    HEARTH_TRY(add(files, name, path.parent_path() / name));
+  }
+  return files;
+}
+
+// The folder's name; of a snapshot in Hugging Face's cache, models--OWNER--NAME/snapshots/REVISION, that too, which
+// says whose model it is.
+std::string folder_name(const fs::path& path) {
+  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  const fs::path above = folder.parent_path();
+  if (above.filename() != "snapshots") return folder.filename().string();
+  return (above.parent_path().filename() / "snapshots" / folder.filename()).string();
+}
+
+Result<ModelFiles> open_folder(const fs::path& path) {
+  HEARTH_ASSIGN(const auto folder, safetensors::Folder::open(path));
+  HEARTH_ASSIGN(const std::vector<std::string> names, folder.names());
+  ModelFiles files{folder_name(path), {}};
+  for (const std::string& name : names) {
+    const bool is_of_model = std::any_of(kEndings.begin(), kEndings.end(),
+                                         [&](std::string_view ending) { return name.ends_with(ending); });
+    if (!is_of_model) continue;
+    const auto real = folder.resolve(name);
+    if (!real) return make_error(real.error().code(), "{}/{}: a link out of the folder, or to nothing", files.name, name);
+    std::error_code error;
+    if (!fs::is_regular_file(*real, error)) continue;
+    HEARTH_TRY(add(files, files.name + "/" + name, *real));
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<ModelFiles> open_model_files(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error) ? open_folder(path) : open_file(path);
+}
+
+}  // namespace hearth::server

@@ -1,0 +1,50 @@
+#include "server/models/model_manager.h"
+
+#include "server/models/model_probes.h"
+
+namespace hearth::server {
+
+ModelManager::ModelManager(const Executor& executor, ModelManagerOptions options)
+    : catalog_(std::move(options.models)),
+      pool_(executor, options.pool),
+      probes_(std::make_unique<ModelProbes>(executor, options.pool.executable, options.pool.start)) {}
+
+ModelManager::~ModelManager() = default;
+
+std::vector<CatalogEntry> ModelManager::catalog() {
+  return catalog_.entries();
+}
+
+Result<CatalogEntry> ModelManager::find(std::string_view name) {
+  return catalog_.find(name);
+}
+
+std::vector<RunningModel> ModelManager::running() const {
+  return pool_.running();
+}
+
+Task<Result<std::unique_ptr<EngineLease>>> ModelManager::acquire(std::string name, LoadWish wish) {
+  auto entry = catalog_.find(name);
+  if (!entry) co_return entry.error();
+  co_return co_await pool_.acquire(std::move(*entry), wish);
+}
+
+Task<Result<protocol::Opened>> ModelManager::describe(std::string name) {
+  auto entry = catalog_.find(name);
+  if (!entry) co_return entry.error();
+  if (const protocol::Opened* known = pool_.description(*entry)) co_return *known;
+  co_return co_await probes_->describe(std::move(*entry));
+}
+
+Task<Result<protocol::Inspection>> ModelManager::inspect(std::string name, bool verbose) {
+  auto entry = catalog_.find(name);
+  if (!entry) co_return entry.error();
+  co_return co_await probes_->inspect(std::move(*entry), verbose);
+}
+
+Result<bool> ModelManager::unload(std::string_view name) {
+  HEARTH_ASSIGN(const CatalogEntry entry, catalog_.find(name));
+  return pool_.unload(entry.name);
+}
+
+}  // namespace hearth::server

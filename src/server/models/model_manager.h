@@ -1,0 +1,45 @@
+// The models of a server: a folder of them, and an engine process for each one that is loaded.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/models/catalog.h"
+#include "server/models/model_pool.h"
+#include "server/models/model_service.h"
+
+namespace hearth::server {
+
+struct ModelManagerOptions {
+  std::filesystem::path models;  // a folder (Catalog), or a single model
+  ModelPoolOptions pool;
+};
+
+class ModelManager final : public ModelService {
+ public:
+  ModelManager(const Executor& executor, ModelManagerOptions options);
+  ~ModelManager() override;  // shut_down() should have been awaited: engines that still run are killed otherwise
+
+  std::vector<CatalogEntry> catalog() override;
+  Result<CatalogEntry> find(std::string_view name) override;
+  std::vector<RunningModel> running() const override;
+  Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish wish) override;
+  Task<Result<protocol::Opened>> describe(std::string name) override;
+  Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override;
+  Result<bool> unload(std::string_view name) override;
+
+  std::vector<LoadingModel> loading() const { return pool_.loading(); }
+  // What people should know of the folder; of the last look at it.
+  const std::vector<std::string>& warnings() const noexcept { return catalog_.warnings(); }
+  // Ends all engines; nothing is loaded any more.
+  Task<void> shut_down() { return pool_.shut_down(); }
+
+ private:
+  Catalog catalog_;
+  ModelPool pool_;
+  std::unique_ptr<class ModelProbes> probes_;
+};
+
+}  // namespace hearth::server

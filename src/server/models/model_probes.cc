@@ -1,0 +1,81 @@
+#include "server/models/model_probes.h"
+
+#include "server/models/engine_process.h"
+
+namespace hearth::server {
+namespace {
+
+// Processes at a time: who lists a hundred models must not start a hundred at once.
+constexpr size_t kMaxRunning = 2;
+constexpr size_t kMaxRemembered = 1000;
+
+// Ends the process however the question ends.
+class StopAtEnd {
+ public:
+  explicit StopAtEnd(EngineProcess& process) : process_(process) {}
+  StopAtEnd(const StopAtEnd&) = delete;
+  StopAtEnd& operator=(const StopAtEnd&) = delete;
+  ~StopAtEnd() { process_.stop(); }
+
+ private:
+  EngineProcess& process_;
+};
+
+class Turn {
+ public:
+  Turn(size_t& n_running, Monitor& monitor) : n_running_(n_running), monitor_(monitor) { ++n_running_; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    --n_running_;
+    monitor_.notify_all();
+  }
+
+ private:
+  size_t& n_running_;
+  Monitor& monitor_;
+};
+
+}  // namespace
+
+Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool with_inspection, bool verbose) {
+  while (n_running_ >= kMaxRunning) co_await monitor_.changed();
+  const Turn turn(n_running_, monitor_);
+  auto files = open_model_files(entry.path);
+  if (!files) co_return files.error();
+  const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
+  if (!process) co_return process.error();
+  const StopAtEnd stop(**process);
+
+  const auto opening = (*process)->call((*process)->open_call(options_));
+  Result<protocol::Reply> opened = co_await only_reply(*opening);
+  if (!opened) co_return opened.error();
+  Answer answer;
+  answer.first = std::move(*opened->mutable_opened());
+  if (descriptions_.size() >= kMaxRemembered) descriptions_.clear();
+  descriptions_[entry.digest] = answer.first;
+  if (with_inspection) {
+    protocol::Call call;
+    call.mutable_inspect()->set_verbose(verbose);
+    const auto inspecting = (*process)->call(std::move(call));
+    Result<protocol::Reply> inspected = co_await only_reply(*inspecting);
+    if (!inspected) co_return inspected.error();
+    answer.second = std::move(*inspected->mutable_inspection());
+  }
+  co_return answer;
+}
+
+Task<Result<protocol::Opened>> ModelProbes::describe(CatalogEntry entry) {
+  if (const auto known = descriptions_.find(entry.digest); known != descriptions_.end()) co_return known->second;
+  Result<Answer> answer = co_await probe(std::move(entry), /*with_inspection=*/false, /*verbose=*/false);
+  if (!answer) co_return answer.error();
+  co_return std::move(answer->first);
+}
+
+Task<Result<protocol::Inspection>> ModelProbes::inspect(CatalogEntry entry, bool verbose) {
+  Result<Answer> answer = co_await probe(std::move(entry), /*with_inspection=*/true, verbose);
+  if (!answer) co_return answer.error();
+  co_return std::move(answer->second);
+}
+
+}  // namespace hearth::server

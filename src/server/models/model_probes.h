@@ -1,0 +1,41 @@
+// What opening a model tells, asked of an engine process that lives for this one question.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "server/models/model_service.h"
+#include "server/models/monitor.h"
+
+namespace hearth::server {
+
+// Remembers what it learned for as long as the files do not change. For the thread of the front; must outlive those
+// who ask.
+class ModelProbes {
+ public:
+  ModelProbes(const Executor& executor, std::string executable, protocol::StartOptions options)
+      : executor_(executor),
+        executable_(std::move(executable)),
+        options_(std::move(options)),
+        monitor_(executor) {}
+
+  Task<Result<protocol::Opened>> describe(CatalogEntry entry);
+  Task<Result<protocol::Inspection>> inspect(CatalogEntry entry, bool verbose);
+
+ private:
+  using Answer = std::pair<protocol::Opened, protocol::Inspection>;
+
+  Task<Result<Answer>> probe(CatalogEntry entry, bool with_inspection, bool verbose);
+
+  const Executor executor_;
+  const std::string executable_;
+  const protocol::StartOptions options_;
+  Monitor monitor_;
+  size_t n_running_ = 0;
+  std::map<std::string, protocol::Opened> descriptions_;  // by digest
+};
+
+}  // namespace hearth::server

@@ -1,0 +1,39 @@
+// The socket to the front: calls in, replies out, and never a wait for the other side to read.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_descriptor.h"
+#include "protocol/framing.h"
+
+namespace hearth::worker {
+
+// Not thread-safe.
+class Connection {
+ public:
+  // A connected stream socket.
+  explicit Connection(UniqueDescriptor socket) : socket_(std::move(socket)) {}
+
+  // Takes in what has come. False: the other side is gone. kIo.
+  Result<bool> receive();
+  // The next call that is whole: false where there is none. kMalformed: the connection is of no more use.
+  Result<bool> next(protocol::Call& call) { return reader_.next(call); }
+
+  // Queues a reply; one that is too long for a frame is replaced by a failure.
+  void send(const protocol::Reply& reply);
+  // Sends what the socket takes. False: the other side is gone. kIo.
+  Result<bool> flush();
+  size_t unsent_bytes() const noexcept { return out_.size() - sent_; }
+
+  // Sleeps until something comes, or the socket takes more of what is unsent.
+  void wait() const;
+
+ private:
+  UniqueDescriptor socket_;
+  protocol::FrameReader reader_;
+  std::string out_;
+  size_t sent_ = 0;
+};
+
+}  // namespace hearth::worker

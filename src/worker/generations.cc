@@ -1,0 +1,231 @@
+#include "worker/generations.h"
+
+#include <algorithm>
+
+namespace hearth::worker {
+namespace {
+
+constexpr uint32_t kMaxAnswers = 128;
+
+int64_t nanoseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+protocol::Finished::Reason reason_of(engine::FinishReason reason, bool length_is_context) {
+  switch (reason) {
+    case engine::FinishReason::kStop:
+      return protocol::Finished::STOP;
+    case engine::FinishReason::kLength:
+      return length_is_context ? protocol::Finished::CONTEXT : protocol::Finished::LENGTH;
+    case engine::FinishReason::kContext:
+      return protocol::Finished::CONTEXT;
+    case engine::FinishReason::kCancelled:
+      break;
+  }
+  return protocol::Finished::CANCELLED;
+}
+
+}  // namespace
+
+struct Generations::Answer {
+  GenerateCall* call = nullptr;
+  uint32_t index = 0;
+  engine::RequestId request = 0;  // 0: not submitted yet
+  bool is_finished = false;
+  int64_t n_cached = 0;
+  std::vector<text::TokenId> tokens;
+  // When the engine began with the prompt, and when the first token came.
+  std::optional<Clock::time_point> started_at;
+  std::optional<Clock::time_point> decoding_since;
+};
+
+struct Generations::GenerateCall {
+  uint64_t id = 0;
+  engine::Request request;  // of every answer, but for the seed
+  bool length_is_context = false;
+  bool is_accepted = false;
+  uint32_t n_finished = 0;
+  std::vector<Answer> answers;  // as many from the start: others point to them
+};
+
+Generations::Generations(engine::Engine& engine, const text::Tokenizer& tokenizer,
+                         const GenerationLimits& limits, ReplySink send)
+    : engine_(engine), tokenizer_(tokenizer), limits_(limits), send_(std::move(send)) {}
+
+Generations::~Generations() = default;
+
+int64_t Generations::n_unfinished() const {
+  int64_t n = 0;
+  for (const auto& [id, call] : calls_) n += static_cast<int64_t>(call->answers.size() - call->n_finished);
+  return n;
+}
+
+Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked,
+                                std::vector<text::TokenId> prompt) {
+  const uint32_t n_answers = std::max(asked.n(), uint32_t{1});
+  if (n_answers > kMaxAnswers) {
+    return make_error(ErrorCode::kInvalidArgument, "n: expected at most {} answers, found {}", kMaxAnswers,
+                      n_answers);
+  }
+  const int64_t n_ahead = n_unfinished();
+  if (limits_.max_waiting > 0 && n_ahead + n_answers > limits_.max_sequences + limits_.max_waiting) {
+    return make_error(ErrorCode::kUnavailable,
+                      "the model is busy: it has {} requests, of which it advances {} at once; try again later",
+                      n_ahead, limits_.max_sequences);
+  }
+  auto call = std::make_unique<GenerateCall>();
+  call->id = call_id;
+  HEARTH_ASSIGN(call->request.sampling, sampling_options_of(asked.sampling()));
+  HEARTH_ASSIGN(call->request.tenant, tenants_.number_of(asked.tenant()));
+  HEARTH_ASSIGN(const AnswerLimit limit, answer_limit_of(asked, static_cast<int64_t>(prompt.size()),
+                                                         engine_.context_tokens()));
+  call->request.max_tokens = limit.max_tokens;
+  call->length_is_context = limit.is_of_context;
+  call->request.prompt = std::move(prompt);
+  call->request.stop.assign(asked.stop().begin(), asked.stop().end());
+  call->request.ignore_end = asked.ignore_end();
+  call->answers.resize(n_answers);
+  for (uint32_t i = 0; i < n_answers; ++i) {
+    call->answers[i].call = call.get();
+    call->answers[i].index = i;
+  }
+  // The others follow once the prompt has been evaluated: then they find it in the cache.
+  HEARTH_TRY(submit(*call, 0));
+  calls_.emplace(call_id, std::move(call));
+  return {};
+}
+
+Result<void> Generations::submit(GenerateCall& call, uint32_t index) {
+  engine::Request request = call.request;
+  if (request.sampling.seed >= 0) {
+    // Wraps like an unsigned number, and stays one that is no "random".
+    request.sampling.seed =
+        static_cast<int64_t>((static_cast<uint64_t>(request.sampling.seed) + index) & INT64_MAX);
+  }
+  HEARTH_ASSIGN(const engine::RequestId id, engine_.submit(std::move(request)));
+  call.answers[index].request = id;
+  answers_.emplace(id, &call.answers[index]);
+  return {};
+}
+
+bool Generations::cancel(uint64_t call_id) {
+  const auto found = calls_.find(call_id);
+  if (found == calls_.end()) return false;
+  // finish() of the last one destroys the call.
+  const size_t n = found->second->answers.size();
+  for (size_t i = 0; i < n; ++i) {
+    const auto call = calls_.find(call_id);
+    if (call == calls_.end()) break;
+    Answer& answer = call->second->answers[i];
+    if (answer.is_finished) continue;
+    engine_.cancel(answer.request);
+    finish(answer, protocol::Finished::CANCELLED);
+  }
+  return true;
+}
+
+void Generations::step() {
+  const Clock::time_point began = Clock::now();
+  auto report = engine_.step();
+  if (!report) {
+    fail_all(report.error());
+    return;
+  }
+  note_started(began);
+  for (const engine::Event& event : report->events) take(event);
+}
+
+// Which requests the step began with: what the engine says of them is gone once they are finished.
+void Generations::note_started(Clock::time_point step_began) {
+  for (const auto& [id, answer] : answers_) {
+    if (answer->started_at) continue;
+    const auto status = engine_.status(id);
+    if (status && status->n_evaluated_tokens == 0) continue;  // it waits
+    answer->started_at = step_began;
+    if (status) answer->n_cached = status->n_cached_tokens;
+    if (std::exchange(answer->call->is_accepted, true)) continue;
+    protocol::Reply reply;
+    reply.set_id(answer->call->id);
+    reply.mutable_accepted()->set_n_prompt_tokens(static_cast<int64_t>(answer->call->request.prompt.size()));
+    reply.mutable_accepted()->set_n_cached_tokens(answer->n_cached);
+    send_(reply);
+  }
+}
+
+void Generations::take(const engine::Event& event) {
+  const auto found = answers_.find(event.request);
+  if (found == answers_.end()) return;
+  Answer& answer = *found->second;
+  if (!answer.decoding_since) answer.decoding_since = Clock::now();
+  if (event.token) answer.tokens.push_back(*event.token);
+  send_delta(answer, event);
+  GenerateCall& call = *answer.call;
+  for (Answer& other : call.answers) {
+    // What the engine took for the first answer it takes for the others.
+    if (other.request == 0) HEARTH_CHECK(submit(call, other.index).has_value());
+  }
+  if (event.finish) finish(answer, reason_of(*event.finish, call.length_is_context));
+}
+
+// Where the engine's token probabilities and the kind of a text become the front's.
+void Generations::send_delta(const Answer& answer, const engine::Event& event) {
+  if (event.text.empty()) return;
+  protocol::Reply reply;
+  reply.set_id(answer.call->id);
+  reply.mutable_delta()->set_answer(answer.index);
+  reply.mutable_delta()->set_text(event.text);
+  send_(reply);
+}
+
+void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
+  GenerateCall& call = *answer.call;
+  const Clock::time_point now = Clock::now();
+  protocol::Reply reply;
+  reply.set_id(call.id);
+  protocol::Finished& finished = *reply.mutable_finished();
+  finished.set_answer(answer.index);
+  finished.set_reason(reason);
+  finished.set_n_prompt_tokens(static_cast<int64_t>(call.request.prompt.size()));
+  finished.set_n_cached_tokens(answer.n_cached);
+  finished.set_n_generated_tokens(static_cast<int64_t>(answer.tokens.size()));
+  if (answer.started_at)
+    finished.set_prompt_ns(nanoseconds(answer.decoding_since.value_or(now) - *answer.started_at));
+  if (answer.decoding_since) finished.set_decode_ns(nanoseconds(now - *answer.decoding_since));
+  if (reason == protocol::Finished::STOP) finished.set_stop(stop_that_came(answer));
+  for (const auto* tokens : {&call.request.prompt, &answer.tokens})
+    finished.mutable_token_ids()->Add(tokens->begin(), tokens->end());
+  send_(reply);
+
+  answer.is_finished = true;
+  answers_.erase(answer.request);
+  if (++call.n_finished == call.answers.size()) calls_.erase(call.id);
+}
+
+// The first in the answer's text, as the engine looked for it; empty where the model ended the answer itself.
+std::string Generations::stop_that_came(const Answer& answer) const {
+  const engine::Request& request = answer.call->request;
+  const bool ended = !answer.tokens.empty() && !request.ignore_end &&
+                     tokenizer_.ends_generation(answer.tokens.back());
+  if (ended) return "";
+  text::Detokenizer detokenizer(tokenizer_, /*at_start=*/false);
+  std::string text;
+  for (const text::TokenId token : answer.tokens) text += detokenizer.push(token);
+  text += detokenizer.finish();
+  size_t first = std::string::npos;
+  std::string came;
+  for (const std::string& stop : request.stop) {
+    const size_t at = stop.empty() ? std::string::npos : text.find(stop);
+    if (at >= first) continue;
+    first = at;
+    came = stop;
+  }
+  return came;
+}
+
+void Generations::fail_all(const Error& error) {
+  for (const auto& [id, answer] : answers_) engine_.cancel(id);
+  answers_.clear();
+  for (const auto& [id, call] : std::exchange(calls_, {})) send_failure(send_, id, error);
+}
+
+}  // namespace hearth::worker

@@ -1,0 +1,66 @@
+// The Generate calls of an engine process: their requests to the engine, and what becomes of its events.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "protocol/engine.pb.h"
+#include "worker/generation_options.h"
+#include "worker/reply_sink.h"
+
+namespace hearth::worker {
+
+struct GenerationLimits {
+  int64_t max_sequences = 1;  // that the engine advances at once
+  int64_t max_waiting = 0;    // answers that may wait besides; 0: no limit
+};
+
+// Not thread-safe.
+class Generations {
+ public:
+  // Both must outlive this.
+  Generations(engine::Engine& engine, const text::Tokenizer& tokenizer, const GenerationLimits& limits,
+              ReplySink send);
+  ~Generations();
+  Generations(const Generations&) = delete;
+  Generations& operator=(const Generations&) = delete;
+
+  // Errors: those of the engine for the request; kUnavailable where too many wait already.
+  Result<void> begin(uint64_t call_id, const protocol::Generate& call, std::vector<text::TokenId> prompt);
+  // Ends all answers of the call that are not finished. False: there is no such call.
+  bool cancel(uint64_t call_id);
+
+  bool has_work() const noexcept { return engine_.has_work(); }
+  // One step of the engine, and the replies that come of it. If it fails, so do all calls.
+  void step();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Answer;
+  struct GenerateCall;
+
+  Result<void> submit(GenerateCall& call, uint32_t index);
+  int64_t n_unfinished() const;
+  void note_started(Clock::time_point step_began);
+  void take(const engine::Event& event);
+  void send_delta(const Answer& answer, const engine::Event& event);
+  void finish(Answer& answer, protocol::Finished::Reason reason);
+  std::string stop_that_came(const Answer& answer) const;
+  void fail_all(const Error& error);
+
+  engine::Engine& engine_;
+  const text::Tokenizer& tokenizer_;
+  const GenerationLimits limits_;
+  const ReplySink send_;
+  Tenants tenants_;
+  std::map<uint64_t, std::unique_ptr<GenerateCall>> calls_;
+  std::unordered_map<engine::RequestId, Answer*> answers_;  // that the engine works on
+};
+
+}  // namespace hearth::worker

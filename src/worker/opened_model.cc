@@ -1,0 +1,106 @@
+#include "worker/opened_model.h"
+
+#include <algorithm>
+
+namespace hearth::worker {
+namespace {
+
+constexpr int64_t kMaxSequences = 4096;
+constexpr int64_t kMaxThreads = 1024;
+
+Result<tensor::DType> cache_type(const char* option, const std::string& name) {
+  using tensor::DType;
+  if (name.empty()) return DType::kF16;
+  std::string upper = name;
+  std::ranges::transform(upper, upper.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    if (tensor::dtype_name(dtype) == upper) return dtype;
+  }
+  return make_error(ErrorCode::kInvalidArgument, "{}: expected f16, bf16, q8_0 or q4_0, found '{}'", option,
+                    name);
+}
+
+Result<int> threads_of(const protocol::StartOptions& options, int n_default) {
+  if (options.n_threads() == 0) return n_default;
+  if (options.n_threads() > 0 && options.n_threads() <= kMaxThreads) return options.n_threads();
+  return make_error(ErrorCode::kInvalidArgument, "num_thread: expected 0 to {}, found {}", kMaxThreads,
+                    options.n_threads());
+}
+
+}  // namespace
+
+Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& options) {
+  engine::LoadOptions load;
+  load.context_tokens = options.context_tokens();
+  if (options.max_sequences() < 0 || options.max_sequences() > kMaxSequences) {
+    return make_error(ErrorCode::kInvalidArgument, "sequences at once: expected 1 to {}, found {}",
+                      kMaxSequences, options.max_sequences());
+  }
+  load.max_sequences = std::max<int64_t>(options.max_sequences(), 1);
+  HEARTH_ASSIGN(load.kv_types.k, cache_type("cache_type_k", options.cache_type_k()));
+  HEARTH_ASSIGN(load.kv_types.v, cache_type("cache_type_v", options.cache_type_v()));
+  return load;
+}
+
+Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source, const std::string& path,
+                                                       const protocol::StartOptions& options,
+                                                       const BackendFactory& make_backend,
+                                                       int n_default_threads) {
+  HEARTH_ASSIGN(engine::LoadOptions load, load_options_of(options));
+  HEARTH_ASSIGN(const int n_threads, threads_of(options, n_default_threads));
+  HEARTH_ASSIGN(auto checkpoint, models::open_checkpoint(source, path));
+  HEARTH_ASSIGN(auto backend, make_backend(n_threads));
+  auto model = std::unique_ptr<OpenedModel>(new OpenedModel());
+  if (models::is_encoder(*checkpoint)) {
+    HEARTH_ASSIGN(model->encoder_, engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend)));
+  } else {
+    // A server's context is for all of its models: one that was trained for less has what it was trained for.
+    HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(*checkpoint));
+    load.context_tokens = std::min(load.context_tokens, trained_tokens);
+    HEARTH_ASSIGN(model->generator_,
+                  engine::LoadedModel::prepare(std::move(checkpoint), std::move(backend), load));
+    model->find_chat_formats();
+  }
+  return model;
+}
+
+// A template that cannot be used does not keep the model from continuing texts.
+void OpenedModel::find_chat_formats() {
+  format_ = models::load_chat_format(checkpoint(), tokenizer(), /*with_tools=*/false);
+  if (checkpoint().find("tokenizer.chat_template.tool_use") != nullptr)
+    format_for_tools_ = models::load_chat_format(checkpoint(), tokenizer(), /*with_tools=*/true);
+}
+
+const models::Checkpoint& OpenedModel::checkpoint() const noexcept {
+  return generator_ ? generator_->checkpoint() : encoder_->checkpoint();
+}
+
+const text::Tokenizer& OpenedModel::tokenizer() const noexcept {
+  return generator_ ? generator_->tokenizer() : encoder_->tokenizer();
+}
+
+Result<const text::ChatFormat*> OpenedModel::chat_format(bool with_tools) const {
+  const std::optional<FoundFormat>& found = with_tools && format_for_tools_ ? format_for_tools_ : format_;
+  if (found && !*found) return found->error();
+  if (!found || !**found) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: the model has no chat format: it continues texts, and does not converse",
+                      checkpoint().name());
+  }
+  return &(**found)->format;
+}
+
+std::string OpenedModel::chat_format_name() const {
+  if (!format_ || !*format_ || !**format_) return "";
+  const std::string& family = (**format_)->known_as;
+  return family.empty() ? "the model's template" : family;
+}
+
+Result<void> OpenedModel::start() {
+  if (generator_ && !is_started_) HEARTH_TRY(generator_->start());
+  is_started_ = true;
+  return {};
+}
+
+}  // namespace hearth::worker

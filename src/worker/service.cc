@@ -1,0 +1,167 @@
+#include "worker/service.h"
+
+#include <chrono>
+
+#include "worker/description.h"
+#include "worker/prompt.h"
+
+namespace hearth::worker {
+namespace {
+
+constexpr int kMaxFiles = 4096;
+constexpr int kFirstFileDescriptor = 4;  // below: stdin, stdout, stderr and the socket
+
+}  // namespace
+
+void Service::handle(const protocol::Call& call) {
+  if (const auto answered = answer(call); !answered) send_failure(send_, call.id(), answered.error());
+}
+
+Result<void> Service::answer(const protocol::Call& call) {
+  protocol::Reply reply;
+  reply.set_id(call.id());
+  switch (call.what_case()) {
+    case protocol::Call::kOpen:
+      return open(call.id(), call.open());
+    case protocol::Call::kStart:
+      return start(call.id(), call.start());
+    case protocol::Call::kGenerate:
+      return generate(call.id(), call.generate());
+    case protocol::Call::kEmbed:
+      return embed(call.id(), call.embed());
+    case protocol::Call::kDetokenize:
+      return detokenize(call.id(), call.detokenize());
+    case protocol::Call::kCancel:
+      cancel(call.cancel());
+      return {};
+    case protocol::Call::kTokenize: {
+      HEARTH_ASSIGN(const OpenedModel* model, this->model());
+      const text::Tokenizer& tokenizer = model->tokenizer();
+      *reply.mutable_tokens() = described_tokens(tokenizer, text_tokens(tokenizer, call.tokenize().text()));
+      break;
+    }
+    case protocol::Call::kRender: {
+      HEARTH_ASSIGN(const OpenedModel* model, this->model());
+      HEARTH_ASSIGN(*reply.mutable_tokens(), rendering(*model, call.render()));
+      break;
+    }
+    case protocol::Call::kInspect: {
+      HEARTH_ASSIGN(const OpenedModel* model, this->model());
+      *reply.mutable_inspection() = inspect(model->checkpoint(), call.inspect().verbose());
+      break;
+    }
+    case protocol::Call::WHAT_NOT_SET:
+      return Error(ErrorCode::kUnsupported, "a call that this engine does not know");
+  }
+  send_(reply);
+  return {};
+}
+
+Result<void> Service::open(uint64_t id, const protocol::Open& open) {
+  if (!path_.empty()) return Error(ErrorCode::kUsage, "a model is open already");
+  if (open.files_size() > kMaxFiles) {
+    return make_error(ErrorCode::kResourceExhausted, "expected a model of at most {} files, found {}", kMaxFiles,
+                      open.files_size());
+  }
+  for (const protocol::Open::File& file : open.files()) {
+    if (file.descriptor() < kFirstFileDescriptor) {
+      return make_error(ErrorCode::kInvalidArgument, "{}: expected a descriptor of at least {}, found {}",
+                        file.path(), kFirstFileDescriptor, file.descriptor());
+    }
+    HEARTH_TRY(files_.add(file.path(), UniqueDescriptor(file.descriptor())));
+  }
+  path_ = open.path();
+  HEARTH_TRY(reopen(open.options()));
+  protocol::Reply reply;
+  reply.set_id(id);
+  *reply.mutable_opened() = describe(*model_);
+  reply.mutable_opened()->set_sandbox(options_.sandbox);
+  send_(reply);
+  return {};
+}
+
+Result<void> Service::reopen(const protocol::StartOptions& options) {
+  model_.reset();
+  HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
+                                          options_.n_default_threads));
+  opened_with_ = options.SerializeAsString();
+  return {};
+}
+
+Result<void> Service::start(uint64_t id, const protocol::Start& start) {
+  HEARTH_ASSIGN(const OpenedModel* open, this->model());
+  if (open->is_started()) return Error(ErrorCode::kUsage, "the model is started already");
+  const auto began = std::chrono::steady_clock::now();
+  if (start.options().SerializeAsString() != opened_with_) HEARTH_TRY(reopen(start.options()));
+  HEARTH_TRY(model_->start());
+  if (model_->encoder() != nullptr) {
+    embeddings_.emplace(*model_->encoder(), send_);
+  } else {
+    GenerationLimits limits;
+    limits.max_sequences = std::max<int64_t>(start.options().max_sequences(), 1);
+    limits.max_waiting = start.options().max_waiting();
+    generations_.emplace(model_->generator()->engine(), model_->tokenizer(), limits, send_);
+  }
+  protocol::Reply reply;
+  reply.set_id(id);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  reply.mutable_started()->set_load_s(took.count());
+  send_(reply);
+  return {};
+}
+
+Result<OpenedModel*> Service::model() const {
+  if (model_ == nullptr) return Error(ErrorCode::kUsage, "no model is open");
+  return model_.get();
+}
+
+Result<OpenedModel*> Service::started_model() const {
+  HEARTH_ASSIGN(OpenedModel * model, this->model());
+  if (!model->is_started()) return Error(ErrorCode::kUsage, "the model is not started");
+  return model;
+}
+
+Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
+  HEARTH_ASSIGN(const OpenedModel* model, started_model());
+  if (!generations_) {
+    return make_error(ErrorCode::kUnsupported, "{}: an encoder: it makes vectors of texts, and writes none",
+                      model->checkpoint().name());
+  }
+  HEARTH_ASSIGN(std::vector<text::TokenId> prompt, prompt_tokens(*model, call));
+  return generations_->begin(id, call, std::move(prompt));
+}
+
+Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {
+  HEARTH_ASSIGN(const OpenedModel* model, started_model());
+  if (embeddings_) return embeddings_->begin(id, call);
+  return make_error(ErrorCode::kUnsupported, "{}: a model that writes texts: it makes no vectors",
+                    model->checkpoint().name());
+}
+
+Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) {
+  HEARTH_ASSIGN(const OpenedModel* model, this->model());
+  protocol::Reply reply;
+  reply.set_id(id);
+  const auto& ids = call.tokens().ids();
+  reply.mutable_text()->set_text(
+      model->tokenizer().decode({ids.data(), static_cast<size_t>(ids.size())}));
+  send_(reply);
+  return {};
+}
+
+// A call that has ended meanwhile is nobody's mistake.
+void Service::cancel(const protocol::Cancel& cancel) {
+  if (generations_) generations_->cancel(cancel.call());
+  if (embeddings_) embeddings_->cancel(cancel.call());
+}
+
+bool Service::has_work() const noexcept {
+  return (generations_ && generations_->has_work()) || (embeddings_ && embeddings_->has_work());
+}
+
+void Service::step() {
+  if (generations_ && generations_->has_work()) generations_->step();
+  if (embeddings_ && embeddings_->has_work()) embeddings_->step();
+}
+
+}  // namespace hearth::worker

@@ -1,0 +1,58 @@
+// Answers the calls of the front: one model, opened and started by it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/engine.pb.h"
+#include "worker/backend_factory.h"
+#include "worker/embeddings.h"
+#include "worker/generations.h"
+#include "worker/opened_model.h"
+#include "worker/reply_sink.h"
+
+namespace hearth::worker {
+
+struct ServiceOptions {
+  std::string sandbox;  // what the process is sealed by
+  BackendFactory make_backend;
+  int n_default_threads = 1;
+};
+
+// An error ends its call and no other. Not thread-safe.
+class Service {
+ public:
+  Service(ServiceOptions options, ReplySink send) : options_(std::move(options)), send_(std::move(send)) {}
+
+  // Takes over the descriptors that Open names.
+  void handle(const protocol::Call& call);
+
+  bool has_work() const noexcept;
+  // Goes on with what has been called for, by a step of the engine at most.
+  void step();
+
+ private:
+  Result<void> answer(const protocol::Call& call);
+  Result<void> open(uint64_t id, const protocol::Open& open);
+  Result<void> start(uint64_t id, const protocol::Start& start);
+  Result<void> generate(uint64_t id, const protocol::Generate& call);
+  Result<void> embed(uint64_t id, const protocol::Embed& call);
+  Result<void> detokenize(uint64_t id, const protocol::Detokenize& call);
+  void cancel(const protocol::Cancel& cancel);
+  Result<OpenedModel*> model() const;
+  Result<OpenedModel*> started_model() const;
+  Result<void> reopen(const protocol::StartOptions& options);
+
+  const ServiceOptions options_;
+  const ReplySink send_;
+  InheritedFiles files_;
+  std::string path_;  // the model's among them
+  std::string opened_with_;  // the options, as bytes
+  // In the order in which they need each other.
+  std::unique_ptr<OpenedModel> model_;
+  std::optional<Generations> generations_;
+  std::optional<Embeddings> embeddings_;
+};
+
+}  // namespace hearth::worker
