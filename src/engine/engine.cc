@@ -85,7 +85,7 @@ Result<RequestId> Engine::submit(Request request) {
         request.prompt.size(), options_.context_tokens);
   }
   const RequestId id = next_id_++;
-  waiting_.push_back(std::make_unique<Sequence>(id, std::move(request), tokenizer_, blocks_));
+  waiting_.push_back(std::make_unique<Sequence>(id, std::move(request), options_.context_tokens, tokenizer_, blocks_));
   return id;
 }
 
@@ -96,14 +96,11 @@ void Engine::cancel(RequestId id) {
 }
 
 std::optional<RequestStatus> Engine::status(RequestId id) const {
-  const auto describe = [](const Sequence& s) {
-    return RequestStatus{s.n_prompt(), s.n_cached(), s.n_evaluated(), s.n_generated()};
-  };
   for (const auto& sequence : running_) {
-    if (sequence->id() == id) return describe(*sequence);
+    if (sequence->id() == id) return sequence->status();
   }
   for (const auto& sequence : waiting_) {
-    if (sequence->id() == id) return describe(*sequence);
+    if (sequence->id() == id) return sequence->status();
   }
   return std::nullopt;
 }
@@ -126,6 +123,7 @@ void Engine::admit_waiting() {
       // A recurrent state cannot be taken up at the end of a cached prefix.
       sequence->set_state_slot(free_state_slot());
     }
+    sequence->admit();
     running_.push_back(std::move(sequence));
   }
 }
@@ -185,7 +183,7 @@ void Engine::finish_slice(const Slice& slice, std::span<float> logits, StepRepor
   Sequence& sequence = *slice.sequence;
   (sequence.is_decoding() ? report.n_decode_tokens : report.n_prompt_tokens) += slice.n_tokens;
   sequence.advance(slice.n_tokens);
-  if (slice.wants_logits) report.events.push_back(sequence.take_next(logits, options_.context_tokens));
+  if (slice.wants_logits) report.events.push_back(sequence.take_next(logits));
 }
 
 void Engine::remove_finished() {
@@ -211,7 +209,7 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
   // A sequence of its own: it only lends blocks, and gives them back whatever happens.
   Request request;
   request.prompt.assign(tokens.begin(), tokens.end());
-  Sequence sequence(next_id_++, std::move(request), tokenizer_, blocks_);
+  Sequence sequence(next_id_++, std::move(request), options_.context_tokens, tokenizer_, blocks_);
   const int64_t chunk = std::min(runner_->max_step_tokens(), runner_->max_step_logits());
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
   for (int64_t start = 0; start < n; start += chunk) {

@@ -23,7 +23,11 @@ class Sequence;
 
 struct EngineOptions {
   int64_t context_tokens = 0;  // the longest sequence, prompt and answer
-  int64_t max_sequences = 1;   // requests that run at once; more wait in the order of their arrival
+  int64_t max_sequences = 1;   // requests that run at once; more wait for their turn
+  int64_t max_waiting = 0;     // requests that may wait; more are refused. 0: no limit
+  // Of prompts, at most so many tokens in a step that also has answers' tokens: what bounds the time between
+  // two tokens of an answer. A hundred rows keep the arithmetic units as busy as a full step nearly does.
+  int64_t prompt_tokens_beside_answers = 128;
 };
 
 // What a step did, for rates and progress.
@@ -31,14 +35,6 @@ struct StepReport {
   std::vector<Event> events;
   int64_t n_prompt_tokens = 0;  // evaluated of prompts
   int64_t n_decode_tokens = 0;  // generated in this step: one for each request that decodes
-};
-
-// How far a request is, while it is known to the engine.
-struct RequestStatus {
-  int64_t n_prompt_tokens = 0;
-  int64_t n_cached_tokens = 0;     // of the prompt, taken from the prefix cache
-  int64_t n_evaluated_tokens = 0;  // of prompt and answer, cached ones included
-  int64_t n_generated_tokens = 0;
 };
 
 // Not thread-safe: one thread submits, steps and cancels.

@@ -198,7 +198,7 @@ TEST(Engine, Prompt_OfAnotherTenant_IsEvaluatedAfresh) {
   ASSERT_TRUE(f.engine->submit(request));
   f.run();
   const int64_t before = f.runner->n_evaluated;
-  request.tenant = 1;
+  request.tenant = "another";
   ASSERT_TRUE(f.engine->submit(request));
   f.run();
   EXPECT_EQ(f.runner->n_evaluated - before, 9);

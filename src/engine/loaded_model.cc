@@ -57,8 +57,10 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(std::unique_ptr<const mod
   runner_options.n_state_slots = options.max_sequences;
   runner_options.kv_types = options.kv_types;
   HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));
-  HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_,
-                                                {context_tokens, options.max_sequences}));
+  EngineOptions engine_options;
+  engine_options.context_tokens = context_tokens;
+  engine_options.max_sequences = options.max_sequences;
+  HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_, engine_options));
   return loaded;
 }
 
