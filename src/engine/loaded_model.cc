@@ -22,6 +22,20 @@ Result<int64_t> choose_context(int64_t trained, int64_t wanted) {
   return wanted;
 }
 
+// Cuts each group down to the blocks of so many tokens. No group needs more of a sequence than all of it.
+Result<void> limit_groups(std::vector<models::KvGroup>& groups, int64_t kv_tokens, int64_t context_tokens) {
+  if (kv_tokens == 0) return {};
+  if (kv_tokens < context_tokens) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the KV cache: expected at least the {} tokens of a context, found {}", context_tokens,
+                      kv_tokens);
+  }
+  // Without overflow: whatever the number, it is only compared.
+  const int64_t n_blocks = (kv_tokens - 1) / models::kKvBlockTokens + 1;
+  for (models::KvGroup& group : groups) group.n_blocks = std::min(group.n_blocks, n_blocks);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
@@ -54,12 +68,14 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(std::unique_ptr<const mod
                                 .n_sequences = options.max_sequences,
                                 .max_step_tokens = runner_options.max_step_tokens};
   runner_options.kv_groups = models::plan_kv_groups(loaded->model_->info().kv_layers, demand);
+  HEARTH_TRY(limit_groups(runner_options.kv_groups, options.kv_tokens, context_tokens));
   runner_options.n_state_slots = options.max_sequences;
   runner_options.kv_types = options.kv_types;
   HEARTH_ASSIGN(auto runner, make_local_runner(*loaded->model_, *loaded->backend_, runner_options));
   EngineOptions engine_options;
   engine_options.context_tokens = context_tokens;
   engine_options.max_sequences = options.max_sequences;
+  engine_options.max_waiting = options.max_waiting;
   HEARTH_ASSIGN(loaded->engine_, Engine::create(std::move(runner), *loaded->tokenizer_, engine_options));
   return loaded;
 }

@@ -66,9 +66,11 @@ void Sequence::start_from_cache() {
     n_given_back_[group] = blocks_.first_visible_block(group, n_evaluated_);
 }
 
-void Sequence::admit() noexcept {
+void Sequence::admit(int64_t n) noexcept {
+  if (std::exchange(admitted_, true)) return;
+  seniority_ = n;
   // What is found after a preemption was evaluated for this request, and is not counted.
-  if (!std::exchange(admitted_, true)) n_cached_ = n_evaluated_;
+  n_cached_ = n_evaluated_;
 }
 
 void Sequence::give_back_blocks() {
@@ -97,10 +99,13 @@ bool Sequence::reserve(int64_t n) {
   return true;
 }
 
-int64_t Sequence::blocks_to_come(size_t group, int64_t max_step_tokens) const {
-  const models::KvDemand demand{.context_tokens = static_cast<int64_t>(tokens_.size()),
+int64_t Sequence::blocks_to_come(size_t group) const {
+  const int64_t n_at_most =
+      request_.max_tokens < 0 ? context_tokens_ : std::min(context_tokens_, n_prompt_ + request_.max_tokens);
+  const int64_t n_soon = static_cast<int64_t>(tokens_.size()) + blocks_.block_tokens();
+  const models::KvDemand demand{.context_tokens = std::min(n_soon, n_at_most),
                                 .n_sequences = 1,
-                                .max_step_tokens = max_step_tokens,
+                                .max_step_tokens = 0,
                                 .block_tokens = blocks_.block_tokens()};
   const int64_t held = static_cast<int64_t>(tables_[group].size()) - n_given_back_[group];
   return std::max<int64_t>(0, models::kv_blocks_needed(blocks_.window(group), demand) - held);

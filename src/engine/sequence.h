@@ -49,15 +49,18 @@ class Sequence {
   // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
   // wanted. Requires that it holds no blocks.
   void start_from_cache();
-  // Notes that it has its turn: the prompt's cached tokens are known now.
-  void admit() noexcept;
+  // Notes that it has its turn: the prompt's cached tokens are known now. The first time also that it was the
+  // n-th to have one.
+  void admit(int64_t n) noexcept;
+  int64_t seniority() const noexcept { return seniority_; }  // that n
   // Gives everything back; full blocks stay findable. It can start again, from the cache or from nothing.
   void give_back_blocks();
   // Gets blocks for the next `n` tokens; false, and nothing changed that matters, where there are too few.
   bool reserve(int64_t n);
-  // The most blocks of a group that it will hold at once, beyond those that it holds, until its next token is
-  // there, if steps have at most `max_step_tokens`.
-  int64_t blocks_to_come(size_t group, int64_t max_step_tokens) const;
+  // The blocks of a group that it will hold beyond those that it holds, when it has evaluated what it has and
+  // a block's worth of its answer. Of a group with a window not counted are those that are held only while a
+  // step lasts.
+  int64_t blocks_to_come(size_t group) const;
   // The next `n` tokens have been evaluated: full blocks become findable, and those that windows have passed
   // are given back.
   void advance(int64_t n);
@@ -81,6 +84,7 @@ class Sequence {
   int64_t n_cached_ = 0;
   int64_t n_evaluated_ = 0;
   int64_t state_slot_ = 0;
+  int64_t seniority_ = 0;
   bool admitted_ = false;
   bool finished_ = false;
   std::vector<text::TokenId> tokens_;
