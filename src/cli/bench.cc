@@ -74,7 +74,7 @@ Result<void> submit_batch(const BenchOptions& options, const std::vector<text::T
     request.sampling.temperature = 0.0F;
     request.max_tokens = options.gen_tokens;
     request.ignore_end = true;
-    request.tenant = next_tenant++;
+    request.tenant = std::to_string(next_tenant++);
     HEARTH_TRY(engine.submit(std::move(request)));
   }
   return {};

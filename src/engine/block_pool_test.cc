@@ -29,8 +29,8 @@ TEST(BlockPool, Allocate_WithFindableBlocks_TakesTheLongestReleasedLast) {
   const int32_t first = pool.allocate()->block;
   const int32_t second = pool.allocate()->block;
   const int32_t nowhere = pool.allocate()->block;
-  PrefixTree::Node* at_first = tree.find_or_add(0, nullptr, std::vector<text::TokenId>{1});
-  PrefixTree::Node* at_second = tree.find_or_add(0, nullptr, std::vector<text::TokenId>{2});
+  PrefixTree::Node* at_first = tree.find_or_add("", nullptr, std::vector<text::TokenId>{1});
+  PrefixTree::Node* at_second = tree.find_or_add("", nullptr, std::vector<text::TokenId>{2});
   pool.set_findable(first, at_first);
   pool.set_findable(second, at_second);
   for (const int32_t block : {second, first, nowhere}) pool.release(block);
@@ -49,7 +49,7 @@ TEST(BlockPool, Release_OfABlockHeldTwice_FreesItTheSecondTime) {
   PrefixTree tree(1);
   BlockPool pool(1);
   const int32_t block = pool.allocate()->block;
-  pool.set_findable(block, tree.find_or_add(0, nullptr, std::vector<text::TokenId>{1}));
+  pool.set_findable(block, tree.find_or_add("", nullptr, std::vector<text::TokenId>{1}));
   pool.hold(block);
   pool.release(block);
   EXPECT_EQ(pool.n_free(), 0);

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 
-#include "engine/sequence.h"
 #include "models/kv_groups.h"
 
 namespace hearth::engine {
 
-// The part of one sequence that a step evaluates.
-struct Slice {
-  Sequence* sequence;
-  int64_t n_tokens;
-  bool wants_logits;  // it reaches the sequence's last token
-};
-
 namespace {
 
 Result<void> check_blocks(const Runner& runner, const EngineOptions& options) {
-  const models::KvDemand demand{options.context_tokens, options.max_sequences, runner.max_step_tokens(),
+  const models::KvDemand demand{options.context_tokens, /*n_sequences=*/1, runner.max_step_tokens(),
                                 runner.kv_block_tokens()};
   for (const models::KvGroup& group : runner.kv_groups()) {
     const int64_t needed = models::kv_blocks_needed(group.window, demand);
@@ -25,11 +17,18 @@ Result<void> check_blocks(const Runner& runner, const EngineOptions& options) {
     const std::string where =
         group.window == 0 ? "" : fmt::format(" in layers with a window of {} tokens", group.window);
     return make_error(ErrorCode::kResourceExhausted,
-                      "{} sequences of {} tokens need {} KV blocks of {} tokens each{}, there are {}",
-                      demand.n_sequences, demand.context_tokens, needed, demand.block_tokens, where,
-                      group.n_blocks);
+                      "a sequence of {} tokens needs {} KV blocks of {} tokens each{}, there are {}",
+                      demand.context_tokens, needed, demand.block_tokens, where, group.n_blocks);
   }
   return {};
+}
+
+SchedulerOptions scheduler_options(const Runner& runner, const EngineOptions& options) {
+  return {.max_sequences = options.max_sequences,
+          .max_waiting = options.max_waiting,
+          .max_step_tokens = runner.max_step_tokens(),
+          .prompt_tokens_beside_answers = options.prompt_tokens_beside_answers,
+          .has_states = runner.n_state_slots() != 0};
 }
 
 }  // namespace
@@ -38,7 +37,8 @@ Engine::Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer,
     : runner_(std::move(runner)),
       tokenizer_(tokenizer),
       options_(options),
-      blocks_(runner_->kv_groups(), runner_->kv_block_tokens()) {}
+      blocks_(runner_->kv_groups(), runner_->kv_block_tokens()),
+      scheduler_(scheduler_options(*runner_, options), blocks_) {}
 
 Engine::~Engine() = default;
 
@@ -49,6 +49,12 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Runner> runner,
     return make_error(ErrorCode::kInvalidArgument,
                       "expected a context of at least 2 tokens and at least 1 sequence, found {} and {}",
                       options.context_tokens, options.max_sequences);
+  }
+  if (options.max_waiting < 0 || options.prompt_tokens_beside_answers < 1) {
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "expected a limit of 0 or more waiting requests and of at least 1 prompt token, found {} and {}",
+        options.max_waiting, options.prompt_tokens_beside_answers);
   }
   HEARTH_TRY(check_blocks(*runner, options));
   if (options.max_sequences > std::min(runner->max_step_tokens(), runner->max_step_logits())) {
@@ -62,50 +68,67 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Runner> runner,
   return std::unique_ptr<Engine>(new Engine(std::move(runner), tokenizer, options));
 }
 
-Result<RequestId> Engine::submit(Request request) {
+Result<void> Engine::check_tokens(std::span<const text::TokenId> tokens) const {
+  for (const text::TokenId token : tokens) {
+    if (token >= 0 && token < runner_->vocabulary_size()) continue;
+    return make_error(ErrorCode::kInvalidArgument, "expected tokens from 0 to {}, found {}",
+                      runner_->vocabulary_size() - 1, token);
+  }
+  return {};
+}
+
+int64_t Engine::context_of(const Request& request) const noexcept {
+  if (request.context_tokens == 0) return options_.context_tokens;
+  return std::min(request.context_tokens, options_.context_tokens);
+}
+
+Result<void> Engine::check_request(const Request& request) const {
   HEARTH_TRY(sampling::validate(request.sampling));
   HEARTH_TRY(sampling::validate_tokens(request.sampling, runner_->vocabulary_size()));
-  if (request.prompt.empty())
-    return make_error(ErrorCode::kInvalidArgument, "prompt: expected at least one token");
+  HEARTH_TRY(check_tokens(request.visible_control_tokens));
   if (request.max_tokens < -2) {
     return make_error(ErrorCode::kInvalidArgument, "num_predict: expected -2 or more, found {}",
                       request.max_tokens);
   }
-  for (const text::TokenId token : request.prompt) {
-    if (token < 0 || token >= runner_->vocabulary_size()) {
-      return make_error(ErrorCode::kInvalidArgument, "prompt: expected tokens from 0 to {}, found {}",
-                        runner_->vocabulary_size() - 1, token);
-    }
+  if (request.context_tokens < 0) {
+    return make_error(ErrorCode::kInvalidArgument, "num_ctx: expected 0 or more, found {}",
+                      request.context_tokens);
   }
-  if (static_cast<int64_t>(request.prompt.size()) >= options_.context_tokens) {
-    return make_error(
-        ErrorCode::kResourceExhausted,
-        "the prompt has {} tokens and the context holds {}: no room for an answer (a larger num_ctx gives "
-        "more)",
-        request.prompt.size(), options_.context_tokens);
+  if (request.top_logprobs < 0 || request.top_logprobs > kMaxTopLogprobs) {
+    return make_error(ErrorCode::kInvalidArgument, "top_logprobs: expected 0 to {}, found {}",
+                      kMaxTopLogprobs, request.top_logprobs);
   }
+  if (request.top_logprobs > 0 && !request.logprobs) {
+    return make_error(ErrorCode::kInvalidArgument, "top_logprobs: expected logprobs to be asked for too");
+  }
+  if (request.prompt.empty())
+    return make_error(ErrorCode::kInvalidArgument, "prompt: expected at least one token");
+  HEARTH_TRY(check_tokens(request.prompt));
+  const int64_t context_tokens = context_of(request);
+  if (static_cast<int64_t>(request.prompt.size()) < context_tokens) return {};
+  return make_error(ErrorCode::kResourceExhausted,
+                    "the prompt is too long: its {} tokens exceed the context of {} tokens, in which the "
+                    "answer must have room too; shorten the prompt, or give it a larger context (num_ctx)",
+                    request.prompt.size(), context_tokens);
+}
+
+Result<RequestId> Engine::submit(Request request) {
+  HEARTH_TRY(check_request(request));
+  HEARTH_TRY(scheduler_.check_queue());
   const RequestId id = next_id_++;
-  waiting_.push_back(std::make_unique<Sequence>(id, std::move(request), tokenizer_, blocks_));
+  const int64_t context_tokens = context_of(request);
+  scheduler_.add(std::make_unique<Sequence>(id, std::move(request), context_tokens, tokenizer_, blocks_));
   return id;
 }
 
 void Engine::cancel(RequestId id) {
-  const auto has_id = [&](const std::unique_ptr<Sequence>& sequence) { return sequence->id() == id; };
-  std::erase_if(running_, has_id);
-  std::erase_if(waiting_, has_id);
+  scheduler_.remove(id);
 }
 
 std::optional<RequestStatus> Engine::status(RequestId id) const {
-  const auto describe = [](const Sequence& s) {
-    return RequestStatus{s.n_prompt(), s.n_cached(), s.n_evaluated(), s.n_generated()};
-  };
-  for (const auto& sequence : running_) {
-    if (sequence->id() == id) return describe(*sequence);
-  }
-  for (const auto& sequence : waiting_) {
-    if (sequence->id() == id) return describe(*sequence);
-  }
-  return std::nullopt;
+  const Sequence* sequence = scheduler_.find(id);
+  if (sequence == nullptr) return std::nullopt;
+  return sequence->status();
 }
 
 std::vector<Engine::KvUsage> Engine::kv_usage() const {
@@ -115,52 +138,28 @@ std::vector<Engine::KvUsage> Engine::kv_usage() const {
   return usage;
 }
 
-// In order of arrival. create() made sure that the blocks suffice for every running sequence.
-void Engine::admit_waiting() {
-  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_sequences) {
-    std::unique_ptr<Sequence> sequence = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (runner_->n_state_slots() == 0) {
-      sequence->start_from_cache();
-    } else {
-      // A recurrent state cannot be taken up at the end of a cached prefix.
-      sequence->set_state_slot(free_state_slot());
-    }
-    running_.push_back(std::move(sequence));
-  }
-}
-
-// create() made sure that there are as many slots as sequences may run.
-int64_t Engine::free_state_slot() const {
-  int64_t slot = 0;
-  const auto is_taken = [&](const std::unique_ptr<Sequence>& s) { return s->state_slot() == slot; };
-  while (std::any_of(running_.begin(), running_.end(), is_taken)) ++slot;
-  return slot;
-}
-
-// First a token for each sequence that decodes, so that streams flow; what is left of the step goes to
-// prompts.
-std::vector<Slice> Engine::plan_step() {
-  std::vector<Slice> slices;
-  int64_t room = runner_->max_step_tokens();
-  for (const bool decoding : {true, false}) {
-    for (const auto& sequence : running_) {
-      if (sequence->is_decoding() != decoding || room == 0) continue;
-      const int64_t n = std::min(sequence->n_pending(), room);
-      HEARTH_CHECK(sequence->reserve(n));
-      slices.push_back({sequence.get(), n, n == sequence->n_pending()});
-      room -= n;
-    }
-  }
-  return slices;
-}
-
 Result<StepReport> Engine::step() {
-  admit_waiting();
-  const std::vector<Slice> slices = plan_step();
+  const int64_t n_preemptions = scheduler_.n_preemptions();
+  const std::vector<Slice> slices = scheduler_.plan();
   StepReport report;
+  report.n_preemptions = scheduler_.n_preemptions() - n_preemptions;
   if (slices.empty()) return report;
+  HEARTH_TRY(run(slices));
 
+  std::span<float> logits = logits_;
+  const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
+  for (const auto& [sequence, n_tokens, wants_logits] : slices) {
+    (sequence->is_decoding() ? report.n_decode_tokens : report.n_prompt_tokens) += n_tokens;
+    sequence->advance(n_tokens);
+    if (!wants_logits) continue;
+    report.events.push_back(sequence->take_next(logits.first(vocabulary)));
+    logits = logits.subspan(vocabulary);
+  }
+  scheduler_.remove_finished();
+  return report;
+}
+
+Result<void> Engine::run(std::span<const Slice> slices) {
   std::vector<StepSequence> step;
   step.reserve(slices.size());
   for (const Slice& slice : slices) {
@@ -169,27 +168,7 @@ Result<StepReport> Engine::step() {
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
     step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(), slice.wants_logits ? 1 : 0});
   }
-  HEARTH_TRY(runner_->run(step, logits_));
-
-  std::span<float> logits = logits_;
-  const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
-  for (const Slice& slice : slices) {
-    finish_slice(slice, logits.first(slice.wants_logits ? vocabulary : 0), report);
-    if (slice.wants_logits) logits = logits.subspan(vocabulary);
-  }
-  remove_finished();
-  return report;
-}
-
-void Engine::finish_slice(const Slice& slice, std::span<float> logits, StepReport& report) {
-  Sequence& sequence = *slice.sequence;
-  (sequence.is_decoding() ? report.n_decode_tokens : report.n_prompt_tokens) += slice.n_tokens;
-  sequence.advance(slice.n_tokens);
-  if (slice.wants_logits) report.events.push_back(sequence.take_next(logits, options_.context_tokens));
-}
-
-void Engine::remove_finished() {
-  std::erase_if(running_, [](const std::unique_ptr<Sequence>& sequence) { return sequence->is_finished(); });
+  return runner_->run(step, logits_);
 }
 
 Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
@@ -199,19 +178,14 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
     return make_error(ErrorCode::kResourceExhausted, "{} tokens do not fit the context of {}", tokens.size(),
                       options_.context_tokens);
   }
-  for (const text::TokenId token : tokens) {
-    if (token < 0 || token >= runner_->vocabulary_size()) {
-      return make_error(ErrorCode::kInvalidArgument, "expected tokens from 0 to {}, found {}",
-                        runner_->vocabulary_size() - 1, token);
-    }
-  }
+  HEARTH_TRY(check_tokens(tokens));
   const int64_t n = static_cast<int64_t>(tokens.size());
   if (n == 0) return {};
 
   // A sequence of its own: it only lends blocks, and gives them back whatever happens.
   Request request;
   request.prompt.assign(tokens.begin(), tokens.end());
-  Sequence sequence(next_id_++, std::move(request), tokenizer_, blocks_);
+  Sequence sequence(next_id_++, std::move(request), options_.context_tokens, tokenizer_, blocks_);
   const int64_t chunk = std::min(runner_->max_step_tokens(), runner_->max_step_logits());
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
   for (int64_t start = 0; start < n; start += chunk) {

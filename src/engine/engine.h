@@ -1,11 +1,11 @@
 // The engine: many requests, one step at a time.
 //
-// Each step takes the next token of every running request and a slice of the prompts that wait, so a long
-// prompt does not stall the others. Prompts whose beginning was evaluated before start from the cached
-// blocks.
+// Each step takes the next token of every running request and slices of prompts, so a long prompt does not
+// stall the others; scheduler.h decides about both. Prompts whose beginning was evaluated before start from
+// the cached blocks. Where the KV cache is full, a request may have to give its blocks back, and goes on later
+// with the same tokens: callers see nothing of it but the time.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -15,37 +15,34 @@
 #include "engine/kv_blocks.h"
 #include "engine/request.h"
 #include "engine/runner.h"
+#include "engine/scheduler.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::engine {
 
-class Sequence;
-
 struct EngineOptions {
   int64_t context_tokens = 0;  // the longest sequence, prompt and answer
-  int64_t max_sequences = 1;   // requests that run at once; more wait in the order of their arrival
+  int64_t max_sequences = 1;   // requests that run at once; more wait for their turn
+  int64_t max_waiting = 0;     // requests that may wait; more are refused. 0: no limit
+  // Of prompts, at most so many tokens in a step that also has answers' tokens: what bounds the time between
+  // two tokens of an answer. A hundred rows keep the arithmetic units as busy as a full step nearly does.
+  int64_t prompt_tokens_beside_answers = 128;
 };
 
 // What a step did, for rates and progress.
 struct StepReport {
   std::vector<Event> events;
-  int64_t n_prompt_tokens = 0;  // evaluated of prompts
+  int64_t n_prompt_tokens = 0;  // evaluated of prompts, or again after a preemption
   int64_t n_decode_tokens = 0;  // generated in this step: one for each request that decodes
-};
-
-// How far a request is, while it is known to the engine.
-struct RequestStatus {
-  int64_t n_prompt_tokens = 0;
-  int64_t n_cached_tokens = 0;     // of the prompt, taken from the prefix cache
-  int64_t n_evaluated_tokens = 0;  // of prompt and answer, cached ones included
-  int64_t n_generated_tokens = 0;
+  int64_t n_preemptions = 0;    // requests that had to give their blocks back
 };
 
 // Not thread-safe: one thread submits, steps and cancels.
 class Engine {
  public:
-  // The runner's KV blocks must hold max_sequences sequences of context_tokens, or of these what windows
-  // reach (kResourceExhausted otherwise). `tokenizer` must outlive the engine.
+  // The runner's KV blocks must hold a sequence of context_tokens, or of it what windows reach, and its state
+  // slots max_sequences (kResourceExhausted otherwise). With blocks for max_sequences of them no request ever
+  // waits for blocks. `tokenizer` must outlive the engine.
   static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Runner> runner,
                                                 const text::Tokenizer& tokenizer,
                                                 const EngineOptions& options);
@@ -54,7 +51,8 @@ class Engine {
   int64_t context_tokens() const noexcept { return options_.context_tokens; }
 
   // Queues a request. kInvalidArgument for an empty prompt, a token outside the vocabulary or a wrong option;
-  // kResourceExhausted, with the numbers, for a prompt that leaves no room for an answer in the context.
+  // kResourceExhausted, with the numbers, for a prompt that leaves no room for an answer in the context;
+  // kUnavailable, with the numbers, where too many requests wait.
   Result<RequestId> submit(Request request);
   // Ends a request at once: its blocks are free when this returns, and no further event comes. Unknown ids
   // are ignored.
@@ -68,7 +66,9 @@ class Engine {
   };
   std::vector<KvUsage> kv_usage() const;
 
-  bool has_work() const noexcept { return !running_.empty() || !waiting_.empty(); }
+  int64_t n_running() const noexcept { return scheduler_.n_running(); }
+  int64_t n_waiting() const noexcept { return scheduler_.n_waiting(); }
+  bool has_work() const noexcept { return scheduler_.has_work(); }
   // One step. Without work it does nothing. An error of the runner fails the step; every request stays as it
   // was.
   Result<StepReport> step();
@@ -83,19 +83,17 @@ class Engine {
  private:
   Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options);
 
-  void admit_waiting();
-  int64_t free_state_slot() const;
-  std::vector<struct Slice> plan_step();
-  void finish_slice(const struct Slice& slice, std::span<float> logits, StepReport& report);
-  void remove_finished();
+  Result<void> check_request(const Request& request) const;
+  Result<void> check_tokens(std::span<const text::TokenId> tokens) const;
+  int64_t context_of(const Request& request) const noexcept;
+  Result<void> run(std::span<const Slice> slices);
 
   std::unique_ptr<Runner> runner_;
   const text::Tokenizer& tokenizer_;
   const EngineOptions options_;
   KvBlocks blocks_;
   RequestId next_id_ = 1;
-  std::deque<std::unique_ptr<Sequence>> waiting_;
-  std::vector<std::unique_ptr<Sequence>> running_;
+  Scheduler scheduler_;
   std::vector<float> logits_;  // kept between steps
 };
 

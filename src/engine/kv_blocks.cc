@@ -48,7 +48,7 @@ int64_t KvBlocks::usable_prefix(std::span<const Place> chain) const {
   return longest;
 }
 
-KvBlocks::Prefix KvBlocks::acquire_prefix(uint64_t tenant, std::span<const text::TokenId> tokens) {
+KvBlocks::Prefix KvBlocks::acquire_prefix(std::string_view tenant, std::span<const text::TokenId> tokens) {
   std::vector<Place> chain;
   const auto block_size = static_cast<size_t>(block_tokens_);
   for (; tokens.size() >= block_size; tokens = tokens.subspan(block_size)) {
@@ -75,7 +75,7 @@ KvBlocks::Prefix KvBlocks::acquire_prefix(uint64_t tenant, std::span<const text:
   return prefix;
 }
 
-KvBlocks::Place KvBlocks::publish(uint64_t tenant, Place parent, std::span<const int32_t> blocks,
+KvBlocks::Place KvBlocks::publish(std::string_view tenant, Place parent, std::span<const int32_t> blocks,
                                   std::span<const text::TokenId> tokens) {
   HEARTH_CHECK(static_cast<int64_t>(tokens.size()) == block_tokens_ && blocks.size() == n_groups());
   const Place place = tree_.find_or_add(tenant, parent, tokens);

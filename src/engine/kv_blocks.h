@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "engine/block_pool.h"
@@ -35,6 +36,7 @@ class KvBlocks {
   size_t n_groups() const noexcept { return pools_.size(); }
   int64_t n_blocks(size_t group) const noexcept { return pools_[group].n_blocks(); }
   int64_t n_free(size_t group) const noexcept { return pools_[group].n_free(); }
+  int64_t window(size_t group) const noexcept { return windows_[group]; }  // 0: none
 
   // The first block of a group that positions from `position` on may see.
   int64_t first_visible_block(size_t group, int64_t position) const noexcept;
@@ -49,12 +51,12 @@ class KvBlocks {
     BlockTables tables;   // of n_blocks each; what is there is held
   };
   // The longest published prefix of `tokens` behind which a sequence can be taken up.
-  Prefix acquire_prefix(uint64_t tenant, std::span<const text::TokenId> tokens);
+  Prefix acquire_prefix(std::string_view tenant, std::span<const text::TokenId> tokens);
 
   // Declares that the blocks, one of each group, hold exactly `tokens` (block_tokens of them), after those of
   // `parent`. Where the same prefix is published already, that remains. All blocks are held. Returns the new
   // end of the chain, to be left.
-  Place publish(uint64_t tenant, Place parent, std::span<const int32_t> blocks,
+  Place publish(std::string_view tenant, Place parent, std::span<const int32_t> blocks,
                 std::span<const text::TokenId> tokens);
   void leave(Place place);
 

@@ -32,7 +32,7 @@ struct Held {
 using OnFilled = std::function<void(size_t group, size_t i, int32_t block)>;
 
 // Evaluates `tokens` as a sequence does, step by step of `step` blocks, giving back what the windows pass.
-Held fill(KvBlocks& blocks, uint64_t tenant, const Tokens& tokens, int64_t step = 1,
+Held fill(KvBlocks& blocks, std::string_view tenant, const Tokens& tokens, int64_t step = 1,
           const OnFilled& on_filled = {}) {
   KvBlocks::Prefix prefix = blocks.acquire_prefix(tenant, tokens);
   Held held{std::move(prefix.tables), prefix.end};
@@ -79,7 +79,7 @@ KvBlocks without_window(int64_t n_blocks, int64_t block_tokens) {
   return {std::vector<KvGroup>{{0, n_blocks}}, block_tokens};
 }
 
-int64_t n_cached(KvBlocks& blocks, uint64_t tenant, const Tokens& tokens) {
+int64_t n_cached(KvBlocks& blocks, std::string_view tenant, const Tokens& tokens) {
   const KvBlocks::Prefix prefix = blocks.acquire_prefix(tenant, tokens);
   release_all(blocks, {prefix.tables, prefix.end});
   return prefix.n_blocks;
@@ -87,11 +87,11 @@ int64_t n_cached(KvBlocks& blocks, uint64_t tenant, const Tokens& tokens) {
 
 TEST(KvBlocks, AcquirePrefix_AfterRelease_FindsWholeBlocksOnly) {
   KvBlocks blocks = without_window(8, 4);
-  const Held first = fill(blocks, 0, count_from(10, 12));
+  const Held first = fill(blocks, "", count_from(10, 12));
   release_all(blocks, first);
   EXPECT_EQ(blocks.n_free(0), 8);
 
-  const auto again = blocks.acquire_prefix(0, count_from(10, 11));
+  const auto again = blocks.acquire_prefix("", count_from(10, 11));
   EXPECT_EQ(again.n_blocks, 2);
   const std::vector<int32_t>& table = first.tables[0];
   EXPECT_EQ(again.tables[0], std::vector<int32_t>(table.begin(), table.begin() + 2));
@@ -102,33 +102,33 @@ TEST(KvBlocks, AcquirePrefix_AfterRelease_FindsWholeBlocksOnly) {
 
 TEST(KvBlocks, AcquirePrefix_SameTokensElsewhere_AreAnotherPrefix) {
   KvBlocks blocks = without_window(8, 2);
-  const Held held = fill(blocks, 0, {1, 2, 3, 4});
-  EXPECT_EQ(n_cached(blocks, 0, {1, 2, 3, 4}), 2);
-  EXPECT_EQ(n_cached(blocks, 0, {3, 4}), 0);
-  EXPECT_EQ(n_cached(blocks, 0, {2, 2, 3, 4}), 0);
-  EXPECT_EQ(n_cached(blocks, 7, {1, 2, 3, 4}), 0) << "another tenant";
+  const Held held = fill(blocks, "", {1, 2, 3, 4});
+  EXPECT_EQ(n_cached(blocks, "", {1, 2, 3, 4}), 2);
+  EXPECT_EQ(n_cached(blocks, "", {3, 4}), 0);
+  EXPECT_EQ(n_cached(blocks, "", {2, 2, 3, 4}), 0);
+  EXPECT_EQ(n_cached(blocks, "another", {1, 2, 3, 4}), 0) << "another tenant";
   release_all(blocks, held);
 }
 
 TEST(KvBlocks, AcquirePrefix_BlocksReusedForOtherTokens_IsNotFound) {
   KvBlocks blocks = without_window(2, 2);
-  release_all(blocks, fill(blocks, 0, {1, 2, 3, 4}));
+  release_all(blocks, fill(blocks, "", {1, 2, 3, 4}));
   // The tail goes first, then the beginning of the prefix: the least recently released.
-  release_all(blocks, fill(blocks, 0, {9, 9}));
-  EXPECT_EQ(n_cached(blocks, 0, {1, 2, 3, 4}), 1);
-  release_all(blocks, fill(blocks, 0, {9, 9, 9, 9}));
-  EXPECT_EQ(n_cached(blocks, 0, {1, 2, 3, 4}), 0);
+  release_all(blocks, fill(blocks, "", {9, 9}));
+  EXPECT_EQ(n_cached(blocks, "", {1, 2, 3, 4}), 1);
+  release_all(blocks, fill(blocks, "", {9, 9, 9, 9}));
+  EXPECT_EQ(n_cached(blocks, "", {1, 2, 3, 4}), 0);
 }
 
 TEST(KvBlocks, Publish_OfWhatIsPublishedAlready_KeepsTheFirst) {
   KvBlocks blocks = without_window(4, 2);
-  const Held first = fill(blocks, 0, {1, 2});
+  const Held first = fill(blocks, "", {1, 2});
   Held second{{{*blocks.allocate(0)}}};
-  second.end = blocks.publish(0, nullptr, second.tables[0], Tokens{1, 2});
+  second.end = blocks.publish("", nullptr, second.tables[0], Tokens{1, 2});
   EXPECT_EQ(second.end, first.end);
   release_all(blocks, second);
   release_all(blocks, first);
-  EXPECT_EQ(blocks.acquire_prefix(0, Tokens{1, 2}).tables, first.tables);
+  EXPECT_EQ(blocks.acquire_prefix("", Tokens{1, 2}).tables, first.tables);
 }
 
 // Blocks of 4 tokens, a window of 6: behind n blocks the last two of them are seen.
@@ -138,7 +138,7 @@ TEST(KvBlocks, Windows_GiveBackWhatTheyPass) {
   EXPECT_EQ(blocks.first_visible_block(1, 5), 0);
   EXPECT_EQ(blocks.first_visible_block(1, 8), 0) << "position 3 is seen";
   EXPECT_EQ(blocks.first_visible_block(1, 9), 1) << "position 3 is not seen any more";
-  const Held held = fill(blocks, 0, count_from(0, 40));
+  const Held held = fill(blocks, "", count_from(0, 40));
   EXPECT_EQ(blocks.n_free(0), 0);
   EXPECT_EQ(blocks.n_free(1), 2);
   const std::vector<int32_t>& table = held.tables[1];
@@ -152,16 +152,16 @@ TEST(KvBlocks, Windows_GiveBackWhatTheyPass) {
 TEST(KvBlocks, AcquirePrefix_WithWindow_EndsWhereTheWindowsBlocksAre) {
   KvBlocks blocks(std::vector<KvGroup>{{0, 20}, {6, 4}}, 4);
   const Tokens tokens = count_from(0, 40);
-  release_all(blocks, fill(blocks, 0, tokens));
+  release_all(blocks, fill(blocks, "", tokens));
   // The pool of four holds the blocks 6 to 9 of the chain. Behind block n the blocks n - 2 and n - 1 are
   // seen.
-  EXPECT_EQ(n_cached(blocks, 0, tokens), 10);
+  EXPECT_EQ(n_cached(blocks, "", tokens), 10);
   const auto at = [&](int64_t n_blocks) { return Tokens(tokens.begin(), tokens.begin() + n_blocks * 4); };
-  EXPECT_EQ(n_cached(blocks, 0, at(9)), 9);
-  EXPECT_EQ(n_cached(blocks, 0, at(8)), 8);
-  EXPECT_EQ(n_cached(blocks, 0, at(7)), 0) << "block 5 is gone";
+  EXPECT_EQ(n_cached(blocks, "", at(9)), 9);
+  EXPECT_EQ(n_cached(blocks, "", at(8)), 8);
+  EXPECT_EQ(n_cached(blocks, "", at(7)), 0) << "block 5 is gone";
 
-  const auto prefix = blocks.acquire_prefix(0, at(9));
+  const auto prefix = blocks.acquire_prefix("", at(9));
   EXPECT_EQ(std::count(prefix.tables[1].begin(), prefix.tables[1].end(), kGone), 7);
   EXPECT_EQ(std::count(prefix.tables[0].begin(), prefix.tables[0].end(), kGone), 0);
   EXPECT_EQ(blocks.n_free(1), 2);
@@ -171,17 +171,17 @@ TEST(KvBlocks, AcquirePrefix_WithWindow_EndsWhereTheWindowsBlocksAre) {
 TEST(KvBlocks, AcquirePrefix_WindowEvaluatedAgain_IsLinkedToTheOldChain) {
   KvBlocks blocks(std::vector<KvGroup>{{0, 20}, {6, 4}}, 4);
   const Tokens tokens = count_from(0, 40);
-  release_all(blocks, fill(blocks, 0, tokens));
+  release_all(blocks, fill(blocks, "", tokens));
   const Tokens beginning(tokens.begin(), tokens.begin() + 16);
-  release_all(blocks, fill(blocks, 0, beginning));  // its windowed blocks were gone
-  EXPECT_EQ(n_cached(blocks, 0, tokens), 4) << "now these are cached and the later ones are not";
+  release_all(blocks, fill(blocks, "", beginning));  // its windowed blocks were gone
+  EXPECT_EQ(n_cached(blocks, "", tokens), 4) << "now these are cached and the later ones are not";
 }
 
 TEST(KvBlocks, AcquirePrefix_OnlyWindows_NeedsNoBlockBeforeThem) {
   KvBlocks blocks(std::vector<KvGroup>{{6, 3}}, 4);
   const Tokens tokens = count_from(0, 40);
-  release_all(blocks, fill(blocks, 0, tokens));
-  EXPECT_EQ(n_cached(blocks, 0, tokens), 10);
+  release_all(blocks, fill(blocks, "", tokens));
+  EXPECT_EQ(n_cached(blocks, "", tokens), 10);
 }
 
 // Random requests against the plainest model of what a cache must do: blocks in use are never handed out, and
@@ -191,7 +191,7 @@ TEST(KvBlocks, RandomUse_Always_KeepsItsInvariants) {
   const std::vector<KvGroup> groups{{0, 40}, {3, 30}, {7, 34}};
   KvBlocks blocks(groups, 2);
   // What each block of each group was last filled with: all tokens up to its end, and the tenant.
-  std::vector<std::vector<std::pair<uint64_t, Tokens>>> contents;
+  std::vector<std::vector<std::pair<std::string, Tokens>>> contents;
   for (const KvGroup& group : groups) contents.emplace_back(static_cast<size_t>(group.n_blocks));
   std::vector<Held> sequences;
   int64_t n_hits = 0;
@@ -200,10 +200,10 @@ TEST(KvBlocks, RandomUse_Always_KeepsItsInvariants) {
       Tokens tokens;
       const size_t n = 2 * (1 + random() % 9);
       for (size_t i = 0; i < n; ++i) tokens.push_back(static_cast<text::TokenId>(random() % 2));
-      const uint64_t tenant = random() % 2;
+      const std::string tenant = random() % 2 == 0 ? "one" : "two";
       const auto content = [&](size_t i) {
         const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(2 * (i + 1));
-        return std::pair<uint64_t, Tokens>{tenant, {tokens.begin(), end}};
+        return std::pair<std::string, Tokens>{tenant, {tokens.begin(), end}};
       };
       const auto prefix = blocks.acquire_prefix(tenant, tokens);
       n_hits += prefix.n_blocks > 0 ? 1 : 0;

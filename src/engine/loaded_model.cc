@@ -21,6 +21,20 @@ Result<int64_t> choose_context(int64_t trained, int64_t wanted) {
   return wanted;
 }
 
+// Cuts each group down to the blocks of so many tokens. No group needs more of a sequence than all of it.
+Result<void> limit_groups(std::vector<models::KvGroup>& groups, int64_t kv_tokens, int64_t context_tokens) {
+  if (kv_tokens == 0) return {};
+  if (kv_tokens < context_tokens) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the KV cache: expected at least the {} tokens of a context, found {}", context_tokens,
+                      kv_tokens);
+  }
+  // Without overflow: whatever the number, it is only compared.
+  const int64_t n_blocks = (kv_tokens - 1) / models::kKvBlockTokens + 1;
+  for (models::KvGroup& group : groups) group.n_blocks = std::min(group.n_blocks, n_blocks);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& path,
@@ -58,11 +72,14 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::prepare(
 
   const models::ModelInfo& info = loaded->model_->info();
   HEARTH_TRY(models::KvCache::check_types(*loaded->backend_, info.kv_layers, options.kv_types));
-  loaded->max_sequences_ = options.max_sequences;
+  loaded->engine_options_ = {.context_tokens = loaded->context_tokens_,
+                             .max_sequences = options.max_sequences,
+                             .max_waiting = options.max_waiting};
   LocalRunnerOptions& runner = loaded->runner_options_;
   runner.max_step_tokens = std::max(kMaxStepTokens, options.max_sequences);
   runner.max_step_logits = std::max(runner.max_step_logits, options.max_sequences);
   runner.kv_groups = models::plan_kv_groups(info.kv_layers, loaded->kv_demand());
+  HEARTH_TRY(limit_groups(runner.kv_groups, options.kv_tokens, loaded->context_tokens_));
   runner.n_state_slots = options.max_sequences;
   runner.kv_types = options.kv_types;
   return loaded;
@@ -70,13 +87,13 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::prepare(
 
 Result<void> LoadedModel::start() {
   HEARTH_ASSIGN(auto runner, make_local_runner(*model_, *backend_, runner_options_));
-  HEARTH_ASSIGN(engine_, Engine::create(std::move(runner), *tokenizer_, {context_tokens_, max_sequences_}));
+  HEARTH_ASSIGN(engine_, Engine::create(std::move(runner), *tokenizer_, engine_options_));
   return {};
 }
 
 models::KvDemand LoadedModel::kv_demand() const {
   return {.context_tokens = context_tokens_,
-          .n_sequences = max_sequences_,
+          .n_sequences = engine_options_.max_sequences,
           .max_step_tokens = runner_options_.max_step_tokens};
 }
 

@@ -18,6 +18,10 @@ namespace hearth::engine {
 struct LoadOptions {
   int64_t context_tokens = 0;  // 0: what the model was trained for, at most kDefaultContextTokens
   int64_t max_sequences = 1;
+  // Tokens of all sequences together that the KV cache holds: at least a context. 0: a context for each of
+  // max_sequences, so that nobody waits for memory; fewer serve as many as long as their answers stay short.
+  int64_t kv_tokens = 0;
+  int64_t max_waiting = 0;        // EngineOptions::max_waiting
   models::KvTypes kv_types = {};  // how the KV cache holds keys and values
 };
 constexpr int64_t kDefaultContextTokens = 8192;
@@ -76,7 +80,7 @@ class LoadedModel {
   std::unique_ptr<Engine> engine_;
   int64_t trained_context_tokens_ = 0;
   int64_t context_tokens_ = 0;
-  int64_t max_sequences_ = 1;
+  EngineOptions engine_options_;
   LocalRunnerOptions runner_options_;
 };
 

@@ -15,24 +15,25 @@ void combine(size_t& hash, uint64_t value) noexcept {
 }  // namespace
 
 size_t PrefixTree::KeyHash::operator()(const Key& key) const noexcept {
-  size_t hash = key.tenant;
+  size_t hash = std::hash<std::string>{}(key.tenant);
   combine(hash, key.parent_id);
   for (const text::TokenId token : key.tokens) combine(hash, static_cast<uint64_t>(token));
   return hash;
 }
 
-PrefixTree::Key PrefixTree::key_of(uint64_t tenant, const Node* parent,
+PrefixTree::Key PrefixTree::key_of(std::string_view tenant, const Node* parent,
                                    std::span<const text::TokenId> tokens) {
-  return {tenant, parent == nullptr ? 0 : parent->id_, {tokens.begin(), tokens.end()}};
+  const std::string_view of_chain = parent == nullptr ? tenant : std::string_view();
+  return {std::string(of_chain), parent == nullptr ? 0 : parent->id_, {tokens.begin(), tokens.end()}};
 }
 
-PrefixTree::Node* PrefixTree::find(uint64_t tenant, const Node* parent,
+PrefixTree::Node* PrefixTree::find(std::string_view tenant, const Node* parent,
                                    std::span<const text::TokenId> tokens) {
   const auto found = nodes_.find(key_of(tenant, parent, tokens));
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
-PrefixTree::Node* PrefixTree::find_or_add(uint64_t tenant, Node* parent,
+PrefixTree::Node* PrefixTree::find_or_add(std::string_view tenant, Node* parent,
                                           std::span<const text::TokenId> tokens) {
   const auto [place, inserted] = nodes_.try_emplace(key_of(tenant, parent, tokens));
   Node& node = place->second;

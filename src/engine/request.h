@@ -13,6 +13,8 @@ namespace hearth::engine {
 
 using RequestId = uint64_t;
 
+constexpr int64_t kMaxTopLogprobs = 20;
+
 // A prompt to continue.
 struct Request {
   std::vector<text::TokenId> prompt;  // at least one token, each in the vocabulary
@@ -21,7 +23,17 @@ struct Request {
       -1;  // tokens to generate (Ollama's num_predict); -1: until the answer or the context ends
   std::vector<std::string> stop;  // strings that end the answer and are no part of it
   bool ignore_end = false;        // go on past end-of-generation tokens (benchmarks)
-  uint64_t tenant = 0;            // only requests of one tenant share cached prefixes
+  // Whose request it is, in any bytes. Only requests of one tenant share cached prefixes, and the engine is
+  // divided among tenants, not among requests.
+  std::string tenant;
+  // Prompt and answer together have at most so many tokens (num_ctx); 0 or more than the engine's context:
+  // what the engine has.
+  int64_t context_tokens = 0;
+  bool logprobs = false;     // each token's event says how probable it was
+  int64_t top_logprobs = 0;  // and which were the most probable, up to kMaxTopLogprobs; needs logprobs
+  // Control tokens whose names are part of the answer's text, while all others leave nothing in it: the marks
+  // that a text::ReasoningParser looks for (text::mark_tokens()).
+  std::vector<text::TokenId> visible_control_tokens;
 };
 
 enum class FinishReason {
@@ -31,12 +43,39 @@ enum class FinishReason {
   kCancelled,  // cancel() was called
 };
 
+// How far a request is.
+struct RequestStatus {
+  int64_t n_prompt_tokens = 0;
+  int64_t n_cached_tokens = 0;     // of the prompt, taken from the prefix cache; known once admitted
+  int64_t n_evaluated_tokens = 0;  // of prompt and answer, cached ones included; less after a preemption
+  int64_t n_generated_tokens = 0;
+  bool admitted = false;  // it has had its turn: it runs, or was preempted and will go on
+};
+
+// The natural logarithm of a token's probability as the model gave it: the softmax of the raw logits, before
+// biases, penalties, filters and temperature.
+struct TokenLogprob {
+  text::TokenId token = 0;
+  std::string bytes;  // of the token, those of a control token's name too; may end within a character
+  float logprob = 0.0F;
+};
+
+struct Logprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top;  // Request::top_logprobs of them, descending; `chosen` need not be among them
+};
+
 // One token of one request, or its end.
 struct Event {
   RequestId request = 0;
   std::optional<text::TokenId> token;  // absent when the request ended without one
   std::string text;                    // whole characters that may be shown now; may be empty
   std::optional<FinishReason> finish;  // set on the request's last event
+  std::string stop;                    // the stop string that ended the answer, if one did
+  // Of `token`, where asked for, also if its text is held back. Absent for the token by which the model ends
+  // its answer, which is no part of it.
+  std::optional<Logprobs> logprobs;
+  RequestStatus status;  // after this event
 };
 
 }  // namespace hearth::engine

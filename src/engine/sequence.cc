@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/kv_groups.h"
+#include "sampling/logprobs.h"
 #include "tensor/backend.h"
 
 namespace hearth::engine {
@@ -16,11 +18,18 @@ bool begins_text(std::span<const text::TokenId> prompt, const text::Tokenizer& t
   });
 }
 
+TokenLogprob logprob_of(text::TokenId token, const sampling::LogSoftmax& softmax,
+                        const text::Tokenizer& tokenizer) {
+  return {token, std::string(tokenizer.token_bytes(token, /*special=*/true)), softmax.logprob(token)};
+}
+
 }  // namespace
 
-Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, KvBlocks& blocks)
+Sequence::Sequence(RequestId id, Request request, int64_t context_tokens, const text::Tokenizer& tokenizer,
+                   KvBlocks& blocks)
     : id_(id),
       request_(std::move(request)),
+      context_tokens_(context_tokens),
       tokenizer_(tokenizer),
       blocks_(blocks),
       n_prompt_(static_cast<int64_t>(request_.prompt.size())),
@@ -35,13 +44,15 @@ Sequence::Sequence(RequestId id, Request request, const text::Tokenizer& tokeniz
 }
 
 Sequence::~Sequence() {
-  // Last block first: a prefix's tail is forgotten before its beginning.
-  for (size_t group = 0; group < tables_.size(); ++group) {
-    const std::vector<int32_t>& table = tables_[group];
-    for (size_t i = table.size(); i > static_cast<size_t>(n_given_back_[group]); --i)
-      blocks_.release(group, table[i - 1]);
-  }
-  blocks_.leave(published_end_);
+  give_back_blocks();
+}
+
+RequestStatus Sequence::status() const noexcept {
+  return {.n_prompt_tokens = n_prompt_,
+          .n_cached_tokens = n_cached_,
+          .n_evaluated_tokens = n_evaluated_,
+          .n_generated_tokens = n_generated(),
+          .admitted = admitted_};
 }
 
 void Sequence::start_from_cache() {
@@ -50,10 +61,29 @@ void Sequence::start_from_cache() {
   KvBlocks::Prefix prefix = blocks_.acquire_prefix(request_.tenant, all_but_last);
   tables_ = std::move(prefix.tables);
   published_end_ = prefix.end;
-  n_cached_ = prefix.n_blocks * blocks_.block_tokens();
-  n_evaluated_ = n_cached_;
+  n_evaluated_ = prefix.n_blocks * blocks_.block_tokens();
   for (size_t group = 0; group < tables_.size(); ++group)
     n_given_back_[group] = blocks_.first_visible_block(group, n_evaluated_);
+}
+
+void Sequence::admit(int64_t n) noexcept {
+  if (std::exchange(admitted_, true)) return;
+  seniority_ = n;
+  // What is found after a preemption was evaluated for this request, and is not counted.
+  n_cached_ = n_evaluated_;
+}
+
+void Sequence::give_back_blocks() {
+  // Last block first: a prefix's tail is forgotten before its beginning.
+  for (size_t group = 0; group < tables_.size(); ++group) {
+    std::vector<int32_t>& table = tables_[group];
+    for (size_t i = table.size(); i > static_cast<size_t>(n_given_back_[group]); --i)
+      blocks_.release(group, table[i - 1]);
+    table.clear();
+    n_given_back_[group] = 0;
+  }
+  blocks_.leave(std::exchange(published_end_, nullptr));
+  n_evaluated_ = 0;
 }
 
 bool Sequence::reserve(int64_t n) {
@@ -67,6 +97,18 @@ bool Sequence::reserve(int64_t n) {
     }
   }
   return true;
+}
+
+int64_t Sequence::blocks_to_come(size_t group) const {
+  const int64_t n_at_most =
+      request_.max_tokens < 0 ? context_tokens_ : std::min(context_tokens_, n_prompt_ + request_.max_tokens);
+  const int64_t n_soon = static_cast<int64_t>(tokens_.size()) + blocks_.block_tokens();
+  const models::KvDemand demand{.context_tokens = std::min(n_soon, n_at_most),
+                                .n_sequences = 1,
+                                .max_step_tokens = 0,
+                                .block_tokens = blocks_.block_tokens()};
+  const int64_t held = static_cast<int64_t>(tables_[group].size()) - n_given_back_[group];
+  return std::max<int64_t>(0, models::kv_blocks_needed(blocks_.window(group), demand) - held);
 }
 
 void Sequence::advance(int64_t n) {
@@ -95,43 +137,71 @@ void Sequence::give_back_passed_blocks() {
   }
 }
 
-std::optional<FinishReason> Sequence::reason_to_finish(text::TokenId token, int64_t context_tokens) const {
+std::optional<FinishReason> Sequence::reason_to_finish(text::TokenId token) const {
   if (!request_.ignore_end && tokenizer_.ends_generation(token)) return FinishReason::kStop;
   if (request_.max_tokens >= 0 && n_generated() >= request_.max_tokens) return FinishReason::kLength;
-  if (static_cast<int64_t>(tokens_.size()) >= context_tokens) return FinishReason::kContext;
+  if (static_cast<int64_t>(tokens_.size()) >= context_tokens_) return FinishReason::kContext;
   return std::nullopt;
 }
 
-Event Sequence::take_next(std::span<float> logits, int64_t context_tokens) {
+Event Sequence::event() const {
+  Event event;
+  event.request = id_;
+  event.status = status();
+  return event;
+}
+
+text::TokenId Sequence::sample(std::span<float> logits, std::optional<Logprobs>& logprobs) {
+  if (!request_.logprobs) return sampler_.sample(logits);
+  // The sampler works in place.
+  const std::vector<float> raw(logits.begin(), logits.end());
+  const text::TokenId token = sampler_.sample(logits);
+  const sampling::LogSoftmax softmax(raw);
+  logprobs = Logprobs{logprob_of(token, softmax, tokenizer_), {}};
+  for (const text::TokenId top : softmax.top(static_cast<size_t>(request_.top_logprobs)))
+    logprobs->top.push_back(logprob_of(top, softmax, tokenizer_));
+  return token;
+}
+
+std::string Sequence::text_of(text::TokenId token) {
+  const auto& visible = request_.visible_control_tokens;
+  if (std::find(visible.begin(), visible.end(), token) == visible.end()) return detokenizer_.push(token);
+  return detokenizer_.finish().append(tokenizer_.token_bytes(token, /*special=*/true));
+}
+
+Event Sequence::take_next(std::span<float> logits) {
   HEARTH_CHECK(!finished_ && n_pending() == 0);
-  Event event{.request = id_, .token = std::nullopt, .text = {}, .finish = std::nullopt};
   if (request_.max_tokens == 0) {
     finished_ = true;
-    event.finish = FinishReason::kLength;
-    return event;
+    Event nothing = event();
+    nothing.finish = FinishReason::kLength;
+    return nothing;
   }
-  const text::TokenId token = sampler_.sample(logits);
+  std::optional<Logprobs> logprobs;
+  const text::TokenId token = sample(logits, logprobs);
   sampler_.accept(token);
   tokens_.push_back(token);
+  Event event = this->event();
   event.token = token;
-  event.finish = reason_to_finish(token, context_tokens);
+  event.finish = reason_to_finish(token);
 
-  // The token that ends an answer is no part of its text, even where a vocabulary gives it one.
+  // The token that ends an answer is no part of it, even where a vocabulary gives it a text.
   if (event.finish != FinishReason::kStop) {
-    StopMatcher::Output output = stop_matcher_.push(detokenizer_.push(token));
+    event.logprobs = std::move(logprobs);
+    StopMatcher::Output output = stop_matcher_.push(text_of(token));
     event.text = std::move(output.text);
+    event.stop = std::move(output.stop);
     if (output.stopped) event.finish = FinishReason::kStop;
     if (output.stopped || !event.finish) {
       finished_ = output.stopped;
       return event;
     }
   }
-  if (event.finish) {
-    finished_ = true;
-    StopMatcher::Output rest = stop_matcher_.push(detokenizer_.finish());
-    event.text += rest.text;
-    if (!rest.stopped) event.text += stop_matcher_.finish();
-  }
+  finished_ = true;
+  StopMatcher::Output rest = stop_matcher_.push(detokenizer_.finish());
+  event.text += rest.text;
+  event.stop = std::move(rest.stop);
+  if (!rest.stopped) event.text += stop_matcher_.finish();
   return event;
 }
 

@@ -15,25 +15,31 @@ namespace hearth::engine {
 // Invariants:
 //  1. tokens() is the prompt followed by what was generated; its first n_evaluated() have their keys and
 //     values in the blocks of block_tables(), in order, as far as later positions may see them.
-//  2. Blocks are held until no later position sees them, at the latest until the sequence is destroyed.
+//  2. Blocks are held until no later position sees them, at the latest until the sequence is destroyed or
+//     gives all of them back.
 //  3. Once finished, it takes no further token.
+//  4. What it will generate depends on tokens() and on the state of sampler, detokenizer and stop matcher,
+//     never on where keys and values come from: they can be given back and evaluated again at any time.
 class Sequence {
  public:
-  // `request` has been checked. The blocks and the tokenizer must outlive the sequence.
-  Sequence(RequestId id, Request request, const text::Tokenizer& tokenizer, KvBlocks& blocks);
+  // `request` has been checked. It ends when it has `context_tokens`, which is more than its prompt has. The
+  // blocks and the tokenizer must outlive the sequence.
+  Sequence(RequestId id, Request request, int64_t context_tokens, const text::Tokenizer& tokenizer,
+           KvBlocks& blocks);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
   ~Sequence();
 
   RequestId id() const noexcept { return id_; }
+  const std::string& tenant() const noexcept { return request_.tenant; }
   std::span<const text::TokenId> tokens() const noexcept { return tokens_; }
-  int64_t n_prompt() const noexcept { return n_prompt_; }
-  int64_t n_cached() const noexcept { return n_cached_; }
   int64_t n_evaluated() const noexcept { return n_evaluated_; }
   int64_t n_generated() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_prompt_; }
   int64_t n_pending() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_evaluated_; }
-  bool is_decoding() const noexcept { return n_evaluated_ >= n_prompt_; }
+  // Its next step brings its next token: nothing of the prompt, or of what a preemption took, is left.
+  bool is_decoding() const noexcept { return n_generated() > 0 && n_pending() == 1; }
   bool is_finished() const noexcept { return finished_; }
+  RequestStatus status() const noexcept;
   const BlockTables& block_tables() const noexcept { return tables_; }
 
   // Where the runner keeps the sequence's recurrent state, if the model has one.
@@ -41,29 +47,45 @@ class Sequence {
   void set_state_slot(int64_t slot) noexcept { state_slot_ = slot; }
 
   // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
-  // wanted.
+  // wanted. Requires that it holds no blocks.
   void start_from_cache();
+  // Notes that it has its turn: the prompt's cached tokens are known now. The first time also that it was the
+  // n-th to have one.
+  void admit(int64_t n) noexcept;
+  int64_t seniority() const noexcept { return seniority_; }  // that n
+  // Gives everything back; full blocks stay findable. It can start again, from the cache or from nothing.
+  void give_back_blocks();
   // Gets blocks for the next `n` tokens; false, and nothing changed that matters, where there are too few.
   bool reserve(int64_t n);
+  // The blocks of a group that it will hold beyond those that it holds, when it has evaluated what it has and
+  // a block's worth of its answer. Of a group with a window not counted are those that are held only while a
+  // step lasts.
+  int64_t blocks_to_come(size_t group) const;
   // The next `n` tokens have been evaluated: full blocks become findable, and those that windows have passed
   // are given back.
   void advance(int64_t n);
   // Chooses the next token from the logits after the last one, and says what the caller may show.
-  Event take_next(std::span<float> logits, int64_t context_tokens);
+  Event take_next(std::span<float> logits);
 
  private:
   void publish_full_blocks(int64_t first);
   void give_back_passed_blocks();
-  std::optional<FinishReason> reason_to_finish(text::TokenId token, int64_t context_tokens) const;
+  Event event() const;
+  text::TokenId sample(std::span<float> logits, std::optional<Logprobs>& logprobs);
+  std::string text_of(text::TokenId token);
+  std::optional<FinishReason> reason_to_finish(text::TokenId token) const;
 
   const RequestId id_;
   const Request request_;
+  const int64_t context_tokens_;
   const text::Tokenizer& tokenizer_;
   KvBlocks& blocks_;
   const int64_t n_prompt_;
   int64_t n_cached_ = 0;
   int64_t n_evaluated_ = 0;
   int64_t state_slot_ = 0;
+  int64_t seniority_ = 0;
+  bool admitted_ = false;
   bool finished_ = false;
   std::vector<text::TokenId> tokens_;
   BlockTables tables_;

@@ -12,10 +12,17 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
 
 StopMatcher::Output StopMatcher::push(const std::string& text) {
   held_ += text;
-  size_t first_stop = std::string::npos;
-  for (const std::string& stop : stops_) first_stop = std::min(first_stop, held_.find(stop));
-  if (first_stop != std::string::npos) {
-    Output output{held_.substr(0, first_stop), true};
+  size_t first = std::string::npos;
+  const std::string* found = nullptr;
+  for (const std::string& stop : stops_) {
+    const size_t at = held_.find(stop);
+    if (at == std::string::npos || at > first) continue;
+    if (at == first && stop.size() <= found->size()) continue;
+    first = at;
+    found = &stop;
+  }
+  if (found != nullptr) {
+    Output output{held_.substr(0, first), true, *found};
     held_.clear();
     return output;
   }
@@ -26,7 +33,7 @@ StopMatcher::Output StopMatcher::push(const std::string& text) {
       if (std::string_view(held_).ends_with(std::string_view(stop).substr(0, n))) keep = n;
     }
   }
-  Output output{held_.substr(0, held_.size() - keep), false};
+  Output output{held_.substr(0, held_.size() - keep), false, {}};
   held_.erase(0, held_.size() - keep);
   return output;
 }

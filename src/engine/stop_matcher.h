@@ -15,6 +15,7 @@ class StopMatcher {
   struct Output {
     std::string text;      // may be shown: certainly no part of a stop string
     bool stopped = false;  // a stop string came; it and what follows are dropped
+    std::string stop;      // which one; of several that begin at the same place the longest that has come
   };
   Output push(const std::string& text);
   // What was held back, at the end of the stream.

@@ -48,7 +48,16 @@ TEST(StopMatcher, Push_TextThatBeginsNoStop_IsShownAtOnce) {
 
 TEST(StopMatcher, TwoStops_InOnePiece_TheFirstInTheTextWins) {
   StopMatcher matcher({"b", "a"});
-  EXPECT_EQ(matcher.push("xaxb").text, "x");
+  const StopMatcher::Output output = matcher.push("xaxb");
+  EXPECT_EQ(output.text, "x");
+  EXPECT_EQ(output.stop, "a");
+}
+
+TEST(StopMatcher, TwoStops_AtTheSamePlace_TheLongerOneIsNamed) {
+  StopMatcher matcher({"a", "ab", "abc"});
+  const StopMatcher::Output output = matcher.push("xabx");
+  EXPECT_EQ(output.text, "x");
+  EXPECT_EQ(output.stop, "ab");
 }
 
 }  // namespace
