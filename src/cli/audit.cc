@@ -26,7 +26,8 @@ Result<void> verify(const AuditOptions& options) {
   }
   HEARTH_ASSIGN(const std::filesystem::path folder, server::accounts::accounts_folder());
   std::error_code ignored;
-  if (!std::filesystem::exists(folder / "audit.db", ignored) && !std::filesystem::exists(folder / "audit.anchor", ignored)) {
+  if (!std::filesystem::exists(folder / "audit.db", ignored) &&
+      !std::filesystem::exists(folder / "audit.anchor", ignored)) {
     return make_error(ErrorCode::kNotFound, "{}: no audit log is kept here yet", folder.string());
   }
   HEARTH_ASSIGN(AuditLog log, AuditLog::open(folder));
@@ -51,14 +52,15 @@ void add_audit_command(CLI::App& parser, Action& action) {
   command->require_subcommand(1);
   command->footer(kExamples);
   auto options = std::make_shared<AuditOptions>();
-  CLI::App* verify_command = command->add_subcommand("verify", "Say whether a row was changed, moved or taken out");
-  verify_command->add_option("--expect", options->expected, "a head that the log must have had, as verify printed it")
+  CLI::App* verify_command =
+      command->add_subcommand("verify", "Say whether a row was changed, moved or taken out");
+  verify_command
+      ->add_option("--expect", options->expected, "a head that the log must have had, as verify printed it")
       ->type_name("HEAD");
   verify_command->add_flag("--json", options->json, "print one JSON object");
   verify_command->fallthrough();
-  verify_command->callback([options, &action] {
-    action = [options](const Context&) { return verify(*options); };
-  });
+  verify_command->callback(
+      [options, &action] { action = [options](const Context&) { return verify(*options); }; });
 }
 
 }  // namespace hearth::cli

@@ -64,12 +64,14 @@ Result<WallTime> parse_expiry(const std::string& text) {
       {{'m', 60}, {'h', 3600}, {'d', 86'400}, {'w', 604'800}}};
   constexpr int64_t kMost = 100'000;
   int64_t count = 0;
-  if (!text.empty() && parse_whole_number(text.substr(0, text.size() - 1), count) && count >= 1 && count <= kMost) {
+  if (!text.empty() && parse_whole_number(text.substr(0, text.size() - 1), count) && count >= 1 &&
+      count <= kMost) {
     for (const auto& [unit, seconds] : kUnitSeconds) {
       if (text.back() == unit) return now() + std::chrono::seconds(count * seconds);
     }
   }
-  return make_error(ErrorCode::kUsage, "--expires: expected a number and m, h, d or w, as in 90d, found '{}'", text);
+  return make_error(ErrorCode::kUsage, "--expires: expected a number and m, h, d or w, as in 90d, found '{}'",
+                    text);
 }
 
 std::optional<int64_t> limit_of(int64_t option) {
@@ -86,7 +88,8 @@ void note_in_audit_log(const Console& console, std::string command, const KeyRec
   const auto append = [&]() -> Result<void> {
     HEARTH_ASSIGN(const std::filesystem::path folder, server::accounts::accounts_folder());
     HEARTH_ASSIGN(AuditLog log, AuditLog::open(folder));
-    const std::array entry{AuditEntry{server::accounts::milliseconds_of(now()), key.id, "", "CLI", std::move(command), "", 0, ""}};
+    const std::array entry{AuditEntry{server::accounts::milliseconds_of(now()), key.id, "", "CLI",
+                                      std::move(command), "", 0, ""}};
     return log.append(entry);
   };
   if (const Result<void> done = append(); !done) {
@@ -100,13 +103,16 @@ std::string_view state_of(const KeyRecord& key) {
 }
 
 ordered_json json_of(const KeyRecord& key) {
-  const auto number = [](const std::optional<int64_t>& limit) { return limit ? ordered_json(*limit) : ordered_json(); };
+  const auto number = [](const std::optional<int64_t>& limit) {
+    return limit ? ordered_json(*limit) : ordered_json();
+  };
   ordered_json object;
   object["id"] = "hk_" + key.id;
   object["name"] = key.name;
   object["state"] = state_of(key);
   object["scopes"] = ordered_json::array();
-  for (const auto scope : {server::http::Scope::kInference, server::http::Scope::kManage, server::http::Scope::kAdmin}) {
+  for (const auto scope :
+       {server::http::Scope::kInference, server::http::Scope::kManage, server::http::Scope::kAdmin}) {
     if (key.scopes.has(scope)) object["scopes"].push_back(server::http::scope_name(scope));
   }
   object["created"] = format_time(key.created);
@@ -120,7 +126,8 @@ ordered_json json_of(const KeyRecord& key) {
 
 std::string limits_text(const KeyLimits& limits) {
   std::vector<std::string> parts;
-  if (limits.requests_per_minute) parts.push_back(fmt::format("{} requests/min", *limits.requests_per_minute));
+  if (limits.requests_per_minute)
+    parts.push_back(fmt::format("{} requests/min", *limits.requests_per_minute));
   if (limits.tokens_per_day) parts.push_back(fmt::format("{} tokens/day", *limits.tokens_per_day));
   if (limits.concurrent_requests) parts.push_back(fmt::format("{} at a time", *limits.concurrent_requests));
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -141,7 +148,8 @@ Result<void> create(const CreateOptions& options, const Context& context) {
   HEARTH_ASSIGN(const bool had_any, keys.has_any());
   HEARTH_ASSIGN(const CreatedKey created, keys.create(wish, now()));
   note_in_audit_log(context.console, "key create", created.record);
-  if (!had_any) context.console.note("This is the first key: from now on the server wants one for every request.");
+  if (!had_any)
+    context.console.note("This is the first key: from now on the server wants one for every request.");
   context.console.note("Keep it now: it is not shown again. Clients send it as 'Authorization: Bearer KEY'.");
   if (!options.json) return write_output(created.token + "\n");
   ordered_json object = json_of(created.record);
@@ -157,13 +165,13 @@ Result<void> list(bool json) {
     for (const KeyRecord& key : records) object["keys"].push_back(json_of(key));
     return write_json(object);
   }
-  std::string out = fmt::format("{:<15}  {:<20}  {:<8}  {:<22}  {:<10}  {:<10}  {}\n", "ID", "NAME", "STATE", "SCOPES",
-                                "CREATED", "EXPIRES", "LIMITS");
+  std::string out = fmt::format("{:<15}  {:<20}  {:<8}  {:<22}  {:<10}  {:<10}  {}\n", "ID", "NAME", "STATE",
+                                "SCOPES", "CREATED", "EXPIRES", "LIMITS");
   for (const KeyRecord& key : records) {
     const std::string expires = key.expires ? format_time(*key.expires).substr(0, 10) : "never";
-    out += fmt::format("hk_{:<12}  {:<20}  {:<8}  {:<22}  {:<10}  {:<10}  {}\n", key.id, escape_line(key.name),
-                       state_of(key), key.scopes.names(), format_time(key.created).substr(0, 10), expires,
-                       limits_text(key.limits));
+    out += fmt::format("hk_{:<12}  {:<20}  {:<8}  {:<22}  {:<10}  {:<10}  {}\n", key.id,
+                       escape_line(key.name), state_of(key), key.scopes.names(),
+                       format_time(key.created).substr(0, 10), expires, limits_text(key.limits));
   }
   return write_output(out);
 }
@@ -198,8 +206,8 @@ Result<void> usage(const IdOptions& options) {
     }
     return write_json(object);
   }
-  std::string out = fmt::format("{:<10}  {:<15}  {:<20}  {:>10}  {:>14}  {:>14}\n", "DAY (UTC)", "ID", "NAME", "REQUESTS",
-                                "PROMPT TOKENS", "GENERATED");
+  std::string out = fmt::format("{:<10}  {:<15}  {:<20}  {:>10}  {:>14}  {:>14}\n", "DAY (UTC)", "ID", "NAME",
+                                "REQUESTS", "PROMPT TOKENS", "GENERATED");
   for (const DailyUsage& day : days) {
     out += fmt::format("{:<10}  hk_{:<12}  {:<20}  {:>10}  {:>14}  {:>14}\n", format_day(day.day), day.key_id,
                        escape_line(name_of(day.key_id)), group_digits(static_cast<uint64_t>(day.n_requests)),
@@ -224,8 +232,12 @@ Examples:
 void add_create_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<CreateOptions>();
   CLI::App* command = parser.add_subcommand("create", "Make a key, and print it once");
-  command->add_option("NAME", options->name, "what the key is called in lists and logs")->required()->type_name("");
-  command->add_option("--scope", options->scopes, "inference, manage, admin, with commas between (default: inference)")
+  command->add_option("NAME", options->name, "what the key is called in lists and logs")
+      ->required()
+      ->type_name("");
+  command
+      ->add_option("--scope", options->scopes,
+                   "inference, manage, admin, with commas between (default: inference)")
       ->type_name("SCOPES");
   command->add_option("--expires", options->expires, "after this time: 30m, 12h, 90d, 4w (default: never)")
       ->type_name("TIME");
@@ -241,11 +253,13 @@ void add_create_command(CLI::App& parser, Action& action) {
   });
 }
 
-void add_id_command(CLI::App& parser, Action& action, const char* name, const char* description, bool required,
-                    Result<void> (*run)(const IdOptions&, const Context&)) {
+void add_id_command(CLI::App& parser, Action& action, const char* name, const char* description,
+                    bool required, Result<void> (*run)(const IdOptions&, const Context&)) {
   auto options = std::make_shared<IdOptions>();
   CLI::App* command = parser.add_subcommand(name, description);
-  command->add_option("ID", options->id, "a key's id, as hearth key list shows it")->required(required)->type_name("");
+  command->add_option("ID", options->id, "a key's id, as hearth key list shows it")
+      ->required(required)
+      ->type_name("");
   command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options, run, &action] {
     action = [options, run](const Context& context) { return run(*options, context); };

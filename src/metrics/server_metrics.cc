@@ -22,7 +22,7 @@ using prometheus::Histogram;
 using prometheus::Labels;
 
 // Seconds: from an answer out of memory to one of many thousand tokens.
-const Histogram::BucketBoundaries kRequestSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+const Histogram::BucketBoundaries kRequestSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,  0.25,
                                                   0.5,   1.0,    2.5,   5.0,  10.0,  30.0, 60.0, 300.0};
 const Histogram::BucketBoundaries kFirstTokenSeconds{0.005, 0.01, 0.025, 0.05, 0.1,  0.25, 0.5,
                                                      1.0,   2.5,  5.0,   10.0, 30.0, 60.0};
@@ -69,18 +69,23 @@ struct ServerMetrics::Families {
   std::map<std::string, Gauge*> memory_of_model;
   double counted_cpu_s = 0.0;
 
-  Family<Counter>& requests = add<Counter>("hearth_requests_total", "Requests answered, by route and HTTP status");
+  Family<Counter>& requests =
+      add<Counter>("hearth_requests_total", "Requests answered, by route and HTTP status");
   Family<Histogram>& request_seconds =
       add<Histogram>("hearth_request_seconds", "Seconds from a request's head to the end of its answer");
-  Family<Histogram>& first_token_seconds = add<Histogram>(
-      "hearth_time_to_first_token_seconds", "Seconds from the call to an engine to the first token of its answer");
-  Family<Counter>& tokens = add<Counter>(
-      "hearth_tokens_total", "Tokens: of prompts, evaluated (prompt) or found in the cache (cached), and generated");
-  Family<Histogram>& load_seconds = add<Histogram>("hearth_model_load_seconds", "Seconds that loading a model took");
+  Family<Histogram>& first_token_seconds =
+      add<Histogram>("hearth_time_to_first_token_seconds",
+                     "Seconds from the call to an engine to the first token of its answer");
+  Family<Counter>& tokens =
+      add<Counter>("hearth_tokens_total",
+                   "Tokens: of prompts, evaluated (prompt) or found in the cache (cached), and generated");
+  Family<Histogram>& load_seconds =
+      add<Histogram>("hearth_model_load_seconds", "Seconds that loading a model took");
   Gauge& running_requests = gauge("hearth_running_requests", "Requests that engines work on");
   Gauge& connections = gauge("hearth_connections", "Open connections of clients");
   Gauge& models_loaded = gauge("hearth_models_loaded", "Models that are loaded");
-  Family<Gauge>& model_memory = add<Gauge>("hearth_model_memory_bytes", "Memory of a loaded model: weights and cache");
+  Family<Gauge>& model_memory =
+      add<Gauge>("hearth_model_memory_bytes", "Memory of a loaded model: weights and cache");
 
   Counter& cpu_seconds =
       add<Counter>("process_cpu_seconds_total", "Processor time of this process, in seconds").Add({});
@@ -93,7 +98,9 @@ struct ServerMetrics::Families {
 };
 
 ServerMetrics::ServerMetrics(const std::string& version) : families_(std::make_unique<Families>()) {
-  families_->add<Gauge>("hearth_build_info", "1, with the version as a label").Add({{"version", version}}).Set(1.0);
+  families_->add<Gauge>("hearth_build_info", "1, with the version as a label")
+      .Add({{"version", version}})
+      .Set(1.0);
 }
 
 ServerMetrics::~ServerMetrics() = default;
@@ -117,7 +124,8 @@ void ServerMetrics::first_token(std::string_view model, double seconds) {
 
 void ServerMetrics::tokens(std::string_view model, TokenKind kind, int64_t n) {
   if (n <= 0) return;  // a counter never goes back
-  families_->tokens.Add({{"kind", name_of(kind)}, {"model", model_label(model)}}).Increment(static_cast<double>(n));
+  families_->tokens.Add({{"kind", name_of(kind)}, {"model", model_label(model)}})
+      .Increment(static_cast<double>(n));
 }
 
 void ServerMetrics::model_loaded(std::string_view model, double seconds) {

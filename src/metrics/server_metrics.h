@@ -1,7 +1,7 @@
 // The counters and histograms of a server, as Prometheus reads them (its text format, version 0.0.4).
 //
-// Labels are never what a client wrote: routes are the router's patterns, models those of the catalog; of models
-// beyond kMaxModels all are "other".
+// Labels are never what a client wrote: routes are the router's patterns, models those of the catalog; of
+// models beyond kMaxModels all are "other".
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct ServerState {
   };
   uint64_t n_connections = 0;
   uint64_t n_running_requests = 0;  // that engines work on
-  std::vector<Model> models;        // that are loaded
+  std::vector<Model> models = {};   // that are loaded
 };
 
 // For one thread.

@@ -55,7 +55,8 @@ TEST(ServerMetrics, State_IsThatOfTheMoment) {
   EXPECT_TRUE(has_line(before, "hearth_running_requests 2"));
   EXPECT_TRUE(has_line(before, "hearth_models_loaded 2"));
   EXPECT_TRUE(has_line(before, R"(hearth_model_memory_bytes{model="b"} 200)"));
-  const std::string after = metrics.text({.n_connections = 0, .n_running_requests = 0, .models = {{"b", 201}}});
+  const std::string after =
+      metrics.text({.n_connections = 0, .n_running_requests = 0, .models = {{"b", 201}}});
   EXPECT_TRUE(has_line(after, R"(hearth_model_memory_bytes{model="b"} 201)"));
   EXPECT_EQ(after.find("model=\"a\""), std::string::npos);
 }

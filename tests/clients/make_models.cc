@@ -2,7 +2,8 @@
 //
 //   make_models FOLDER
 //
-// chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, embed.gguf makes vectors.
+// chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, embed.gguf makes
+// vectors.
 #include <cstdio>
 #include <filesystem>
 

@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const kSkipped = 77;
+const kPromptText = 'a tale'; // that the tests ask for, over and over
+const kLeastAuditRows = 5;
 const kStartMs = 60_000;
 const kStopMs = 20_000;
 const kInstallMs = 300_000;
@@ -40,10 +42,10 @@ function listening(server) {
     const timer = setTimeout(() => reject(new Error(`hearth serve does not listen after ${kStartMs} ms: ${said}`)), kStartMs);
     server.stderr.on('data', (data) => {
       said += data;
-      const match = /listens on (https?:\/\/\S+)/.exec(said);
+      const match = /listens on (https?:\/\/[^\s;,]+)/.exec(said);
       if (match === null) return;
       clearTimeout(timer);
-      resolve(match[1].replace(/[.,]+$/, ''));
+      resolve(match[1]);
     });
     server.on('exit', (code, signal) => reject(new Error(`hearth serve ended (${code ?? signal}): ${said}`)));
     server.on('error', reject);
@@ -70,6 +72,46 @@ function runTests(files, environment) {
   });
 }
 
+// The files that the server wrote and that have `text` in them.
+function filesWith(folder, text) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => readFileSync(path).includes(text));
+}
+
+// What the server leaves behind: no prompt, and an audit log that is whole. Says what is wrong; empty: nothing.
+function checkTraces(hearth, home) {
+  const wrong = filesWith(home, kPromptText).map((path) => `${path} has the text of a prompt`);
+  const verified = spawnSync(hearth, ['audit', 'verify', '--json'], { env: { ...process.env, HEARTH_HOME: home } });
+  if (verified.status !== 0) wrong.push(`hearth audit verify: ${verified.stderr}`);
+  else if (JSON.parse(verified.stdout).rows < kLeastAuditRows) wrong.push(`the audit log has too few rows: ${verified.stdout}`);
+  return wrong;
+}
+
+// Whether all was well with a server that has `models`, and with what it left in `home`.
+async function serveAndTest(hearth, models, home, files) {
+  mkdirSync(home);
+  const server = spawn(hearth, ['serve', '--host', '127.0.0.1', '--port', '0', '--models', models],
+    { env: { ...process.env, HEARTH_HOME: home }, stdio: ['ignore', 'ignore', 'pipe'] });
+  server.stderr.on('data', (data) => process.stderr.write(data));
+  const wrong = [];
+  try {
+    const failed = await runTests(files, {
+      HEARTH_TEST_URL: await listening(server), HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_EMBED_MODEL: 'embed',
+      HEARTH_TEST_THINK_MODEL: 'think',
+    });
+    if (failed !== 0) wrong.push('clients failed, see above');
+  } catch (error) {
+    wrong.push(error.message);
+  }
+  const code = await stop(server);
+  if (code !== 0) wrong.push(`hearth serve ended with ${code} after SIGTERM, not with 0`);
+  wrong.push(...checkTraces(hearth, home));
+  for (const problem of wrong) console.error(problem);
+  return wrong.length === 0;
+}
+
 async function main() {
   const [hearth, makeModels, ...wanted] = process.argv.slice(2);
   if (!hearth || !makeModels) {
@@ -83,24 +125,8 @@ async function main() {
     mkdirSync(models);
     const made = spawnSync(makeModels, [models], { stdio: 'inherit' });
     if (made.status !== 0) throw new Error(`${makeModels} ended with ${made.status ?? made.error}`);
-    const server = spawn(hearth, ['serve', '--host', '127.0.0.1', '--port', '0', '--models', models],
-      { env: { ...process.env, HEARTH_HOME: join(folder, 'home') }, stdio: ['ignore', 'ignore', 'pipe'] });
-    server.stderr.on('data', (data) => process.stderr.write(data));
-    let failed;
-    try {
-      const url = await listening(server);
-      const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
-      failed = await runTests(files, {
-        HEARTH_TEST_URL: url, HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_EMBED_MODEL: 'embed', HEARTH_TEST_THINK_MODEL: 'think',
-      });
-    } finally {
-      const code = await stop(server);
-      if (code !== 0) {
-        console.error(`hearth serve ended with ${code} after SIGTERM, not with 0`);
-        failed = 1;
-      }
-    }
-    return failed === 0 ? 0 : 1;
+    const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
+    return (await serveAndTest(hearth, models, join(folder, 'home'), files)) ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

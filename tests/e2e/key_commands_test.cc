@@ -46,9 +46,10 @@ TEST_F(KeyCommands, Create_PrintsTheKeyAloneAndKeepsItNowhere) {
 }
 
 TEST_F(KeyCommands, CreateListRevoke_AsJson_TellTheSame) {
-  const json made = json::parse(hearth({"key", "create", "ci", "--scope", "inference,manage", "--expires", "90d",
-                                        "--requests-per-minute", "60", "--tokens-per-day", "1000", "--json"})
-                                    .out);
+  const json made =
+      json::parse(hearth({"key", "create", "ci", "--scope", "inference,manage", "--expires", "90d",
+                          "--requests-per-minute", "60", "--tokens-per-day", "1000", "--json"})
+                      .out);
   EXPECT_TRUE(made["key"].get<std::string>().starts_with(made["id"].get<std::string>()));
   EXPECT_EQ(made["scopes"], json({"inference", "manage"}));
   json listed = json::parse(hearth({"key", "list", "--json"}).out)["keys"];
@@ -84,7 +85,8 @@ TEST_F(KeyCommands, WrongCommandLines_SayWhatIsWrong) {
 
 TEST_F(KeyCommands, DamagedDatabase_IsToldWithItsName) {
   ASSERT_EQ(hearth({"key", "create", "x"}).exit_code, 0);
-  for (const char* name : {"keys.db", "keys.db-wal", "keys.db-shm"}) std::filesystem::remove(accounts() / name);
+  for (const char* name : {"keys.db", "keys.db-wal", "keys.db-shm"})
+    std::filesystem::remove(accounts() / name);
   std::ofstream(accounts() / "keys.db") << std::string(5000, 'x');
   const Outcome outcome = hearth({"key", "list"});
   EXPECT_EQ(outcome.exit_code, 1);
@@ -101,7 +103,8 @@ TEST_F(KeyCommands, AuditVerify_FindsWhatWasTakenAway) {
   EXPECT_CONTAINS(hearth({"audit", "verify", "--expect", head}).out, "whole: 2 rows");
   EXPECT_EQ(hearth({"audit", "verify", "--expect", "2" + head.substr(1)}).exit_code, 1);
   EXPECT_EQ(hearth({"audit", "verify", "--expect", "nonsense"}).exit_code, 2);
-  for (const char* name : {"audit.db", "audit.db-wal", "audit.db-shm"}) std::filesystem::remove(accounts() / name);
+  for (const char* name : {"audit.db", "audit.db-wal", "audit.db-shm"})
+    std::filesystem::remove(accounts() / name);
   const Outcome outcome = hearth({"audit", "verify"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_CONTAINS(outcome.err, "the end is missing");

@@ -13,7 +13,14 @@ constexpr int64_t kRetrySeconds = 5;
 
 }  // namespace
 
-Result<std::unique_ptr<Accounts>> Accounts::open(const std::filesystem::path& folder, const Options& options) {
+Result<bool> has_usable_key(const std::filesystem::path& folder) {
+  HEARTH_TRY(make_private_folder(folder));
+  HEARTH_ASSIGN(KeyStore keys, KeyStore::open(keys_path(folder)));
+  return keys.has_usable(std::chrono::system_clock::now());
+}
+
+Result<std::unique_ptr<Accounts>> Accounts::open(const std::filesystem::path& folder,
+                                                 const Options& options) {
   HEARTH_TRY(make_private_folder(folder));
   HEARTH_ASSIGN(KeyStore keys, KeyStore::open(keys_path(folder)));
   HEARTH_ASSIGN(KeyStore usage, KeyStore::open(keys_path(folder)));
@@ -36,7 +43,8 @@ Decision Accounts::authenticate(std::optional<std::string_view> token, http::Sco
   return Refusal{kCannotTell, "the keys cannot be read now", kRetrySeconds};
 }
 
-Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::Scope scope, const Moment& now) {
+Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::Scope scope,
+                                  const Moment& now) {
   if (scope == http::Scope::kPublic) return Decision(http::Identity{});
   if (!token) return decide_without_key(scope);
   HEARTH_ASSIGN(const std::optional<KeyRecord> key, keys_.find(*token));
@@ -47,7 +55,8 @@ Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::S
     return Decision(Refusal{kUnauthorised, "no such API key", std::nullopt});
   }
   if (key->revoked) return Decision(Refusal{kUnauthorised, "this API key was revoked", std::nullopt});
-  if (!key->is_usable(now.wall)) return Decision(Refusal{kUnauthorised, "this API key has expired", std::nullopt});
+  if (!key->is_usable(now.wall))
+    return Decision(Refusal{kUnauthorised, "this API key has expired", std::nullopt});
   if (!key->scopes.has(scope)) {
     return Decision(Refusal{kForbidden,
                             fmt::format("this API key may not do that: it needs the scope {}, and has {}",
@@ -61,12 +70,14 @@ Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::S
 
 Result<Decision> Accounts::decide_without_key(http::Scope scope) {
   HEARTH_ASSIGN(const bool has_keys, keys_.has_any());
-  if (scope == http::Scope::kInference && !options_.require_key && !has_keys) return Decision(http::Identity{});
-  return Decision(Refusal{kUnauthorised,
-                          fmt::format("this needs an API key with the scope {0} (on the server: hearth key create "
-                                      "NAME --scope {0})",
-                                      http::scope_name(scope)),
-                          std::nullopt});
+  if (scope == http::Scope::kInference && !options_.require_key && !has_keys)
+    return Decision(http::Identity{});
+  return Decision(
+      Refusal{kUnauthorised,
+              fmt::format("this needs an API key with the scope {0} (on the server: hearth key create "
+                          "NAME --scope {0})",
+                          http::scope_name(scope)),
+              std::nullopt});
 }
 
 Result<std::optional<Refusal>> Accounts::admit(const KeyRecord& key, const Moment& now) {
@@ -84,7 +95,8 @@ void Accounts::end(const http::Identity& identity) {
   if (!identity.key_id.empty()) limits_.release(identity.key_id);
 }
 
-void Accounts::add_tokens(const std::string& key_id, int64_t n_prompt, int64_t n_generated, const Moment& now) {
+void Accounts::add_tokens(const std::string& key_id, int64_t n_prompt, int64_t n_generated,
+                          const Moment& now) {
   if (key_id.empty()) return;
   limits_.add_tokens(key_id, n_prompt + n_generated, now);
   recorder_->add_usage({key_id, day_of(now.wall), 0, n_prompt, n_generated});

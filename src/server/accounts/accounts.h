@@ -20,7 +20,7 @@ namespace hearth::server::accounts {
 struct Refusal {
   int status = 401;  // 401, 403, 429; 503 where the keys cannot be read
   std::string message;
-  std::optional<int64_t> retry_after_s;
+  std::optional<int64_t> retry_after_s = {};
 };
 
 using Decision = std::variant<http::Identity, Refusal>;
@@ -35,6 +35,9 @@ struct FinishedRequest {
   int status = 0;
   std::string request_id;
 };
+
+// Whether somebody could come in with a key, for Exposure. `folder` is made where there is none.
+Result<bool> has_usable_key(const std::filesystem::path& folder);
 
 // For the thread of the front. It reads the database on every request, some ten microseconds from the page
 // cache, so that a key that is revoked by another process ends at once; it never writes on that thread.
@@ -52,7 +55,8 @@ class Accounts {
 
   // `token`: what stood behind "Bearer " or in x-api-key. Every Identity that has a key_id is admitted to its
   // key's limits and must be given to end().
-  Decision authenticate(std::optional<std::string_view> token, http::Scope scope, const Moment& now = Moment::now());
+  Decision authenticate(std::optional<std::string_view> token, http::Scope scope,
+                        const Moment& now = Moment::now());
   // An admitted request has ended, however it did.
   void end(const http::Identity& identity);
 
@@ -61,8 +65,8 @@ class Accounts {
                   const Moment& now = Moment::now());
   void record(const FinishedRequest& request, WallTime now = std::chrono::system_clock::now());
 
-  // What is wrong with what is kept, for the person who runs the server: the audit log was changed, the disk is
-  // full. Nothing: all is well.
+  // What is wrong with what is kept, for the person who runs the server: the audit log was changed, the disk
+  // is full. Nothing: all is well.
   std::optional<std::string> problem() const;
   // Waits until all that was recorded is on the disk.
   void flush() { recorder_->flush(); }

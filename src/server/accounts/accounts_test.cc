@@ -17,20 +17,23 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 Moment at(seconds later) {
-  return {WallTime(std::chrono::days(20'000) + later), std::chrono::steady_clock::time_point(hours(1) + later)};
+  return {WallTime(std::chrono::days(20'000) + later),
+          std::chrono::steady_clock::time_point(hours(1) + later)};
 }
 const Moment kNow = at(hours(12));
 
 class AccountsTest : public ::testing::Test {
  protected:
   std::unique_ptr<Accounts> open(bool require_key = false) {
-    auto accounts = Accounts::open(path(), {.require_key = require_key, .audit = true, .recorder = {hours(1)}});
+    auto accounts =
+        Accounts::open(path(), {.require_key = require_key, .audit = true, .recorder = {hours(1)}});
     EXPECT_TRUE(accounts) << accounts.error().message();
     return std::move(accounts).value();
   }
   std::filesystem::path path() const { return folder_ / "accounts"; }
   KeyStore command() { return KeyStore::open(keys_path(path())).value(); }
-  std::string create(std::string name, Scopes scopes, KeyLimits limits = {}, std::optional<WallTime> expires = {}) {
+  std::string create(std::string name, Scopes scopes, KeyLimits limits = {},
+                     std::optional<WallTime> expires = {}) {
     KeyStore store = command();
     return store.create({std::move(name), scopes, expires, limits}, kNow.wall)->token;
   }
@@ -57,7 +60,8 @@ TEST_F(AccountsTest, KeyRequired_NothingButPublicIsFree) {
   EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kPublic, kNow)), 200);
   const Decision decision = accounts->authenticate({}, Scope::kInference, kNow);
   ASSERT_EQ(status_of(decision), 401);
-  EXPECT_NE(std::get<Refusal>(decision).message.find("hearth key create NAME --scope inference"), std::string::npos);
+  EXPECT_NE(std::get<Refusal>(decision).message.find("hearth key create NAME --scope inference"),
+            std::string::npos);
 }
 
 TEST_F(AccountsTest, FirstKeyMadeWhileItRuns_ClosesTheServerAtOnce) {
@@ -76,9 +80,23 @@ TEST_F(AccountsTest, FirstKeyMadeWhileItRuns_ClosesTheServerAtOnce) {
   EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 401);
 }
 
+TEST_F(AccountsTest, HasUsableKey_ExpiredAndRevokedOnes_DoNotCount) {
+  EXPECT_FALSE(*has_usable_key(path()));
+  KeyStore store = command();
+  const auto now = std::chrono::system_clock::now();
+  ASSERT_TRUE(store.create({.name = "past", .scopes = {Scope::kInference}, .expires = now - hours(1)},
+                           now - hours(2)));
+  const auto created = store.create({.name = "good", .scopes = {Scope::kInference}}, now);
+  ASSERT_TRUE(created);
+  EXPECT_TRUE(*has_usable_key(path()));
+  ASSERT_TRUE(store.revoke(created->record.id, now));
+  EXPECT_FALSE(*has_usable_key(path()));
+}
+
 TEST_F(AccountsTest, EveryScopeAndKey_GetsWhatItsScopesSay) {
   auto accounts = open();
-  const std::vector<Scopes> all{{Scope::kInference}, {Scope::kManage}, {Scope::kAdmin}, {Scope::kInference, Scope::kAdmin}};
+  const std::vector<Scopes> all{
+      {Scope::kInference}, {Scope::kManage}, {Scope::kAdmin}, {Scope::kInference, Scope::kAdmin}};
   for (const Scopes scopes : all) {
     const std::string token = create(scopes.names(), scopes);
     for (const Scope scope : {Scope::kPublic, Scope::kInference, Scope::kManage, Scope::kAdmin}) {
@@ -151,14 +169,15 @@ TEST_F(AccountsTest, Record_Requests_CanBeVerifiedAndHaveNoPrompts) {
   std::vector<std::string> canaries;
   for (int i = 0; i < 20; ++i) {
     canaries.push_back(fmt::format("canary-{}-kestrel", i));
-    const Decision decision = accounts->authenticate(i % 2 == 0 ? token : canaries.back(), Scope::kInference, kNow);
+    const Decision decision =
+        accounts->authenticate(i % 2 == 0 ? token : canaries.back(), Scope::kInference, kNow);
     const auto* identity = std::get_if<http::Identity>(&decision);
     http::Request request;  // what the server knows of it, of which the log gets only what has a place there
     request.body = fmt::format(R"({{"prompt": "{}"}})", canaries.back());
     request.query = {{"q", canaries.back()}};
     request.path = "/api/" + canaries.back();
-    accounts->record({identity == nullptr ? http::Identity{} : *identity, "127.0.0.1", request.method, "/api/{name}",
-                      "tiny:latest", identity == nullptr ? 401 : 200, "req_1"},
+    accounts->record({identity == nullptr ? http::Identity{} : *identity, "127.0.0.1", request.method,
+                      "/api/{name}", "tiny:latest", identity == nullptr ? 401 : 200, "req_1"},
                      kNow.wall);
   }
   accounts->flush();
@@ -169,7 +188,8 @@ TEST_F(AccountsTest, Record_Requests_CanBeVerifiedAndHaveNoPrompts) {
   for (const auto& file : std::filesystem::directory_iterator(path())) {
     std::ifstream stream(file.path(), std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-    for (const std::string& canary : canaries) EXPECT_EQ(bytes.find(canary), std::string::npos) << file.path();
+    for (const std::string& canary : canaries)
+      EXPECT_EQ(bytes.find(canary), std::string::npos) << file.path();
     EXPECT_EQ(bytes.find(token.substr(16)), std::string::npos) << file.path();
     ++n_files;
   }

@@ -48,7 +48,8 @@ Result<std::optional<AuditHead>> read_anchor(const std::filesystem::path& path) 
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file) return make_error(ErrorCode::kIo, "{}: cannot read", path.string());
   if (!text.starts_with(kMagic) || !text.ends_with('\n')) {
-    return make_error(ErrorCode::kMalformed, "{}: the file is damaged or no anchor of an audit log", path.string());
+    return make_error(ErrorCode::kMalformed, "{}: the file is damaged or no anchor of an audit log",
+                      path.string());
   }
   auto head = AuditHead::parse(std::string_view(text).substr(kMagic.size(), text.size() - kMagic.size() - 1));
   if (!head) return head.error().in(path.string());

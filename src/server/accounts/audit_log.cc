@@ -37,7 +37,8 @@ class AppendLock {
   static Result<AppendLock> take(int file, const std::filesystem::path& folder) {
     while (flock(file, LOCK_EX) != 0) {
       if (errno == EINTR) continue;
-      return make_error(ErrorCode::kIo, "{}: cannot lock: {}", (folder / "audit.lock").string(), std::strerror(errno));
+      return make_error(ErrorCode::kIo, "{}: cannot lock: {}", (folder / "audit.lock").string(),
+                        std::strerror(errno));
     }
     return AppendLock(file);
   }
@@ -57,7 +58,9 @@ class AppendLock {
 // Each field with its length before it: no two contents give the same bytes.
 std::string hash_of(const std::string& previous_hash, int64_t row, const AuditEntry& entry) {
   std::string content = "hearth-audit-row 1\n";
-  const auto add = [&content](std::string_view field) { content += fmt::format("{}:{}\n", field.size(), field); };
+  const auto add = [&content](std::string_view field) {
+    content += fmt::format("{}:{}\n", field.size(), field);
+  };
   add(previous_hash);
   add(fmt::format("{}", row));
   add(fmt::format("{}", entry.time_ms));
@@ -72,7 +75,7 @@ std::string hash_of(const std::string& previous_hash, int64_t row, const AuditEn
 }
 
 AuditEntry entry_of(const Statement& row) {
-  return {row.integer(1), row.text(2), row.text(3), row.text(4),
+  return {row.integer(1), row.text(2), row.text(3),    row.text(4),
           row.text(5),    row.text(6), row.integer(7), row.text(8)};
 }
 
@@ -81,9 +84,10 @@ Error altered(const std::string& name, int64_t row, std::string_view what) {
 }
 
 Error end_missing(const std::string& name, const AuditHead& anchor, const AuditHead& last) {
-  return make_error(ErrorCode::kMalformed,
-                    "{}: the end is missing or was written anew: expected a row {} with the hash {}..., found {} rows",
-                    name, anchor.n_rows, anchor.hash.substr(0, 16), last.n_rows);
+  return make_error(
+      ErrorCode::kMalformed,
+      "{}: the end is missing or was written anew: expected a row {} with the hash {}..., found {} rows",
+      name, anchor.n_rows, anchor.hash.substr(0, 16), last.n_rows);
 }
 
 // open() made one.
@@ -99,9 +103,10 @@ Result<AuditHead> AuditHead::parse(std::string_view text) {
   const auto number = std::from_chars(text.data(), text.data() + colon, head.n_rows);
   const std::string_view hash = text.substr(std::min(colon + 1, text.size()));
   if (number.ec != std::errc() || number.ptr != text.data() + colon || head.n_rows < 0 || !is_hex(hash, 64)) {
-    return make_error(ErrorCode::kMalformed,
-                      "expected the number of rows, a colon and the last row's hash of 64 hex digits, found {}",
-                      quoted_excerpt(text));
+    return make_error(
+        ErrorCode::kMalformed,
+        "expected the number of rows, a colon and the last row's hash of 64 hex digits, found {}",
+        quoted_excerpt(text));
   }
   head.hash = hash;
   return head;
@@ -193,12 +198,14 @@ Result<AuditHead> AuditLog::verify(const std::optional<AuditHead>& expected) {
     if (!row) break;
     const int64_t number = rows.integer(0);
     if (number != head.n_rows + 1) {
-      return altered(database_.name(), head.n_rows + 1, fmt::format("it is missing (the next one is {})", number));
+      return altered(database_.name(), head.n_rows + 1,
+                     fmt::format("it is missing (the next one is {})", number));
     }
     const std::string hash = hash_of(head.hash, number, entry_of(rows));
     if (hash != rows.text(9)) {
-      return altered(database_.name(), number, "its hash is not that of its content after the row before it: "
-                                               "it was changed, moved or put in");
+      return altered(database_.name(), number,
+                     "its hash is not that of its content after the row before it: "
+                     "it was changed, moved or put in");
     }
     head = {number, hash};
     met_anchor = met_anchor || head == *anchor;

@@ -1,11 +1,11 @@
 // The audit log: who asked for what and when, in rows that cannot be changed unseen.
 //
 // Each row holds the SHA-256 of its content and of the hash of the row before it. A second file, the anchor,
-// holds how many rows there are and the last one's hash, so that rows cut off at the end are missed too. There
-// is no text of prompts or answers in a row, nor the query of an address.
+// holds how many rows there are and the last one's hash, so that rows cut off at the end are missed too.
+// There is no text of prompts or answers in a row, nor the query of an address.
 //
-// What the chain cannot do: who may write both files can make all of them anew. A head that was noted elsewhere
-// (verify()'s `expected`) shows that too.
+// What the chain cannot do: who may write both files can make all of them anew. A head that was noted
+// elsewhere (verify()'s `expected`) shows that too.
 #pragma once
 
 #include <cstdint>
@@ -55,13 +55,13 @@ class AuditLog {
   AuditLog& operator=(AuditLog&&) = delete;
   ~AuditLog();
 
-  // Appends all or none, and moves the anchor. Waits for other writers. Where the log does not reach up to its
-  // anchor the rows are appended all the same, but the anchor stays: verify() will find what is missing, as
-  // check_end() does now.
+  // Appends all or none, and moves the anchor. Waits for other writers. Where the log does not reach up to
+  // its anchor the rows are appended all the same, but the anchor stays: verify() will find what is missing,
+  // as check_end() does now.
   Result<void> append(std::span<const AuditEntry> entries);
 
-  // Recomputes every row. kMalformed says which row is the first that was changed, moved, taken out or put in,
-  // or that the end is missing. `expected`: a head that this log must have had.
+  // Recomputes every row. kMalformed says which row is the first that was changed, moved, taken out or put
+  // in, or that the end is missing. `expected`: a head that this log must have had.
   Result<AuditHead> verify(const std::optional<AuditHead>& expected = std::nullopt);
   // The anchor against the end alone, at once however long the log is. kMalformed.
   Result<void> check_end();

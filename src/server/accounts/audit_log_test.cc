@@ -16,8 +16,14 @@ namespace {
 constexpr int kRows = 12;
 
 AuditEntry entry(int i) {
-  return {1'790'000'000'000 + i, i % 3 == 0 ? "" : "0123456789ab", "127.0.0.1", "POST", "/api/chat", "tiny:latest",
-          i % 5 == 0 ? 404 : 200, fmt::format("req_{:024}", i)};
+  return {1'790'000'000'000 + i,
+          i % 3 == 0 ? "" : "0123456789ab",
+          "127.0.0.1",
+          "POST",
+          "/api/chat",
+          "tiny:latest",
+          i % 5 == 0 ? 404 : 200,
+          fmt::format("req_{:024}", i)};
 }
 
 std::vector<AuditEntry> entries(int n) {
@@ -81,21 +87,27 @@ std::string tamper(Database& database, const std::filesystem::path& anchor_path,
   switch (draw(7)) {
     case 0: {
       static constexpr std::array kNumbers{"time_ms", "status"};
-      return run(fmt::format("UPDATE audit SET {0} = {0} + {1} WHERE row = {2}", kNumbers[draw(2)], 1 + draw(1000), row));
+      return run(fmt::format("UPDATE audit SET {0} = {0} + {1} WHERE row = {2}", kNumbers[draw(2)],
+                             1 + draw(1000), row));
     }
     case 1: {
       static constexpr std::array kTexts{"key_id", "peer", "method", "route", "model", "request_id", "hash"};
-      return run(fmt::format("UPDATE audit SET {0} = {0} || char({1}) WHERE row = {2}", kTexts[draw(7)], 32 + draw(90), row));
+      return run(fmt::format("UPDATE audit SET {0} = {0} || char({1}) WHERE row = {2}", kTexts[draw(7)],
+                             32 + draw(90), row));
     }
     case 2:  // a character from one field to the next
-      return run(fmt::format("UPDATE audit SET model = substr(route, -1) || model, route = substr(route, 1, "
-                             "length(route) - 1) WHERE row = {}", row));
+      return run(
+          fmt::format("UPDATE audit SET model = substr(route, -1) || model, route = substr(route, 1, "
+                      "length(route) - 1) WHERE row = {}",
+                      row));
     case 3:
       return run(fmt::format("DELETE FROM audit WHERE row = {}", row));
     case 4: {  // two rows change places
       const int other = 1 + (row + draw(kRows - 1)) % kRows;
-      return run(fmt::format("UPDATE audit SET row = 0 WHERE row = {0}; UPDATE audit SET row = {0} WHERE row = {1}; "
-                             "UPDATE audit SET row = {1} WHERE row = 0", row, other));
+      return run(
+          fmt::format("UPDATE audit SET row = 0 WHERE row = {0}; UPDATE audit SET row = {0} WHERE row = {1}; "
+                      "UPDATE audit SET row = {1} WHERE row = 0",
+                      row, other));
     }
     case 5:  // the end
       return run(fmt::format("DELETE FROM audit WHERE row >= {}", row));
@@ -158,7 +170,8 @@ TEST_F(AuditLogTest, Verify_AnchorOrDatabaseTakenAway_FindsIt) {
   EXPECT_FALSE(open().check_end());
   ASSERT_TRUE(write_anchor(anchor_path(), whole));
   EXPECT_TRUE(open().verify());
-  for (const char* name : {"audit.db", "audit.db-wal", "audit.db-shm"}) std::filesystem::remove(folder_ / name);
+  for (const char* name : {"audit.db", "audit.db-wal", "audit.db-shm"})
+    std::filesystem::remove(folder_ / name);
   EXPECT_FALSE(open().verify());
 }
 
@@ -190,8 +203,8 @@ TEST_F(AuditLogTest, Append_FromTwoThreads_KeepsOneChain) {
 TEST(AuditHead, Parse_WhatIsNone_IsMalformed) {
   const std::string hash(64, 'a');
   EXPECT_EQ(AuditHead::parse("12:" + hash)->n_rows, 12);
-  for (const std::string& text : {std::string(), std::string("12"), "12:" + hash + "a", "-1:" + hash, "x:" + hash,
-                                  "12:" + std::string(64, 'A'), ":" + hash, "12 :" + hash}) {
+  for (const std::string& text : {std::string(), std::string("12"), "12:" + hash + "a", "-1:" + hash,
+                                  "x:" + hash, "12:" + std::string(64, 'A'), ":" + hash, "12 :" + hash}) {
     EXPECT_FALSE(AuditHead::parse(text)) << text;
   }
 }

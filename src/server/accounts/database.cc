@@ -15,10 +15,11 @@ Error error_of(int code, std::string_view name, std::string_view message) {
   switch (code & 0xff) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return make_error(ErrorCode::kMalformed,
-                        "{}: the file is damaged or no database of Hearth ({}); put a copy in its place, or move "
-                        "it away to begin anew",
-                        name, message);
+      return make_error(
+          ErrorCode::kMalformed,
+          "{}: the file is damaged or no database of Hearth ({}); put a copy in its place, or move "
+          "it away to begin anew",
+          name, message);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return make_error(ErrorCode::kUnavailable, "{}: another process is writing to it ({})", name, message);
@@ -47,7 +48,8 @@ Result<void> make_private_file(const std::string& name) {
   if (failed == 0 && (info.st_mode & 0777U) != 0600U) failed = fchmod(file, S_IRUSR | S_IWUSR);
   const int reason = errno;
   close(file);
-  if (failed != 0) return make_error(ErrorCode::kIo, "{}: cannot make it private: {}", name, std::strerror(reason));
+  if (failed != 0)
+    return make_error(ErrorCode::kIo, "{}: cannot make it private: {}", name, std::strerror(reason));
   return {};
 }
 
@@ -82,7 +84,8 @@ Statement& Statement::bind_blob(int index, std::string_view bytes) {
 
 Result<bool> Statement::step() {
   if (bind_error_ != 0) {
-    return make_error(ErrorCode::kIo, "{}: a value cannot be bound ({})", *name_, sqlite3_errstr(bind_error_));
+    return make_error(ErrorCode::kIo, "{}: a value cannot be bound ({})", *name_,
+                      sqlite3_errstr(bind_error_));
   }
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
@@ -119,7 +122,8 @@ std::optional<int64_t> Statement::optional_integer(int column) const {
 std::string Statement::text(int column) const {
   const void* bytes = sqlite3_column_blob(statement_.get(), column);
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
+  return bytes == nullptr ? std::string()
+                          : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
 }
 
 void Database::Close::operator()(sqlite3* database) const noexcept {
@@ -138,8 +142,9 @@ Result<Database> Database::open(const std::filesystem::path& path) {
   // What a hand-made file could bring along: functions in its schema, values that pages do not hold.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  HEARTH_TRY(database.execute("PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; "
-                              "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON"));
+  HEARTH_TRY(
+      database.execute("PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; "
+                       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON"));
   return database;
 }
 
@@ -162,9 +167,10 @@ Result<void> Database::ensure_schema(std::string_view schema, int64_t version) {
   }
   HEARTH_TRY(statement->step());
   if (statement->integer(0) != version) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: its tables are of version {}, this Hearth knows version {}: use the one that made it",
-                      name(), statement->integer(0), version);
+    return make_error(
+        ErrorCode::kUnsupported,
+        "{}: its tables are of version {}, this Hearth knows version {}: use the one that made it", name(),
+        statement->integer(0), version);
   }
   return {};
 }

@@ -55,8 +55,8 @@ class Database {
   // How long it waits for another writer before kUnavailable.
   static constexpr int kBusyMilliseconds = 5000;
 
-  // Opens the file, or makes it with mode 0600; brings it to WAL mode, with foreign keys, commits that survive
-  // a loss of power. A file that is no database, or a damaged one, is kMalformed.
+  // Opens the file, or makes it with mode 0600; brings it to WAL mode, with foreign keys, commits that
+  // survive a loss of power. A file that is no database, or a damaged one, is kMalformed.
   static Result<Database> open(const std::filesystem::path& path);
 
   // Makes the tables of a new database, or checks that it has this version of them; `schema` is SQL. A later

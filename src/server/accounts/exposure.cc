@@ -27,12 +27,13 @@ Result<void> check_exposure(const Exposure& exposure) {
   if (!exposure.has_usable_key) steps += "make an API key (hearth key create NAME)";
   if (!exposure.has_tls) {
     if (!steps.empty()) steps += " and ";
-    steps += "give a certificate (--tls-certificate FILE --tls-key FILE)";
+    steps += "give a certificate (--tls-cert FILE --tls-key FILE)";
   }
-  return make_error(ErrorCode::kUsage,
-                    "{} can be reached from other machines: {}, or listen on 127.0.0.1 ({} does without, and gives "
-                    "your models to everybody who reaches it)",
-                    quoted_excerpt(exposure.host), steps, kInsecureFlag);
+  return make_error(
+      ErrorCode::kUsage,
+      "{} can be reached from other machines: {}, or listen on 127.0.0.1 ({} does without, and gives "
+      "your models to everybody who reaches it)",
+      quoted_excerpt(exposure.host), steps, kInsecureFlag);
 }
 
 bool requires_key(const Exposure& exposure, bool wanted) {

@@ -18,11 +18,12 @@ struct Exposure {
   bool insecure = false;  // kInsecureFlag was given
 };
 
-// An address of the loopback interface, or "localhost". Other names are not looked up, and count as the world.
+// An address of the loopback interface, or "localhost". Other names are not looked up, and count as the
+// world.
 bool is_loopback(std::string_view host);
 
-// Beyond loopback it takes TLS and at least one usable key, or the flag. kUsage says what is missing and what to
-// do about it.
+// Beyond loopback it takes TLS and at least one usable key, or the flag. kUsage says what is missing and what
+// to do about it.
 Result<void> check_exposure(const Exposure& exposure);
 
 // Whether every request needs a key, for Accounts::Options: `wanted` is --require-key.

@@ -9,8 +9,9 @@ TEST(IsLoopback, AddressesAndNames_AreTold) {
   for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "::ffff:127.0.0.1"}) {
     EXPECT_TRUE(is_loopback(host)) << host;
   }
-  for (const char* host : {"0.0.0.0", "::", "", "192.168.1.2", "128.0.0.1", "127.0.0.1.example.org", "localhost.example.org",
-                           "example.org", "::ffff:192.168.1.2", "127.0.0.1 ", "2130706433"}) {
+  for (const char* host :
+       {"0.0.0.0", "::", "", "192.168.1.2", "128.0.0.1", "127.0.0.1.example.org", "localhost.example.org",
+        "example.org", "::ffff:192.168.1.2", "127.0.0.1 ", "2130706433"}) {
     EXPECT_FALSE(is_loopback(host)) << host;
   }
 }
@@ -35,7 +36,7 @@ TEST(CheckExposure, Refusal_SaysWhatToDo) {
   EXPECT_NE(message(false, false).find("make an API key (hearth key create NAME) and give a certificate"),
             std::string::npos);
   EXPECT_EQ(message(false, true).find("hearth key create"), std::string::npos);
-  EXPECT_EQ(message(true, false).find("--tls-certificate"), std::string::npos);
+  EXPECT_EQ(message(true, false).find("--tls-cert"), std::string::npos);
   EXPECT_NE(message(true, false).find(kInsecureFlag), std::string::npos);
 }
 

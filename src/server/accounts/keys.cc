@@ -63,7 +63,8 @@ Result<KeyRecord> record_of(const Statement& row, const std::string& file) {
   record.id = row.text(0);
   record.name = row.text(1);
   auto scopes = Scopes::parse(row.text(2));
-  if (!scopes) return make_error(ErrorCode::kMalformed, "{}: key {}: {}", file, record.id, scopes.error().message());
+  if (!scopes)
+    return make_error(ErrorCode::kMalformed, "{}: key {}: {}", file, record.id, scopes.error().message());
   record.scopes = *scopes;
   record.created = time_of(row.integer(3));
   record.expires = time_of(row.optional_integer(4));
@@ -77,11 +78,13 @@ DailyUsage usage_of(const Statement& row) {
 }
 
 Result<void> check_name(std::string_view name) {
-  const bool printable =
-      sanitize_utf8(name) == name && std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+  const bool printable = sanitize_utf8(name) == name && std::ranges::all_of(name, [](char c) {
+                           return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+                         });
   if (!name.empty() && name.size() <= kMaxNameBytes && printable) return {};
-  return make_error(ErrorCode::kInvalidArgument, "the key's name: expected 1 to {} bytes of printable text, found {}",
-                    kMaxNameBytes, quoted_excerpt(name));
+  return make_error(ErrorCode::kInvalidArgument,
+                    "the key's name: expected 1 to {} bytes of printable text, found {}", kMaxNameBytes,
+                    quoted_excerpt(name));
 }
 
 Result<void> check_limit(std::string_view what, const std::optional<int64_t>& limit) {
@@ -92,7 +95,8 @@ Result<void> check_limit(std::string_view what, const std::optional<int64_t>& li
 Result<void> check(const NewKey& wish, WallTime now) {
   HEARTH_TRY(check_name(wish.name));
   if (wish.scopes == Scopes()) {
-    return Error(ErrorCode::kInvalidArgument, "the key's scopes: expected at least one of inference, manage, admin");
+    return Error(ErrorCode::kInvalidArgument,
+                 "the key's scopes: expected at least one of inference, manage, admin");
   }
   if (wish.expires && *wish.expires <= now) {
     return Error(ErrorCode::kInvalidArgument, "the key's end: expected a time to come");
@@ -104,7 +108,8 @@ Result<void> check(const NewKey& wish, WallTime now) {
 
 // The id in a token, empty where it is none.
 std::string_view id_of_token(std::string_view token) {
-  if (token.size() != kPrefix.size() + kIdDigits + 1 + kSecretDigits || !token.starts_with(kPrefix)) return {};
+  if (token.size() != kPrefix.size() + kIdDigits + 1 + kSecretDigits || !token.starts_with(kPrefix))
+    return {};
   const std::string_view id = token.substr(kPrefix.size(), kIdDigits);
   const bool well_formed = is_hex(id, kIdDigits) && token[kPrefix.size() + kIdDigits] == '_' &&
                            is_hex(token.substr(token.size() - kSecretDigits), kSecretDigits);
@@ -180,15 +185,18 @@ Result<CreatedKey> KeyStore::create(const NewKey& wish, WallTime now) {
   std::string token = fmt::format("{}{}_{}", kPrefix, id, secret);
 
   HEARTH_ASSIGN(Transaction transaction, Transaction::begin(database_));
-  HEARTH_ASSIGN(Statement same, database_.prepare("SELECT id FROM keys WHERE name = ? AND revoked_ms IS NULL"));
+  HEARTH_ASSIGN(Statement same,
+                database_.prepare("SELECT id FROM keys WHERE name = ? AND revoked_ms IS NULL"));
   HEARTH_ASSIGN(const bool taken, same.bind(1, wish.name).step());
   if (taken) {
-    return make_error(ErrorCode::kInvalidArgument, "a key named {} exists already ({}{}): revoke it, or take another name",
+    return make_error(ErrorCode::kInvalidArgument,
+                      "a key named {} exists already ({}{}): revoke it, or take another name",
                       quoted_excerpt(wish.name), kPrefix, same.text(0));
   }
-  HEARTH_ASSIGN(Statement insert, database_.prepare("INSERT INTO keys(id, name, token_sha256, scopes, created_ms, "
-                                                    "expires_ms, requests_per_minute, tokens_per_day, "
-                                                    "concurrent_requests) VALUES (?,?,?,?,?,?,?,?,?)"));
+  HEARTH_ASSIGN(Statement insert,
+                database_.prepare("INSERT INTO keys(id, name, token_sha256, scopes, created_ms, "
+                                  "expires_ms, requests_per_minute, tokens_per_day, "
+                                  "concurrent_requests) VALUES (?,?,?,?,?,?,?,?,?)"));
   HEARTH_TRY(insert.bind(1, id)
                  .bind(2, wish.name)
                  .bind_blob(3, view(sha256(token)))
@@ -217,12 +225,14 @@ Result<std::vector<KeyRecord>> KeyStore::list() {
 }
 
 Result<KeyRecord> KeyStore::revoke(std::string_view id, WallTime now) {
-  HEARTH_ASSIGN(Statement update, database_.prepare(fmt::format(
-                                      "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ? RETURNING {}",
-                                      kColumns)));
+  HEARTH_ASSIGN(
+      Statement update,
+      database_.prepare(fmt::format(
+          "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ? RETURNING {}", kColumns)));
   HEARTH_ASSIGN(const bool found, update.bind(1, milliseconds_of(now)).bind(2, without_prefix(id)).step());
   if (!found) {
-    return make_error(ErrorCode::kNotFound, "no key has the id {} (hearth key list shows them)", quoted_excerpt(id));
+    return make_error(ErrorCode::kNotFound, "no key has the id {} (hearth key list shows them)",
+                      quoted_excerpt(id));
   }
   auto record = record_of(update, database_.name());
   HEARTH_TRY(update.run());
@@ -261,11 +271,11 @@ Result<bool> KeyStore::has_usable(WallTime now) {
 Result<void> KeyStore::add_usage(const std::vector<DailyUsage>& usage) {
   if (usage.empty()) return {};
   HEARTH_ASSIGN(Transaction transaction, Transaction::begin(database_));
-  HEARTH_ASSIGN(Statement add, database_.prepare(
-                                   "INSERT INTO usage SELECT id, ?2, ?3, ?4, ?5 FROM keys WHERE id = ?1 "
-                                   "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, "
-                                   "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
-                                   "generated_tokens = generated_tokens + excluded.generated_tokens"));
+  HEARTH_ASSIGN(Statement add,
+                database_.prepare("INSERT INTO usage SELECT id, ?2, ?3, ?4, ?5 FROM keys WHERE id = ?1 "
+                                  "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, "
+                                  "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
+                                  "generated_tokens = generated_tokens + excluded.generated_tokens"));
   for (const DailyUsage& day : usage) {
     HEARTH_TRY(add.bind(1, day.key_id)
                    .bind(2, day.day)

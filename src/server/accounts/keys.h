@@ -40,9 +40,9 @@ class Scopes {
 
 // Nothing: no limit.
 struct KeyLimits {
-  std::optional<int64_t> requests_per_minute;
-  std::optional<int64_t> tokens_per_day;  // of prompts and answers together; days are UTC's
-  std::optional<int64_t> concurrent_requests;
+  std::optional<int64_t> requests_per_minute = {};
+  std::optional<int64_t> tokens_per_day = {};  // of prompts and answers together; days are UTC's
+  std::optional<int64_t> concurrent_requests = {};
 };
 
 struct KeyRecord {
@@ -60,8 +60,8 @@ struct KeyRecord {
 struct NewKey {
   std::string name;  // 1 to 64 bytes of printable text; no other key that is not revoked has it
   Scopes scopes;
-  std::optional<WallTime> expires;
-  KeyLimits limits;
+  std::optional<WallTime> expires = {};
+  KeyLimits limits = {};
 };
 
 struct CreatedKey {

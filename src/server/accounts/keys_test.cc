@@ -27,7 +27,7 @@ class KeyStoreTest : public ::testing::Test {
     return std::move(store).value();
   }
   CreatedKey create(KeyStore& store, std::string name, Scopes scopes = {Scope::kInference}) {
-    auto created = store.create({.name = std::move(name), .scopes = scopes, .expires = {}, .limits = {}}, kNow);
+    auto created = store.create({.name = std::move(name), .scopes = scopes}, kNow);
     EXPECT_TRUE(created) << created.error().message();
     return std::move(created).value();
   }
@@ -83,7 +83,7 @@ TEST_F(KeyStoreTest, Create_BadWishes_SayWhatIsWrong) {
   KeyStore store = open();
   create(store, "taken");
   const auto wish = [](std::string name) {
-    return NewKey{.name = std::move(name), .scopes = {Scope::kInference}, .expires = {}, .limits = {}};
+    return NewKey{.name = std::move(name), .scopes = {Scope::kInference}};
   };
   EXPECT_PRED_FORMAT2(IsSubstring, "1 to 64 bytes", error_of_create(store, wish("")));
   EXPECT_PRED_FORMAT2(IsSubstring, "1 to 64 bytes", error_of_create(store, wish(std::string(65, 'x'))));
@@ -98,7 +98,8 @@ TEST_F(KeyStoreTest, Create_BadWishes_SayWhatIsWrong) {
   EXPECT_PRED_FORMAT2(IsSubstring, "time to come", error_of_create(store, past));
   NewKey zero = wish("zero");
   zero.limits.tokens_per_day = 0;
-  EXPECT_PRED_FORMAT2(IsSubstring, "tokens per day: expected at least 1, found 0", error_of_create(store, zero));
+  EXPECT_PRED_FORMAT2(IsSubstring, "tokens per day: expected at least 1, found 0",
+                      error_of_create(store, zero));
 }
 
 TEST_F(KeyStoreTest, Revoke_Key_IsSeenByAnotherConnectionAtOnce) {
@@ -135,7 +136,7 @@ TEST_F(KeyStoreTest, List_AfterReopening_HasEverythingInOrder) {
   {
     KeyStore store = open();
     create(store, "first");
-    NewKey wish{.name = "second", .scopes = {Scope::kManage}, .expires = {}, .limits = {60, 1000, 2}};
+    NewKey wish{.name = "second", .scopes = {Scope::kManage}, .limits = {60, 1000, 2}};
     ASSERT_TRUE(store.create(wish, kNow + std::chrono::seconds(1)));
   }
   KeyStore store = open();

@@ -18,7 +18,8 @@ int64_t seconds_to_midnight(WallTime now) {
 std::optional<LimitRefusal> LimitCounters::admit(const KeyRecord& key, const Moment& now) {
   Counters& counters = counters_[key.id];
   if (const auto limit = key.limits.concurrent_requests; limit && counters.n_running >= *limit) {
-    return LimitRefusal{fmt::format("the key '{}' may have {} requests at a time, and has them", key.name, *limit), 1};
+    return LimitRefusal{
+        fmt::format("the key '{}' may have {} requests at a time, and has them", key.name, *limit), 1};
   }
   if (const auto limit = key.limits.tokens_per_day;
       limit && counters.day == day_of(now.wall) && counters.n_day_tokens >= *limit) {
@@ -36,8 +37,9 @@ std::optional<LimitRefusal> LimitCounters::admit(const KeyRecord& key, const Mom
     counters.filled = now.steady;
     if (counters.bucket_requests < 1.0) {
       const double wait_s = (1.0 - counters.bucket_requests) / per_second;
-      return LimitRefusal{fmt::format("the key '{}' may make {} requests a minute, and has made them", key.name, *limit),
-                          std::max<int64_t>(1, std::llround(std::ceil(wait_s)))};
+      return LimitRefusal{
+          fmt::format("the key '{}' may make {} requests a minute, and has made them", key.name, *limit),
+          std::max<int64_t>(1, std::llround(std::ceil(wait_s)))};
     }
     counters.bucket_requests -= 1.0;
   }

@@ -25,8 +25,8 @@ struct LimitRefusal {
 class LimitCounters {
  public:
   // Takes a request out of the key's limits, or says which one forbids it and takes nothing. A minute's
-  // requests are a bucket that refills evenly: all of them may come at once. The tokens of a request are known
-  // when it ends, so that those which run may go over the day's.
+  // requests are a bucket that refills evenly: all of them may come at once. The tokens of a request are
+  // known when it ends, so that those which run may go over the day's.
   std::optional<LimitRefusal> admit(const KeyRecord& key, const Moment& now);
   // One of the admitted requests has ended.
   void release(const std::string& key_id);

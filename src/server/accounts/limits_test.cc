@@ -9,7 +9,8 @@ using std::chrono::seconds;
 
 // Noon of a day, and so many seconds later.
 Moment at(double later_s) {
-  const auto later = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(later_s));
+  const auto later =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(later_s));
   return {WallTime(std::chrono::days(20'000) + std::chrono::hours(12) + later),
           std::chrono::steady_clock::time_point(std::chrono::hours(1) + later)};
 }
@@ -29,7 +30,7 @@ TEST(LimitCounters, NoLimits_AdmitsEverything) {
 
 TEST(LimitCounters, RequestsPerMinute_ComeAtOnceAndThenEvenly) {
   LimitCounters counters;
-  const KeyRecord limited = key({.requests_per_minute = 6, .tokens_per_day = {}, .concurrent_requests = {}});
+  const KeyRecord limited = key({.requests_per_minute = 6});
   for (int i = 0; i < 6; ++i) EXPECT_FALSE(counters.admit(limited, at(0)));
   const auto refused = counters.admit(limited, at(0));
   ASSERT_TRUE(refused);
@@ -46,7 +47,7 @@ TEST(LimitCounters, RequestsPerMinute_ComeAtOnceAndThenEvenly) {
 
 TEST(LimitCounters, TokensPerDay_AreFreeAgainAtMidnight) {
   LimitCounters counters;
-  const KeyRecord limited = key({.requests_per_minute = {}, .tokens_per_day = 100, .concurrent_requests = {}});
+  const KeyRecord limited = key({.tokens_per_day = 100});
   EXPECT_FALSE(counters.knows_day(limited.id, at(0)));
   counters.set_day(limited.id, 60, at(0));
   EXPECT_TRUE(counters.knows_day(limited.id, at(0)));
@@ -62,7 +63,7 @@ TEST(LimitCounters, TokensPerDay_AreFreeAgainAtMidnight) {
 
 TEST(LimitCounters, AddTokens_OnANewDay_ForgetsTheOldOne) {
   LimitCounters counters;
-  const KeyRecord limited = key({.requests_per_minute = {}, .tokens_per_day = 100, .concurrent_requests = {}});
+  const KeyRecord limited = key({.tokens_per_day = 100});
   counters.set_day(limited.id, 100, at(0));
   counters.add_tokens(limited.id, 99, at(12 * 3600));
   EXPECT_FALSE(counters.admit(limited, at(12 * 3600)));
@@ -70,7 +71,7 @@ TEST(LimitCounters, AddTokens_OnANewDay_ForgetsTheOldOne) {
 
 TEST(LimitCounters, ConcurrentRequests_EndAndAreFree) {
   LimitCounters counters;
-  const KeyRecord limited = key({.requests_per_minute = {}, .tokens_per_day = {}, .concurrent_requests = 2});
+  const KeyRecord limited = key({.concurrent_requests = 2});
   EXPECT_FALSE(counters.admit(limited, at(0)));
   EXPECT_FALSE(counters.admit(limited, at(0)));
   EXPECT_EQ(counters.admit(limited, at(0))->retry_after_s, 1);
@@ -85,7 +86,7 @@ TEST(LimitCounters, ConcurrentRequests_EndAndAreFree) {
 
 TEST(LimitCounters, Refused_TakesNothing) {
   LimitCounters counters;
-  const KeyRecord limited = key({.requests_per_minute = 2, .tokens_per_day = {}, .concurrent_requests = 1});
+  const KeyRecord limited = key({.requests_per_minute = 2, .concurrent_requests = 1});
   EXPECT_FALSE(counters.admit(limited, at(0)));
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(counters.admit(limited, at(0)));  // one at a time
   counters.release(limited.id);

@@ -47,7 +47,8 @@ void Recorder::add_audit(AuditEntry entry) {
 void Recorder::note_lost_rows() {
   if (n_lost_rows_ == 0) return;
   const int64_t n = std::exchange(n_lost_rows_, 0);
-  rows_.push_back({milliseconds_of(std::chrono::system_clock::now()), "", "", "LOST", fmt::format("{} rows", n), "", 0, ""});
+  rows_.push_back({milliseconds_of(std::chrono::system_clock::now()), "", "", "LOST",
+                   fmt::format("{} rows", n), "", 0, ""});
 }
 
 void Recorder::flush() {

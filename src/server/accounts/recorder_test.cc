@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 class RecorderTest : public ::testing::Test {
  protected:
   RecorderTest() : reader_(open_keys()) {
-    const NewKey wish{.name = "laptop", .scopes = {http::Scope::kInference}, .expires = {}, .limits = {}};
+    const NewKey wish{.name = "laptop", .scopes = {http::Scope::kInference}};
     id_ = reader_.create(wish, std::chrono::system_clock::now())->record.id;
   }
   KeyStore open_keys() { return KeyStore::open(folder_ / "keys.db").value(); }

@@ -50,9 +50,8 @@ std::string to_hex(std::string_view bytes) {
 }
 
 bool is_hex(std::string_view text, size_t n_digits) {
-  return text.size() == n_digits && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return text.size() == n_digits &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace hearth::server::accounts

@@ -53,7 +53,9 @@ class FakeModels final : public ModelService {
     const CatalogEntry& entry() const override { return models_.entry; }
     const protocol::Opened& description() const override { return description_; }
     Seconds load_duration() const override { return Seconds(1.5); }
-    std::unique_ptr<EngineCall> call(protocol::Call) override { return std::make_unique<FakeCall>(models_.replies); }
+    std::unique_ptr<EngineCall> call(protocol::Call) override {
+      return std::make_unique<FakeCall>(models_.replies);
+    }
 
    private:
     FakeModels& models_;
@@ -125,8 +127,8 @@ class MeteredModelsTest : public ::testing::Test {
   FakeModels inner_;
   metrics::ServerMetrics metrics_{"test"};
   std::vector<std::string> told_;
-  std::unique_ptr<ModelService> models_ =
-      make_metered_models(inner_, metrics_, [this](const std::string& tenant, int64_t prompt, int64_t generated) {
+  std::unique_ptr<ModelService> models_ = make_metered_models(
+      inner_, metrics_, [this](const std::string& tenant, int64_t prompt, int64_t generated) {
         told_.push_back(fmt::format("{}:{}+{}", tenant, prompt, generated));
       });
 };
@@ -198,13 +200,15 @@ TEST_F(AdminRoutesTest, Health_ServerThatIsWell_TellsEnginesAndTheirSandbox) {
   EXPECT_EQ(scope_, http::Scope::kPublic);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(nlohmann::json::parse(response.body),
-            nlohmann::json::parse(R"({"status": "ok", "version": "1.2.3", "models": 1, "running_requests": 2, "engines":
+            nlohmann::json::parse(
+                R"({"status": "ok", "version": "1.2.3", "models": 1, "running_requests": 2, "engines":
                 [{"model": "tiny:latest", "sandbox": "seccomp, Landlock 4", "running_requests": 2}]})"));
 }
 
 TEST_F(AdminRoutesTest, Health_NotReady_Is503AndSaysWhy) {
-  const http::Response response = get("/health", {.not_ready = [] { return std::optional<std::string>("it shuts down"); },
-                                                  .problem = [] { return std::optional<std::string>("disk full"); }});
+  const http::Response response =
+      get("/health", {.not_ready = [] { return std::optional<std::string>("it shuts down"); },
+                      .problem = [] { return std::optional<std::string>("disk full"); }});
   EXPECT_EQ(response.status, 503);
   const auto body = nlohmann::json::parse(response.body);
   EXPECT_EQ(body["reason"], "it shuts down");
@@ -215,7 +219,8 @@ TEST_F(AdminRoutesTest, Health_AskedFromElsewhere_TellsStatusAlone) {
   add_running_model();
   const http::Response response =
       get("/health", {.problem = [] { return std::optional<std::string>("/home/me"); }}, "192.168.1.2");
-  EXPECT_EQ(nlohmann::json::parse(response.body), nlohmann::json::parse(R"({"status": "ok", "version": "1.2.3"})"));
+  EXPECT_EQ(nlohmann::json::parse(response.body),
+            nlohmann::json::parse(R"({"status": "ok", "version": "1.2.3"})"));
 }
 
 TEST_F(AdminRoutesTest, Metrics_HasStateAndNeedsAKeyUnlessPublic) {
@@ -223,8 +228,9 @@ TEST_F(AdminRoutesTest, Metrics_HasStateAndNeedsAKeyUnlessPublic) {
   const http::Response response = get("/metrics", {.n_connections = [] { return uint64_t{7}; }});
   EXPECT_EQ(scope_, http::Scope::kAdmin);
   EXPECT_EQ(response.content_type, metrics::ServerMetrics::kContentType);
-  for (const char* line : {"hearth_connections 7\n", "hearth_running_requests 2\n", "hearth_models_loaded 1\n",
-                           "hearth_model_memory_bytes{model=\"tiny:latest\"} 1200\n"}) {
+  for (const char* line :
+       {"hearth_connections 7\n", "hearth_running_requests 2\n", "hearth_models_loaded 1\n",
+        "hearth_model_memory_bytes{model=\"tiny:latest\"} 1200\n"}) {
     EXPECT_NE(response.body.find(line), std::string::npos) << line;
   }
   get("/metrics", {.metrics_are_public = true});

@@ -89,7 +89,8 @@ class MeteredLease final : public EngineLease {
   Seconds load_duration() const override { return inner_->load_duration(); }
   std::unique_ptr<EngineCall> call(protocol::Call call) override {
     std::string tenant = call.has_embed() ? call.embed().tenant() : call.generate().tenant();
-    return std::make_unique<MeteredCall>(inner_->call(std::move(call)), meter_, entry().name, std::move(tenant));
+    return std::make_unique<MeteredCall>(inner_->call(std::move(call)), meter_, entry().name,
+                                         std::move(tenant));
   }
 
  private:
@@ -111,7 +112,9 @@ class MeteredModels final : public ModelService {
     if (load_s > 0.0) meter_.metrics.model_loaded((*lease)->entry().name, load_s);
     co_return std::unique_ptr<EngineLease>(std::make_unique<MeteredLease>(std::move(*lease), meter_));
   }
-  Task<Result<protocol::Opened>> describe(std::string name) override { return inner_.describe(std::move(name)); }
+  Task<Result<protocol::Opened>> describe(std::string name) override {
+    return inner_.describe(std::move(name));
+  }
   Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override {
     return inner_.inspect(std::move(name), verbose);
   }

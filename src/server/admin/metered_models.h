@@ -14,8 +14,8 @@ namespace hearth::server::admin {
 // The tokens of one call, once it has ended. `tenant` is what the call bore: the id of a key, or nothing.
 using OnTokens = std::function<void(const std::string& tenant, int64_t n_prompt, int64_t n_generated)>;
 
-// Answers with `inner`, and counts. All three must outlive it. Of a call that is dropped before its end as many
-// tokens are counted as were seen.
+// Answers with `inner`, and counts. All three must outlive it. Of a call that is dropped before its end as
+// many tokens are counted as were seen.
 std::unique_ptr<ModelService> make_metered_models(ModelService& inner, metrics::ServerMetrics& metrics,
                                                   OnTokens on_tokens);
 

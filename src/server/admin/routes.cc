@@ -50,8 +50,9 @@ http::Response metrics_text(const AdminDeps& deps) {
   for (const RunningModel& model : deps.models->running()) {
     const protocol::Memory& memory = model.description.memory();
     state.n_running_requests += static_cast<uint64_t>(model.n_requests);
-    state.models.push_back({model.entry.name, static_cast<uint64_t>(memory.weights_bytes() + memory.kv_bytes() +
-                                                                    memory.work_bytes())});
+    state.models.push_back(
+        {model.entry.name,
+         static_cast<uint64_t>(memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes())});
   }
   http::Response response;
   response.content_type = metrics::ServerMetrics::kContentType;
@@ -67,7 +68,8 @@ bool is_loopback(std::string_view peer) {
 
 void add_admin_routes(http::Router& router, AdminDeps deps) {
   const auto shared = std::make_shared<const AdminDeps>(std::move(deps));
-  const auto answer_health = [shared](const http::Request& request, http::Responder& responder) -> Task<void> {
+  const auto answer_health = [shared](const http::Request& request,
+                                      http::Responder& responder) -> Task<void> {
     co_await responder.send(health(*shared, is_loopback(request.peer)));
   };
   const auto answer_metrics = [shared](const http::Request&, http::Responder& responder) -> Task<void> {
