@@ -8,7 +8,8 @@
 namespace hearth::testing {
 namespace {
 
-const Arguments kCommands{"run", "tokenize", "inspect", "bench", "perplexity", "logits", "hardware"};
+const Arguments kCommands{"run",    "tokenize", "inspect", "bench", "perplexity",
+                          "logits", "hardware", "key",     "audit"};
 
 TEST(CommandLine, NoArguments_ShowsHelpOnStderrAndFails) {
   const Outcome outcome = run_hearth({});

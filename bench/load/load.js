@@ -1,0 +1,50 @@
+// What a server does under load, as its clients see it. Needs Node alone, no packages.
+//
+//   node bench/load/load.js streams     --url URL --model NAME [--streams 1000] [--tokens 64]
+//   node bench/load/load.js idle        --url URL --pid PID    [--connections 10000]
+//   node bench/load/load.js slowloris   --url URL --model NAME [--slow 2000] [--good 50] [--seconds 20]
+//   node bench/load/load.js disconnects --url URL --model NAME [--count 10000] [--at-a-time 50]
+//
+// --key KEY for a server with keys. Prints a table; exit code 1 where something was not answered as it should be.
+// docs/reliability.md says what the figures mean.
+import { parseArgs } from 'node:util';
+import { disconnects } from './disconnects.js';
+import { idle } from './idle.js';
+import { slowloris } from './slowloris.js';
+import { streams } from './streams.js';
+
+const scenarios = { streams, idle, slowloris, disconnects };
+const defaults = {
+  url: 'http://127.0.0.1:11434', model: '', key: '', pid: '', streams: '1000', tokens: '64', connections: '10000',
+  slow: '2000', good: '50', seconds: '20', count: '10000', 'at-a-time': '50',
+};
+
+function usage(message) {
+  console.error(`${message}\nusage: node bench/load/load.js streams|idle|slowloris|disconnects --url URL ... (see load.js)`);
+  process.exit(2);
+}
+
+function options() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])),
+    });
+    if (positionals.length !== 1 || !scenarios[positionals[0]]) usage('expected the name of one scenario');
+    const numbers = Object.fromEntries(
+      Object.entries(values).filter(([name]) => !['url', 'model', 'key'].includes(name))
+        .map(([name, value]) => [name, Number(value)]));
+    for (const [name, value] of Object.entries(numbers)) {
+      if (!Number.isInteger(value) || value < 0) usage(`--${name}: expected a number, found '${values[name]}'`);
+    }
+    return { scenario: positionals[0], ...values, ...numbers, url: new URL(values.url) };
+  } catch (error) {
+    usage(error.message);
+  }
+}
+
+const chosen = options();
+const { rows, good } = await scenarios[chosen.scenario](chosen);
+const width = Math.max(...rows.map(([what]) => what.length));
+for (const [what, value] of rows) console.log(`${what.padEnd(width)}  ${value}`);
+process.exitCode = good ? 0 : 1;

@@ -1,0 +1,62 @@
+// The AI SDK, with its provider for OpenAI's interface and with one for Ollama's.
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { APICallError, embedMany, generateText, streamText } from 'ai';
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createOllama } from 'ollama-ai-provider-v2';
+import {
+  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, manyTokens, missingModel, model, url,
+} from './server.js';
+
+const compatible = createOpenAICompatible({ name: 'hearth', baseURL: `${url}/v1`, includeUsage: true });
+const ollama = createOllama({ baseURL: `${url}/api` });
+const providers = [
+  ['openai-compatible', (name) => compatible(name), (name) => compatible.embeddingModel(name)],
+  ['ollama-ai-provider-v2', (name) => ollama(name), (name) => ollama.embeddingModel(name)],
+];
+const settings = { prompt: 'tell me a tale', temperature: 0, maxOutputTokens: 24, maxRetries: 0 };
+
+for (const [name, chatModel, embeddingModel] of providers) {
+  test(`${name}: text, as a whole and as a stream`, async () => {
+    const whole = await generateText({ ...settings, model: chatModel(model) });
+    assertText(whole.text);
+    assert.equal(whole.finishReason, 'length');
+    assert.equal(whole.usage.outputTokens, 24);
+    const stream = streamText({ ...settings, model: chatModel(model) });
+    let text = '';
+    for await (const part of stream.textStream) text += part;
+    assert.equal(text, whole.text);
+    assert.equal((await stream.usage).outputTokens, 24);
+  });
+
+  test(`${name}: embeddings`, async () => {
+    const { embeddings } = await embedMany({
+      model: embeddingModel(embedModel), values: ['one text', 'another'], maxRetries: 0,
+    });
+    assert.equal(embeddings.length, 2);
+    for (const vector of embeddings) assertUnit(vector, embeddings[0].length);
+  });
+
+  test(`${name}: a model that is not there`, async () => {
+    await assert.rejects(generateText({ ...settings, model: chatModel(missingModel) }), (error) => {
+      assert.ok(APICallError.isInstance(error), error.name);
+      assert.equal(error.statusCode, 404);
+      assert.match(error.message, /no-such-model/);
+      return true;
+    });
+  });
+
+  test(`${name}: a client that leaves frees the slot`, async () => {
+    const controller = new AbortController();
+    await assertLeavingFreesTheSlot(
+      async () => {
+        const stream = streamText({
+          ...settings, model: chatModel(model), maxOutputTokens: manyTokens, abortSignal: controller.signal,
+          onError: () => {},
+        });
+        await stream.textStream[Symbol.asyncIterator]().next();
+      },
+      async () => controller.abort(),
+    );
+  });
+}

@@ -1,0 +1,53 @@
+// LangChain, through its packages for Ollama's interface and for OpenAI's.
+import { HumanMessage, SystemMessage } from '@langchain/core/messages';
+import { ChatOllama, OllamaEmbeddings } from '@langchain/ollama';
+import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, manyTokens, missingModel, model, url,
+} from './server.js';
+
+const openai = { apiKey: 'unused', configuration: { baseURL: `${url}/v1` }, maxRetries: 0 };
+const makers = [
+  ['ollama',
+    (name, maxTokens) => new ChatOllama({ baseUrl: url, model: name, temperature: 0, numPredict: maxTokens, maxRetries: 0 }),
+    () => new OllamaEmbeddings({ baseUrl: url, model: embedModel, maxRetries: 0 })],
+  ['openai',
+    (name, maxTokens) => new ChatOpenAI({ ...openai, model: name, temperature: 0, maxTokens }),
+    () => new OpenAIEmbeddings({ ...openai, model: embedModel })],
+];
+const messages = [new SystemMessage('be brief'), new HumanMessage('tell me a tale')];
+
+for (const [name, makeChat, makeEmbeddings] of makers) {
+  test(`${name}: an answer, as a whole and as a stream`, async () => {
+    const chat = makeChat(model, 24);
+    const whole = await chat.invoke(messages);
+    assertText(whole.content);
+    assert.equal(whole.usage_metadata.output_tokens, 24);
+    let text = '';
+    for await (const chunk of await chat.stream(messages)) text += chunk.content;
+    assert.equal(text, whole.content);
+  });
+
+  test(`${name}: embeddings`, async () => {
+    const vectors = await makeEmbeddings().embedDocuments(['one text', 'another']);
+    assert.equal(vectors.length, 2);
+    for (const vector of vectors) assertUnit(vector, vectors[0].length);
+  });
+
+  test(`${name}: a model that is not there`, async () => {
+    await assert.rejects(makeChat(missingModel, 4).invoke(messages), /no-such-model/);
+  });
+
+  test(`${name}: a client that leaves frees the slot`, async () => {
+    const controller = new AbortController();
+    await assertLeavingFreesTheSlot(
+      async () => {
+        const stream = await makeChat(model, manyTokens).stream(messages, { signal: controller.signal });
+        await stream[Symbol.asyncIterator]().next();
+      },
+      async () => controller.abort(),
+    );
+  });
+}

@@ -1,0 +1,49 @@
+// Writes the small models that the clients are tested with, of random weights:
+//
+//   make_models FOLDER
+//
+// chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, embed.gguf makes
+// vectors.
+#include <cstdio>
+#include <filesystem>
+
+#include "tests/support/tiny_bert.h"
+#include "tests/support/tiny_llama.h"
+
+namespace hearth::testing {
+namespace {
+
+// Long enough that an answer is still going on when its client leaves.
+constexpr int64_t kContextTokens = 16'384;
+
+constexpr const char* kTemplate =
+    "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}";
+constexpr const char* kThinkingTemplate =
+    "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>"
+    "{% if enable_thinking is defined and enable_thinking %}<think>\n{% endif %}{% endif %}";
+
+void write_models(const std::filesystem::path& folder) {
+  // Of this seed greedy answers do not end by themselves.
+  const TinyLlama llama({.context_tokens = kContextTokens}, 1);
+  GgufWriter chat = llama.gguf();
+  chat.add_string("tokenizer.chat_template", kTemplate);
+  chat.write(folder / "chat.gguf");
+  GgufWriter think = llama.gguf();
+  think.add_string("tokenizer.chat_template", kThinkingTemplate);
+  think.write(folder / "think.gguf");
+  TinyBert({}, 1).gguf().write(folder / "embed.gguf");
+}
+
+}  // namespace
+}  // namespace hearth::testing
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: make_models FOLDER\n", stderr);
+    return 2;
+  }
+  hearth::testing::write_models(argv[1]);
+  return 0;
+}
