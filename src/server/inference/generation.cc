@@ -1,0 +1,24 @@
+#include "server/inference/generation.h"
+
+#include <algorithm>
+
+namespace hearth::server::inference {
+
+Task<wire::GenerationEnd> run_generation(EngineLease& lease, protocol::Generate generate,
+                                         http::Responder& responder, wire::PumpSinks sinks) {
+  constexpr int kUnavailable = 503;
+  const size_t n_answers = std::max(generate.n(), 1U);
+  protocol::Call message;
+  *message.mutable_generate() = std::move(generate);
+  const std::unique_ptr<EngineCall> call = lease.call(std::move(message));
+  wire::GenerationEnd end = co_await wire::pump_generation(*call, responder, std::move(sinks), n_answers);
+  const bool broken_off = std::any_of(end.answers.begin(), end.answers.end(), [](const auto& answer) {
+    return answer.reason() == protocol::Finished::CANCELLED;
+  });
+  if (broken_off && !end.client_gone && !end.error) {
+    end.error = wire::ApiError(kUnavailable, "the engine broke the answer off; try again");
+  }
+  co_return end;
+}
+
+}  // namespace hearth::server::inference
