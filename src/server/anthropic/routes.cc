@@ -10,7 +10,6 @@ namespace hearth::server::anthropic {
 namespace {
 
 using inference::Dependencies;
-using wire::ApiError;
 using wire::ApiResult;
 using wire::Json;
 
@@ -124,8 +123,7 @@ Task<void> count_tokens(Dependencies deps, const http::Request& request, http::R
   protocol::Render& render = *message.mutable_render();
   render.set_conversation_json(wanted->generate.conversation_json());
   if (wanted->generate.has_think()) *render.mutable_think() = wanted->generate.think();
-  const std::unique_ptr<EngineCall> call = lease->call(std::move(message));
-  const auto reply = co_await wire::only_reply(*call, responder);
+  const auto reply = co_await inference::ask_engine(*lease, std::move(message), responder);
   if (!reply) {
     co_await send_error(request, responder, reply.error());
     co_return;

@@ -1,8 +1,8 @@
 #include "server/extras/handlers.h"
 #include "server/extras/rerank_request.h"
+#include "server/inference/generation.h"
 #include "server/inference/random_id.h"
 #include "server/openai/api_error.h"
-#include "server/wire/generation_pump.h"
 
 namespace hearth::server::extras {
 namespace {
@@ -44,8 +44,7 @@ Task<void> rerank(const Dependencies& deps, const http::Request& request, http::
   const std::vector<std::string> texts(wanted->embed.texts().begin(), wanted->embed.texts().end());
   protocol::Call message;
   *message.mutable_embed() = wanted->embed;
-  const std::unique_ptr<EngineCall> call = (*lease)->call(std::move(message));
-  const auto reply = co_await wire::only_reply(*call, responder);
+  const auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   if (!reply) {
     co_await openai::send_error(responder, reply.error());
     co_return;

@@ -1,14 +1,13 @@
 #include "base/utf8.h"
 #include "server/extras/handlers.h"
 #include "server/inference/conversation.h"
+#include "server/inference/generation.h"
 #include "server/inference/model_choice.h"
 #include "server/openai/api_error.h"
-#include "server/wire/generation_pump.h"
 
 namespace hearth::server::extras {
 namespace {
 
-using wire::ApiError;
 using wire::ApiResult;
 using wire::Field;
 using wire::Json;
@@ -88,10 +87,9 @@ Json answer_of(const protocol::Tokens& tokens, bool with_pieces) {
 // What the model says to one call.
 Task<ApiResult<protocol::Reply>> ask(const Dependencies& deps, inference::ModelChoice model,
                                      protocol::Call message, http::Responder& responder) {
-  auto lease = co_await deps.models->acquire(std::move(model.name), model.wish);
-  if (!lease) co_return ApiError(lease.error());
-  const std::unique_ptr<EngineCall> call = (*lease)->call(std::move(message));
-  auto reply = co_await wire::only_reply(*call, responder);
+  auto lease = co_await inference::acquire_model(*deps.models, std::move(model), inference::Ability::kAny);
+  if (!lease) co_return lease.error();
+  auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   co_return reply;
 }
 

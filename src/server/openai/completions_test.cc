@@ -170,6 +170,8 @@ TEST_F(OpenAiEmbeddings, Texts_BecomeVectors) {
   const auto& embed = log().calls.back().embed();
   EXPECT_EQ(embed.texts_size(), 2);
   EXPECT_EQ(embed.dimensions(), 3);
+  const auto too_many = request(http::Method::kPost, "/v1/embeddings", with(kInput, R"("dimensions":2049)"));
+  EXPECT_EQ(too_many->json()["error"]["message"], "dimensions: expected at most the model's 2048, found 2049");
   EXPECT_TRUE(embed.truncate());
   post("/v1/embeddings", with(kInput, R"("input":"a")"));
   EXPECT_EQ(log().calls.back().embed().texts(0), "a");
