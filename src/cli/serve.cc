@@ -122,8 +122,8 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   start.set_context_tokens(options.context_tokens);
   start.set_max_sequences(options.max_sequences);
   start.set_max_waiting(options.max_waiting);
-  start.set_cache_type_k(tensor::dtype_name(options.kv_types.k));
-  start.set_cache_type_v(tensor::dtype_name(options.kv_types.v));
+  start.set_cache_type_k(std::string(tensor::dtype_name(options.kv_types.k)));
+  start.set_cache_type_v(std::string(tensor::dtype_name(options.kv_types.v)));
   start.set_n_threads(static_cast<int32_t>(options.n_threads));
   front.require_key = options.require_key;
   front.audit = !options.no_audit;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
+#include "text/chat/template_switches.h"
 
 namespace hearth::worker {
 namespace {
@@ -42,11 +43,6 @@ std::string quantisation_of(const models::Checkpoint& checkpoint) {
   const auto most = std::max_element(bytes_by_type.begin(), bytes_by_type.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == bytes_by_type.end() ? std::string() : std::string(most->first);
-}
-
-bool mentions(const std::string& text, std::initializer_list<std::string_view> words) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return text.find(word) != text.npos; });
 }
 
 void describe_generator(const OpenedModel& model, protocol::Opened& opened) {
@@ -118,9 +114,8 @@ protocol::Opened describe(const OpenedModel& model) {
   const std::string for_tools = text_of(checkpoint, "tokenizer.chat_template.tool_use");
   opened.set_chat_template(source);
   opened.set_chat_format(model.chat_format_name());
-  opened.set_has_template_tools(!for_tools.empty() || mentions(source, {"tools"}));
-  opened.set_has_template_thinking(
-      mentions(source, {"enable_thinking", "reasoning_effort", "<think>", "thinking"}));
+  opened.set_has_template_tools(!for_tools.empty() || text::template_knows_tools(source));
+  opened.set_has_template_thinking(text::template_knows_thinking(source));
   return opened;
 }
 

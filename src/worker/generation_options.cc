@@ -6,7 +6,6 @@ namespace hearth::worker {
 namespace {
 
 constexpr size_t kMaxTenantBytes = 256;
-constexpr size_t kMaxTenants = 1'000'000;
 
 }  // namespace
 
@@ -49,38 +48,25 @@ Result<sampling::SamplingOptions> sampling_options_of(const protocol::Sampling& 
   return options;
 }
 
-Result<uint64_t> Tenants::number_of(const std::string& name) {
-  if (name.empty()) return uint64_t{0};
-  if (name.size() > kMaxTenantBytes) {
+Result<engine::Request> request_of(const protocol::Generate& call) {
+  engine::Request request;
+  HEARTH_ASSIGN(request.sampling, sampling_options_of(call.sampling()));
+  if (call.has_max_tokens() && call.max_tokens() >= 0) request.max_tokens = call.max_tokens();
+  if (call.tenant().size() > kMaxTenantBytes) {
     return make_error(ErrorCode::kInvalidArgument, "tenant: expected at most {} bytes, found {}",
-                      kMaxTenantBytes, name.size());
+                      kMaxTenantBytes, call.tenant().size());
   }
-  const auto known = numbers_.find(name);
-  if (known != numbers_.end()) return known->second;
-  if (numbers_.size() == kMaxTenants)
-    return make_error(ErrorCode::kResourceExhausted, "tenant: there are {} already", kMaxTenants);
-  return numbers_.emplace(name, numbers_.size() + 1).first->second;
-}
-
-Result<AnswerLimit> answer_limit_of(const protocol::Generate& call, int64_t n_prompt,
-                                    int64_t context_tokens) {
-  AnswerLimit limit;
-  if (call.has_max_tokens() && call.max_tokens() >= 0) limit.max_tokens = call.max_tokens();
   if (call.context_tokens() < 0) {
     return make_error(ErrorCode::kInvalidArgument, "num_ctx: expected 0 or more, found {}",
                       call.context_tokens());
   }
-  if (call.context_tokens() == 0 || call.context_tokens() >= context_tokens) return limit;
-  const int64_t room = call.context_tokens() - n_prompt;
-  if (room <= 0) {
-    return make_error(
-        ErrorCode::kResourceExhausted,
-        "the prompt has {} tokens and the context holds {}: no room for an answer (a larger num_ctx "
-        "gives more)",
-        n_prompt, call.context_tokens());
-  }
-  if (limit.max_tokens < 0 || room < limit.max_tokens) limit = {room, true};
-  return limit;
+  request.stop.assign(call.stop().begin(), call.stop().end());
+  request.ignore_end = call.ignore_end();
+  request.tenant = call.tenant();
+  request.context_tokens = call.context_tokens();
+  request.logprobs = call.logprobs();
+  request.top_logprobs = call.top_logprobs();
+  return request;
 }
 
 }  // namespace hearth::worker

@@ -87,33 +87,34 @@ TEST(SamplingOptionsOf, UnknownStage_IsRefused) {
   EXPECT_EQ(sampling_options_of(sampling).error().code(), ErrorCode::kInvalidArgument);
 }
 
-TEST(Tenants, SameName_HasTheSameNumber) {
-  Tenants tenants;
-  EXPECT_EQ(*tenants.number_of(""), 0U);
-  const uint64_t a = *tenants.number_of("a");
-  EXPECT_NE(a, 0U);
-  EXPECT_NE(*tenants.number_of("b"), a);
-  EXPECT_EQ(*tenants.number_of("a"), a);
-  EXPECT_EQ(tenants.number_of(std::string(257, 'x')).error().code(), ErrorCode::kInvalidArgument);
+TEST(RequestOf, EveryField_IsTheEngines) {
+  protocol::Generate call;
+  EXPECT_EQ(request_of(call)->max_tokens, -1);
+  call.set_max_tokens(5);
+  call.set_tenant("a");
+  call.set_context_tokens(12);
+  call.add_stop("end");
+  call.set_ignore_end(true);
+  call.set_logprobs(true);
+  call.set_top_logprobs(3);
+  const auto request = request_of(call);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->max_tokens, 5);
+  EXPECT_EQ(request->tenant, "a");
+  EXPECT_EQ(request->context_tokens, 12);
+  EXPECT_EQ(request->stop, std::vector<std::string>{"end"});
+  EXPECT_TRUE(request->ignore_end);
+  EXPECT_TRUE(request->logprobs);
+  EXPECT_EQ(request->top_logprobs, 3);
 }
 
-TEST(AnswerLimitOf, OwnContext_BoundsTheAnswer) {
+TEST(RequestOf, WhatIsOutOfRange_IsRefused) {
   protocol::Generate call;
-  EXPECT_EQ(answer_limit_of(call, 10, 100)->max_tokens, -1);
-  call.set_max_tokens(5);
-  EXPECT_EQ(answer_limit_of(call, 10, 100)->max_tokens, 5);
-  call.set_context_tokens(12);
-  EXPECT_EQ(answer_limit_of(call, 10, 100)->max_tokens, 2);
-  EXPECT_TRUE(answer_limit_of(call, 10, 100)->is_of_context);
-  call.set_context_tokens(15);
-  EXPECT_EQ(answer_limit_of(call, 10, 100)->max_tokens, 5);
-  EXPECT_FALSE(answer_limit_of(call, 10, 100)->is_of_context);
-  call.set_context_tokens(10);
-  EXPECT_EQ(answer_limit_of(call, 10, 100).error().code(), ErrorCode::kResourceExhausted);
-  call.set_context_tokens(200);
-  EXPECT_EQ(answer_limit_of(call, 10, 100)->max_tokens, 5);
   call.set_context_tokens(-1);
-  EXPECT_EQ(answer_limit_of(call, 10, 100).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(request_of(call).error().code(), ErrorCode::kInvalidArgument);
+  call.set_context_tokens(0);
+  call.set_tenant(std::string(257, 'x'));
+  EXPECT_EQ(request_of(call).error().code(), ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

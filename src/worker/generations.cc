@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/generation_options.h"
+
 namespace hearth::worker {
 namespace {
 
@@ -11,18 +13,31 @@ int64_t nanoseconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
-protocol::Finished::Reason reason_of(engine::FinishReason reason, bool length_is_context) {
+protocol::Finished::Reason reason_of(engine::FinishReason reason) {
   switch (reason) {
     case engine::FinishReason::kStop:
       return protocol::Finished::STOP;
     case engine::FinishReason::kLength:
-      return length_is_context ? protocol::Finished::CONTEXT : protocol::Finished::LENGTH;
+      return protocol::Finished::LENGTH;
     case engine::FinishReason::kContext:
       return protocol::Finished::CONTEXT;
     case engine::FinishReason::kCancelled:
       break;
   }
   return protocol::Finished::CANCELLED;
+}
+
+protocol::TokenLogprob logprob_of(const engine::TokenLogprob& token) {
+  protocol::TokenLogprob logprob;
+  logprob.set_token(token.token);
+  logprob.set_piece(token.bytes);
+  logprob.set_logprob(token.logprob);
+  return logprob;
+}
+
+protocol::Delta::Kind kind_of(text::ReasoningParser::Kind kind) {
+  return kind == text::ReasoningParser::Kind::kThinking ? protocol::Delta::THINKING
+                                                        : protocol::Delta::CONTENT;
 }
 
 }  // namespace
@@ -34,6 +49,8 @@ struct Generations::Answer {
   bool is_finished = false;
   int64_t n_cached = 0;
   std::vector<text::TokenId> tokens;
+  std::optional<text::ReasoningParser> reasoning;
+  std::string stop;  // that came
   // When the engine began with the prompt, and when the first token came.
   std::optional<Clock::time_point> started_at;
   std::optional<Clock::time_point> decoding_since;
@@ -42,7 +59,6 @@ struct Generations::Answer {
 struct Generations::GenerateCall {
   uint64_t id = 0;
   engine::Request request;  // of every answer, but for the seed
-  bool length_is_context = false;
   bool is_accepted = false;
   uint32_t n_finished = 0;
   std::vector<Answer> answers;  // as many from the start: others point to them
@@ -60,8 +76,7 @@ int64_t Generations::n_unfinished() const {
   return n;
 }
 
-Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked,
-                                std::vector<text::TokenId> prompt) {
+Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked, Prompt prompt) {
   const uint32_t n_answers = std::max(asked.n(), uint32_t{1});
   if (n_answers > kMaxAnswers) {
     return make_error(ErrorCode::kInvalidArgument, "n: expected at most {} answers, found {}", kMaxAnswers,
@@ -76,19 +91,15 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   }
   auto call = std::make_unique<GenerateCall>();
   call->id = call_id;
-  HEARTH_ASSIGN(call->request.sampling, sampling_options_of(asked.sampling()));
-  HEARTH_ASSIGN(call->request.tenant, tenants_.number_of(asked.tenant()));
-  HEARTH_ASSIGN(const AnswerLimit limit,
-                answer_limit_of(asked, static_cast<int64_t>(prompt.size()), engine_.context_tokens()));
-  call->request.max_tokens = limit.max_tokens;
-  call->length_is_context = limit.is_of_context;
-  call->request.prompt = std::move(prompt);
-  call->request.stop.assign(asked.stop().begin(), asked.stop().end());
-  call->request.ignore_end = asked.ignore_end();
+  HEARTH_ASSIGN(call->request, request_of(asked));
+  call->request.prompt = std::move(prompt.tokens);
+  if (prompt.reasoning)
+    call->request.visible_control_tokens = text::mark_tokens(*prompt.reasoning, tokenizer_);
   call->answers.resize(n_answers);
   for (uint32_t i = 0; i < n_answers; ++i) {
     call->answers[i].call = call.get();
     call->answers[i].index = i;
+    if (prompt.reasoning) call->answers[i].reasoning.emplace(*prompt.reasoning, prompt.begins_thinking);
   }
   // The others follow once the prompt has been evaluated: then they find it in the cache.
   HEARTH_TRY(submit(*call, 0));
@@ -159,22 +170,48 @@ void Generations::take(const engine::Event& event) {
   Answer& answer = *found->second;
   if (!answer.decoding_since) answer.decoding_since = Clock::now();
   if (event.token) answer.tokens.push_back(*event.token);
-  send_delta(answer, event);
+  answer.stop = event.stop;
+  send_deltas(answer, event);
   GenerateCall& call = *answer.call;
   for (Answer& other : call.answers) {
     // What the engine took for the first answer it takes for the others.
     if (other.request == 0) HEARTH_CHECK(submit(call, other.index).has_value());
   }
-  if (event.finish) finish(answer, reason_of(*event.finish, call.length_is_context));
+  if (event.finish) finish(answer, reason_of(*event.finish));
 }
 
-// Where the engine's token probabilities and the kind of a text become the front's.
-void Generations::send_delta(const Answer& answer, const engine::Event& event) {
-  if (event.text.empty()) return;
+// A token's probability goes with the first text after it, or by itself where there is none yet: a token may
+// be a part of a character, of a mark, or of what may become a stop string.
+void Generations::send_deltas(Answer& answer, const engine::Event& event) {
+  using Piece = text::ReasoningParser::Piece;
+  std::vector<Piece> pieces;
+  if (answer.reasoning) {
+    pieces = answer.reasoning->push(event.text);
+    if (event.finish) {
+      for (Piece& piece : answer.reasoning->finish()) pieces.push_back(std::move(piece));
+    }
+  } else if (!event.text.empty()) {
+    pieces.push_back({text::ReasoningParser::Kind::kContent, event.text});
+  }
+  if (pieces.empty() && event.logprobs) pieces.push_back({text::ReasoningParser::Kind::kContent, ""});
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    protocol::Delta delta;
+    delta.set_kind(kind_of(pieces[i].kind));
+    delta.set_text(std::move(pieces[i].text));
+    if (i == 0 && event.logprobs) {
+      protocol::TokenLogprob& chosen = *delta.add_logprobs();
+      chosen = logprob_of(event.logprobs->chosen);
+      for (const engine::TokenLogprob& token : event.logprobs->top) *chosen.add_top() = logprob_of(token);
+    }
+    send_delta(answer, std::move(delta));
+  }
+}
+
+void Generations::send_delta(const Answer& answer, protocol::Delta delta) {
   protocol::Reply reply;
   reply.set_id(answer.call->id);
-  reply.mutable_delta()->set_answer(answer.index);
-  reply.mutable_delta()->set_text(event.text);
+  delta.set_answer(answer.index);
+  *reply.mutable_delta() = std::move(delta);
   send_(reply);
 }
 
@@ -192,7 +229,7 @@ void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
   if (answer.started_at)
     finished.set_prompt_ns(nanoseconds(answer.decoding_since.value_or(now) - *answer.started_at));
   if (answer.decoding_since) finished.set_decode_ns(nanoseconds(now - *answer.decoding_since));
-  if (reason == protocol::Finished::STOP) finished.set_stop(stop_that_came(answer));
+  if (reason == protocol::Finished::STOP) finished.set_stop(answer.stop);
   for (const auto* tokens : {&call.request.prompt, &answer.tokens})
     finished.mutable_token_ids()->Add(tokens->begin(), tokens->end());
   send_(reply);
@@ -200,27 +237,6 @@ void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
   answer.is_finished = true;
   answers_.erase(answer.request);
   if (++call.n_finished == call.answers.size()) calls_.erase(call.id);
-}
-
-// The first in the answer's text, as the engine looked for it; empty where the model ended the answer itself.
-std::string Generations::stop_that_came(const Answer& answer) const {
-  const engine::Request& request = answer.call->request;
-  const bool ended =
-      !answer.tokens.empty() && !request.ignore_end && tokenizer_.ends_generation(answer.tokens.back());
-  if (ended) return "";
-  text::Detokenizer detokenizer(tokenizer_, /*at_start=*/false);
-  std::string text;
-  for (const text::TokenId token : answer.tokens) text += detokenizer.push(token);
-  text += detokenizer.finish();
-  size_t first = std::string::npos;
-  std::string came;
-  for (const std::string& stop : request.stop) {
-    const size_t at = stop.empty() ? std::string::npos : text.find(stop);
-    if (at >= first) continue;
-    first = at;
-    came = stop;
-  }
-  return came;
 }
 
 void Generations::fail_all(const Error& error) {

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "protocol/engine.pb.h"
-#include "worker/generation_options.h"
+#include "worker/prompt.h"
 #include "worker/reply_sink.h"
 
 namespace hearth::worker {
@@ -32,7 +32,7 @@ class Generations {
   Generations& operator=(const Generations&) = delete;
 
   // Errors: those of the engine for the request; kUnavailable where too many wait already.
-  Result<void> begin(uint64_t call_id, const protocol::Generate& call, std::vector<text::TokenId> prompt);
+  Result<void> begin(uint64_t call_id, const protocol::Generate& call, Prompt prompt);
   // Ends all answers of the call that are not finished. False: there is no such call.
   bool cancel(uint64_t call_id);
 
@@ -49,16 +49,15 @@ class Generations {
   int64_t n_unfinished() const;
   void note_started(Clock::time_point step_began);
   void take(const engine::Event& event);
-  void send_delta(const Answer& answer, const engine::Event& event);
+  void send_deltas(Answer& answer, const engine::Event& event);
+  void send_delta(const Answer& answer, protocol::Delta delta);
   void finish(Answer& answer, protocol::Finished::Reason reason);
-  std::string stop_that_came(const Answer& answer) const;
   void fail_all(const Error& error);
 
   engine::Engine& engine_;
   const text::Tokenizer& tokenizer_;
   const GenerationLimits limits_;
   const ReplySink send_;
-  Tenants tenants_;
   std::map<uint64_t, std::unique_ptr<GenerateCall>> calls_;
   std::unordered_map<engine::RequestId, Answer*> answers_;  // that the engine works on
 };

@@ -3,48 +3,66 @@
 #include <optional>
 
 #include "text/chat/conversation.h"
+#include "text/chat/template_switches.h"
 
 namespace hearth::worker {
 namespace {
 
-// Of the request's own template, or the model's.
-Result<const text::ChatFormat*> format_for(const OpenedModel& model, const std::string& template_source,
-                                           const text::Value& context,
-                                           std::optional<text::ChatFormat>& of_request) {
-  if (template_source.empty()) {
-    const text::Value* tools = context.dict_data().find("tools");
-    const bool has_tools =
-        tools != nullptr && tools->is(text::Value::Kind::kSequence) && !tools->items().empty();
-    return model.chat_format(has_tools);
+// A conversation ready to be rendered.
+struct Conversation {
+  std::optional<text::ChatFormat> of_request;  // its own template
+  const text::ChatFormat* of_model = nullptr;
+  text::Value context;
+
+  const text::ChatFormat& format() const { return of_request ? *of_request : *of_model; }
+};
+
+bool has_tools(const text::Value& conversation) {
+  const text::Value* tools = conversation.dict_data().find("tools");
+  return tools != nullptr && tools->is(text::Value::Kind::kSequence) && !tools->items().empty();
+}
+
+Result<text::Value> parse_conversation(const std::string& conversation_json) {
+  auto conversation = text::value_from_json(conversation_json);
+  if (!conversation) return conversation.error().in("the conversation");
+  if (!conversation->is_dict()) {
+    return make_error(ErrorCode::kMalformed, "the conversation: expected a JSON object, found {}",
+                      text::jinja::type_name(*conversation));
   }
-  HEARTH_ASSIGN(of_request,
-                text::ChatFormat::create(template_source, "the request's template", model.tokenizer()));
-  return &*of_request;
+  return std::move(*conversation);
 }
 
 const protocol::Think* think_of(const auto& call) {
   return call.has_think() ? &call.think() : nullptr;
 }
 
+Result<Conversation> open_conversation(const OpenedModel& model, const std::string& conversation_json,
+                                       const std::string& template_source, const protocol::Think* think) {
+  Conversation conversation;
+  if (template_source.empty()) {
+    HEARTH_ASSIGN(const text::Value parsed, parse_conversation(conversation_json));
+    HEARTH_ASSIGN(conversation.of_model, model.chat_format(has_tools(parsed)));
+  } else {
+    HEARTH_ASSIGN(conversation.of_request,
+                  text::ChatFormat::create(template_source, "the request's template", model.tokenizer()));
+  }
+  HEARTH_ASSIGN(conversation.context,
+                template_context(conversation_json, conversation.format().source(), think));
+  return conversation;
+}
+
 }  // namespace
 
-Result<text::Value> template_context(const std::string& conversation_json, const protocol::Think* think) {
-  auto context = text::value_from_json(conversation_json);
-  if (!context) return context.error().in("the conversation");
-  if (!context->is_dict()) {
-    return make_error(ErrorCode::kMalformed, "the conversation: expected a JSON object, found {}",
-                      text::jinja::type_name(*context));
-  }
+Result<text::Value> template_context(const std::string& conversation_json, std::string_view template_source,
+                                     const protocol::Think* think) {
+  HEARTH_ASSIGN(const text::Value context, parse_conversation(conversation_json));
   std::vector<std::pair<std::string, text::Value>> defaults{
       {"add_generation_prompt", text::Value::boolean(true)}};
   if (think != nullptr) {
-    // Qwen, GLM and SmolLM say enable_thinking; Granite and DeepSeek thinking; gpt-oss has an effort.
-    defaults.emplace_back("enable_thinking", text::Value::boolean(think->enabled()));
-    defaults.emplace_back("thinking", text::Value::boolean(think->enabled()));
-    if (!think->effort().empty())
-      defaults.emplace_back("reasoning_effort", text::Value::string(think->effort()));
+    for (auto& entry : text::think_switches(template_source, think->enabled(), think->effort()))
+      defaults.push_back(std::move(entry));
   }
-  return text::with_defaults(*context, defaults);
+  return text::with_defaults(context, defaults);
 }
 
 std::vector<text::TokenId> text_tokens(const text::Tokenizer& tokenizer, const protocol::Text& text) {
@@ -54,18 +72,27 @@ std::vector<text::TokenId> text_tokens(const text::Tokenizer& tokenizer, const p
   return tokenizer.encode(text.text(), options);
 }
 
-Result<std::vector<text::TokenId>> prompt_tokens(const OpenedModel& model, const protocol::Generate& call) {
+Result<Prompt> prompt_of(const OpenedModel& model, const protocol::Generate& call) {
+  Prompt prompt;
   switch (call.prompt_case()) {
     case protocol::Generate::kText:
-      return text_tokens(model.tokenizer(), call.text());
+      prompt.tokens = text_tokens(model.tokenizer(), call.text());
+      return prompt;
     case protocol::Generate::kTokens:
-      return std::vector<text::TokenId>(call.tokens().ids().begin(), call.tokens().ids().end());
+      prompt.tokens.assign(call.tokens().ids().begin(), call.tokens().ids().end());
+      return prompt;
     case protocol::Generate::kConversationJson: {
-      HEARTH_ASSIGN(const text::Value context, template_context(call.conversation_json(), think_of(call)));
-      std::optional<text::ChatFormat> of_request;
-      HEARTH_ASSIGN(const text::ChatFormat* format,
-                    format_for(model, call.template_source(), context, of_request));
-      return format->encode(context);
+      HEARTH_ASSIGN(
+          const Conversation conversation,
+          open_conversation(model, call.conversation_json(), call.template_source(), think_of(call)));
+      const text::ChatFormat& format = conversation.format();
+      HEARTH_ASSIGN(prompt.tokens, format.encode(conversation.context));
+      prompt.reasoning = text::find_reasoning_format(format.source(), model.tokenizer());
+      if (prompt.reasoning) {
+        HEARTH_ASSIGN(const std::string rendered, format.render(conversation.context));
+        prompt.begins_thinking = text::begins_thinking(*prompt.reasoning, rendered);
+      }
+      return prompt;
     }
     case protocol::Generate::PROMPT_NOT_SET:
       break;
@@ -74,12 +101,10 @@ Result<std::vector<text::TokenId>> prompt_tokens(const OpenedModel& model, const
 }
 
 Result<protocol::Tokens> rendering(const OpenedModel& model, const protocol::Render& call) {
-  HEARTH_ASSIGN(const text::Value context, template_context(call.conversation_json(), think_of(call)));
-  std::optional<text::ChatFormat> of_request;
-  HEARTH_ASSIGN(const text::ChatFormat* format,
-                format_for(model, call.template_source(), context, of_request));
-  HEARTH_ASSIGN(const std::vector<text::TokenId> tokens, format->encode(context));
-  HEARTH_ASSIGN(std::string text, format->render(context));
+  HEARTH_ASSIGN(const Conversation conversation,
+                open_conversation(model, call.conversation_json(), call.template_source(), think_of(call)));
+  HEARTH_ASSIGN(const std::vector<text::TokenId> tokens, conversation.format().encode(conversation.context));
+  HEARTH_ASSIGN(std::string text, conversation.format().render(conversation.context));
   protocol::Tokens rendered = described_tokens(model.tokenizer(), tokens);
   rendered.set_text(std::move(text));
   return rendered;

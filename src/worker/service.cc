@@ -127,7 +127,7 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
     return make_error(ErrorCode::kUnsupported, "{}: an encoder: it makes vectors of texts, and writes none",
                       model->checkpoint().name());
   }
-  HEARTH_ASSIGN(std::vector<text::TokenId> prompt, prompt_tokens(*model, call));
+  HEARTH_ASSIGN(Prompt prompt, prompt_of(*model, call));
   return generations_->begin(id, call, std::move(prompt));
 }
 

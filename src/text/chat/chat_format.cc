@@ -14,8 +14,10 @@ bool adds_bos(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-ChatFormat::ChatFormat(ChatTemplate chat_template, std::string name, const Tokenizer& tokenizer)
+ChatFormat::ChatFormat(ChatTemplate chat_template, std::string_view source, std::string name,
+                       const Tokenizer& tokenizer)
     : name_(std::move(name)),
+      source_(source),
       template_(std::move(chat_template)),
       tokenizer_(&tokenizer),
       special_texts_{{"bos_token", Value::string(token_text(tokenizer, tokenizer.bos()))},
@@ -25,7 +27,7 @@ ChatFormat::ChatFormat(ChatTemplate chat_template, std::string name, const Token
 Result<ChatFormat> ChatFormat::create(std::string_view source, const std::string& name,
                                       const Tokenizer& tokenizer) {
   HEARTH_ASSIGN(ChatTemplate parsed, ChatTemplate::parse(source, name));
-  return ChatFormat(std::move(parsed), name, tokenizer);
+  return ChatFormat(std::move(parsed), source, name, tokenizer);
 }
 
 Result<std::string> ChatFormat::render(const Value& context, const RenderOptions& options) const {

@@ -22,6 +22,7 @@ class ChatFormat {
                                    const Tokenizer& tokenizer);
 
   const std::string& name() const noexcept { return name_; }
+  const std::string& source() const noexcept { return source_; }
 
   // The text of a conversation. `context` as ChatTemplate::render takes it; bos_token and eos_token are the
   // model's where it has none of its own.
@@ -32,9 +33,11 @@ class ChatFormat {
   Result<std::vector<TokenId>> encode(const Value& context, const RenderOptions& options = {}) const;
 
  private:
-  ChatFormat(ChatTemplate chat_template, std::string name, const Tokenizer& tokenizer);
+  ChatFormat(ChatTemplate chat_template, std::string_view source, std::string name,
+             const Tokenizer& tokenizer);
 
   std::string name_;
+  std::string source_;
   ChatTemplate template_;
   const Tokenizer* tokenizer_;
   std::vector<std::pair<std::string, Value>> special_texts_;  // bos_token, eos_token
