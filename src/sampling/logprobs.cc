@@ -19,26 +19,24 @@ float without_nan(float logit) noexcept {
 
 }  // namespace
 
-LogSoftmax::LogSoftmax(std::span<const float> logits) : logits_(logits), log_sum_(0.0) {
+LogSoftmax::LogSoftmax(std::span<const float> logits) : logits_(logits), highest_(0.0), log_sum_(0.0) {
   HEARTH_CHECK(!logits.empty());
   float highest = -std::numeric_limits<float>::infinity();
   for (const float logit : logits) highest = std::max(highest, without_nan(logit));
-  const auto most = static_cast<double>(highest);
-  if (!std::isfinite(most)) {
-    log_sum_ = most;
-    return;
-  }
+  highest_ = static_cast<double>(highest);
+  if (!std::isfinite(highest_)) return;
   double sum = 0.0;
   for (const float logit : logits) {
-    const double below = static_cast<double>(without_nan(logit)) - most;
+    const double below = static_cast<double>(without_nan(logit)) - highest_;
     if (below > kNegligible) sum += deterministic_exp(below);
   }
-  log_sum_ = most + deterministic_log(sum);
+  log_sum_ = deterministic_log(sum);
 }
 
 float LogSoftmax::logprob(int32_t token) const noexcept {
   constexpr float kImpossible = std::numeric_limits<float>::lowest();
-  const double difference = static_cast<double>(without_nan(logits_[static_cast<size_t>(token)])) - log_sum_;
+  const auto logit = static_cast<double>(without_nan(logits_[static_cast<size_t>(token)]));
+  const double difference = (logit - highest_) - log_sum_;
   if (std::isnan(difference)) return kImpossible;
   return static_cast<float>(std::clamp(difference, static_cast<double>(kImpossible), 0.0));
 }

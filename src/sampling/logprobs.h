@@ -23,7 +23,8 @@ class LogSoftmax {
 
  private:
   std::span<const float> logits_;
-  double log_sum_;  // of the exponentials of all logits
+  double highest_;  // of the logits
+  double log_sum_;  // of the exponentials of how far each is below that
 };
 
 }  // namespace hearth::sampling
