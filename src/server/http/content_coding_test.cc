@@ -24,7 +24,7 @@ std::string deflated(std::string_view text, int window_bits) {
 
 std::string zstd(std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 19));
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
 
@@ -79,7 +79,7 @@ TEST(ContentDecoder, OneByteOverTheLimit_IsRefused) {
 }
 
 TEST(ContentDecoder, Bomb_IsStoppedAtTheLimit) {
-  const std::string zeros(32 * 1024 * 1024, '\0');
+  const std::string zeros(8 * 1024 * 1024, '\0');
   for (const char* coding : {"gzip", "zstd"}) {
     const std::string bomb = encoded(coding, zeros);
     ASSERT_LT(bomb.size(), zeros.size() / 500);

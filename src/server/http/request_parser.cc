@@ -31,6 +31,21 @@ std::string_view to_std(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
+// In our words: those of a library are nobody's contract.
+const char* what_of(const beast::error_code& ec) {
+  using beast::http::error;
+  const std::pair<error, const char*> known[] = {{error::bad_method, "the method"},
+                                                 {error::bad_target, "the target"},
+                                                 {error::bad_field, "the name of a header"},
+                                                 {error::bad_value, "the value of a header"},
+                                                 {error::bad_content_length, "Content-Length"},
+                                                 {error::bad_transfer_encoding, "Transfer-Encoding"}};
+  for (const auto& [code, what] : known) {
+    if (code == ec) return what;
+  }
+  return "its lines";
+}
+
 bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return byte < 0x20 || byte == 0x7F;
@@ -107,7 +122,11 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
     if (++n_fields_ > limits_.n_headers) {
       return fail(431, fmt::format("the request has more than {} headers", limits_.n_headers), error);
     }
-    if (!in_trailers_) head.headers.emplace_back(lower_case(to_std(name)), to_std(value));
+    if (!in_trailers_) {
+      head.headers.emplace_back(lower_case(to_std(name)), to_std(value));
+    } else if (n_trailer_bytes_ += name.size() + value.size(); n_trailer_bytes_ > limits_.head_bytes) {
+      fail(431, "the trailers are too long", error);
+    }
   }
 
   void on_header_impl(beast::error_code& error) override {
@@ -122,9 +141,16 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
     add(part, error);
     return part.size();
   }
-  void on_chunk_header_impl(uint64_t /*size*/, string_view extensions, beast::error_code& error) override {
+  void on_chunk_header_impl(uint64_t size, string_view extensions, beast::error_code& error) override {
     n_extension_bytes_ += extensions.size();
-    if (n_extension_bytes_ > kMaxChunkExtensionBytes) fail(400, "the chunks have too many extensions", error);
+    // In quotes Beast lets a line feed pass, at which others end the line.
+    for (const char c : extensions) {
+      if (is_control(c) && c != '\t') return fail(400, "the head of a chunk has a control character", error);
+    }
+    if (n_extension_bytes_ > kMaxChunkExtensionBytes) {
+      return fail(400, "the chunks have too many extensions", error);
+    }
+    if (size > limits_.body_bytes - n_body_bytes) fail_as_too_large(error);
   }
   size_t on_chunk_body_impl(uint64_t /*remaining*/, string_view part, beast::error_code& error) override {
     add(part, error);
@@ -134,10 +160,12 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
 
   void add(string_view part, beast::error_code& error) {
     n_body_bytes += part.size();
-    if (n_body_bytes > limits_.body_bytes) {
-      return fail(413, fmt::format("the body is larger than {} bytes", limits_.body_bytes), error);
-    }
+    if (n_body_bytes > limits_.body_bytes) return fail_as_too_large(error);
     body->append(part.data(), part.size());
+  }
+
+  void fail_as_too_large(beast::error_code& error) {
+    fail(413, fmt::format("the body is larger than {} bytes", limits_.body_bytes), error);
   }
 
   // The values of all fields of that name.
@@ -152,6 +180,7 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
   ParserLimits limits_;
   size_t n_fields_ = 0;
   size_t n_extension_bytes_ = 0;
+  size_t n_trailer_bytes_ = 0;
   bool in_trailers_ = false;
 };
 
@@ -180,9 +209,7 @@ void RequestParser::Impl::check_framing(beast::error_code& error) {
     const auto length = content_length();
     head.content_length = length ? *length : 0;
     head.has_body = *head.content_length > 0;
-    if (*head.content_length > limits_.body_bytes) {
-      return fail(413, fmt::format("the body is larger than {} bytes", limits_.body_bytes), error);
-    }
+    if (*head.content_length > limits_.body_bytes) return fail_as_too_large(error);
   }
   head.close = !head.http_1_1 || !keep_alive();
   for (const std::string_view value : values_of("expect")) {
@@ -210,7 +237,8 @@ std::optional<ParseFailure> RequestParser::parse_head(std::string_view head) {
     return ParseFailure{.status = 505, .message = "expected HTTP/1.1 or HTTP/1.0"};
   }
   if (error && error != beast::http::error::need_more) {
-    return ParseFailure{.status = 400, .message = "the request's head is malformed: " + error.message()};
+    return ParseFailure{.status = 400,
+                        .message = std::string("the request's head is malformed: ") + what_of(error)};
   }
   if (!impl_->is_header_done()) {
     return ParseFailure{.status = 400, .message = "the request's head is malformed"};

@@ -2,115 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <mutex>
-#include <stdexcept>
-
-#include "server/http/live_server_fixture.h"
+#include "server/http/tiny_routes_fixture.h"
 
 namespace hearth::server::http {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
-
-Task<void> sleep_for(milliseconds time) {
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, time);
-  co_await timer.async_wait(boost::asio::use_awaitable);
-}
-
-// Waits for the client to go away, or for a time that no test waits.
-Task<void> wait_for_disconnect(Responder& responder) {
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::seconds(20));
-  bool gone = false;
-  responder.on_disconnect([&] {
-    gone = true;
-    timer.cancel();
-  });
-  boost::system::error_code woken;
-  if (!gone) co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
-}
-
-// What handlers saw, told to the thread of the test.
-struct Seen {
-  std::mutex mutex;
-  std::vector<std::string> lines;
-  std::promise<Clock::time_point> disconnected;
-
-  void add(std::string line) {
-    const std::lock_guard lock(mutex);
-    lines.push_back(std::move(line));
-  }
-  std::vector<std::string> all() {
-    const std::lock_guard lock(mutex);
-    return lines;
-  }
-};
-
-void add(Router& router, Method method, std::string pattern, Handler handler,
-         Scope scope = Scope::kInference) {
-  router.add({.method = method,
-              .pattern = std::move(pattern),
-              .scope = scope,
-              .dialect = Dialect::kOllama,
-              .handler = std::move(handler)});
-}
-
-Router tiny_router(const std::shared_ptr<Seen>& seen) {
-  Router router;
-  add(
-      router, Method::kGet, "/",
-      [](const Request&, Responder& responder) -> Task<void> {
-        Response response{.content_type = "text/plain", .body = "alive"};
-        co_await responder.send(std::move(response));
-      },
-      Scope::kPublic);
-  add(router, Method::kPost, "/echo", [](const Request& request, Responder& responder) -> Task<void> {
-    Response response{.content_type = "application/octet-stream", .body = request.body};
-    co_await responder.send(std::move(response));
-  });
-  add(router, Method::kGet, "/stream", [](const Request&, Responder& responder) -> Task<void> {
-    co_await responder.begin(200, "text/event-stream");
-    co_await responder.write("one\n");
-    co_await sleep_for(milliseconds(30));
-    co_await responder.write("two\n");
-    co_await responder.end();
-  });
-  add(router, Method::kGet, "/wait", [seen](const Request&, Responder& responder) -> Task<void> {
-    seen->add("waiting");
-    co_await wait_for_disconnect(responder);
-    seen->disconnected.set_value(Clock::now());
-    EXPECT_TRUE(responder.is_disconnected());
-    EXPECT_FALSE(co_await responder.begin(200, "text/plain"));
-  });
-  add(router, Method::kGet, "/flood", [seen](const Request&, Responder& responder) -> Task<void> {
-    co_await responder.begin(200, "text/plain");
-    while (co_await responder.write(std::string(64 * 1024, 'x'))) {
-    }
-    seen->add("cut");
-  });
-  add(router, Method::kGet, "/throw", [](const Request&, Responder&) -> Task<void> {
-    co_await sleep_for(milliseconds(1));
-    throw std::runtime_error("secret 0x7f001234 at /home/somebody");
-  });
-  add(router, Method::kGet, "/nothing", [](const Request&, Responder&) -> Task<void> { co_return; });
-  add(router, Method::kGet, "/broken-stream", [](const Request&, Responder& responder) -> Task<void> {
-    co_await responder.begin(200, "text/plain");
-    co_await responder.write("half");
-    throw std::runtime_error("in the middle");
-  });
-  add(
-      router, Method::kGet, "/admin",
-      [](const Request&, Responder& responder) -> Task<void> {
-        Response response;
-        co_await responder.send(std::move(response));
-      },
-      Scope::kAdmin);
-  return router;
-}
 
 struct ServerTest : testing::Test {
   std::shared_ptr<Seen> seen = std::make_shared<Seen>();
@@ -119,8 +16,6 @@ struct ServerTest : testing::Test {
 
   void start() { server = std::make_unique<LiveServer>(tiny_router(seen), options); }
 };
-
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 TEST_F(ServerTest, GoodRequests_AreAnsweredOneAfterTheOther) {
   start();
@@ -253,7 +148,7 @@ TEST_F(ServerTest, ClientThatGoesAway_IsNoticedWhileTheHandlerWaits) {
     RawClient client(server->port());
     ASSERT_TRUE(client.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     ASSERT_TRUE(server->wait_for([](const ServerStats& stats) { return stats.n_requests_in_flight == 1; }));
-    const auto left = Clock::now();
+    const auto left = std::chrono::steady_clock::now();
     reset ? client.reset() : client.close();
     ASSERT_EQ(noticed.wait_for(std::chrono::seconds(5)), std::future_status::ready);
     EXPECT_LT(noticed.get() - left, milliseconds(250));
@@ -269,7 +164,7 @@ TEST_F(ServerTest, ClientThatSentFarAheadAndGoesAway_IsNoticedToo) {
   ASSERT_TRUE(client.send(std::string(100'000, 'x')));
   ASSERT_TRUE(server->wait_for([](const ServerStats& stats) { return stats.n_requests_in_flight == 1; }));
   std::this_thread::sleep_for(milliseconds(20));
-  const auto left = Clock::now();
+  const auto left = std::chrono::steady_clock::now();
   client.end();
   ASSERT_EQ(noticed.wait_for(std::chrono::seconds(5)), std::future_status::ready);
   EXPECT_LT(noticed.get() - left, milliseconds(250));
