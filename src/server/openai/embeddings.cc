@@ -108,6 +108,7 @@ Task<void> answer_embeddings(const Dependencies& deps, const http::Request& requ
   }
   protocol::Call message;
   *message.mutable_embed() = std::move(wanted->embed);
+  message.mutable_embed()->set_tenant(request.identity.key_id);
   const std::unique_ptr<EngineCall> call = (*lease)->call(std::move(message));
   const auto reply = co_await wire::only_reply(*call, responder);
   if (!reply) {
