@@ -55,7 +55,8 @@ fs::path normal(const fs::path& path) {
 }
 
 Error not_found(const fs::path& path) {
-  return make_error(ErrorCode::kNotFound, "{}: no such file among those that were handed over", path.string());
+  return make_error(ErrorCode::kNotFound, "{}: no such file among those that were handed over",
+                    path.string());
 }
 
 }  // namespace
@@ -72,7 +73,8 @@ Result<void> InheritedFiles::add(const fs::path& path, UniqueDescriptor descript
   }
   HEARTH_TRY(MappedFile::check_descriptor(descriptor.get(), path));
   if (!files_.try_emplace(name, std::move(descriptor)).second) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: expected each file once, found it again", path.string());
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected each file once, found it again",
+                      path.string());
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// Where the files of a model come from: the file system, or descriptors that a process was given instead of the
-// right to open anything. What reads models asks this, and does not notice the difference.
+// Where the files of a model come from: the file system, or descriptors that a process was given instead of
+// the right to open anything. What reads models asks this, and does not notice the difference.
 #pragma once
 
 #include <filesystem>
@@ -40,8 +40,8 @@ class FileSource {
 // What the operating system has under a path.
 const FileSource& file_system();
 
-// Files that were opened by somebody else. A path is a mere name here: "tiny.gguf", "qwen/config.json"; a folder
-// is what such names begin with, and there are no links.
+// Files that were opened by somebody else. A path is a mere name here: "tiny.gguf", "qwen/config.json"; a
+// folder is what such names begin with, and there are no links.
 class InheritedFiles final : public FileSource {
  public:
   // Takes the descriptor over. kInvalidArgument for one that is no regular file, for an empty name and for a

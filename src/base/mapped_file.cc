@@ -31,7 +31,8 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
 
 Result<size_t> MappedFile::check_descriptor(int descriptor, const std::filesystem::path& path) {
   struct stat status {};
-  // The call itself: the C library's fstat() makes one that takes paths too, which sealed processes do not have.
+  // The call itself: the C library's fstat() makes one that takes paths too, which sealed processes do not
+  // have.
   if (::syscall(SYS_fstat, descriptor, &status) != 0) return system_error(path, "stat", errno);
   if (!S_ISREG(status.st_mode)) {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file, found {}", path.string(),

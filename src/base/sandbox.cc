@@ -57,7 +57,8 @@ Result<long> apply_landlock() {
   const UniqueDescriptor ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, size, uint32_t{0})));
   if (!ruleset || ::syscall(SYS_landlock_restrict_self, ruleset.get(), uint32_t{0}) != 0)
-    return make_error(ErrorCode::kUnsupported, "Landlock {}: cannot be applied: {}", abi, std::strerror(errno));
+    return make_error(ErrorCode::kUnsupported, "Landlock {}: cannot be applied: {}", abi,
+                      std::strerror(errno));
   return abi;
 }
 
@@ -71,8 +72,9 @@ constexpr std::array kAllowed = {
     // Memory.
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
     // Threads and their end.
-    SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(sched_yield),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
+    SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
     // Signals to itself.
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
     SCMP_SYS(restart_syscall),
@@ -80,12 +82,12 @@ constexpr std::array kAllowed = {
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
     SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getcpu), SCMP_SYS(getrandom)};
 
-// What the sanitizers' run time does besides: it looks whether memory may be read by writing it to a pipe, and
-// asks for limits and its own name.
-constexpr std::array kAllowedToSanitizers = {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(prlimit64),
-                                             SCMP_SYS(getrlimit), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
-                                             SCMP_SYS(readlink), SCMP_SYS(sched_getparam),
-                                             SCMP_SYS(sched_getscheduler)};
+// What the sanitizers' run time does besides: it looks whether memory may be read by writing it to a pipe,
+// and asks for limits and its own name.
+constexpr std::array kAllowedToSanitizers = {
+    SCMP_SYS(pipe),      SCMP_SYS(pipe2),          SCMP_SYS(prlimit64),
+    SCMP_SYS(getrlimit), SCMP_SYS(getrusage),      SCMP_SYS(sysinfo),
+    SCMP_SYS(readlink),  SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler)};
 
 // libseccomp returns a negated errno. What the architecture does not have cannot be allowed, and need not be.
 bool allow(const Filter& filter, int call, std::initializer_list<scmp_arg_cmp> conditions = {}) {
@@ -105,20 +107,20 @@ bool allow_calls(const Filter& filter) {
   }
   // Memory never becomes code.
   const scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-  // A thread, not a process. clone3 keeps its flags in memory, where a filter cannot look: the C library goes back
-  // to clone where there is none.
+  // A thread, not a process. clone3 keeps its flags in memory, where a filter cannot look: the C library goes
+  // back to clone where there is none.
   const scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
   const auto self = static_cast<scmp_datum_t>(::getpid());
-  return allow(filter, SCMP_SYS(mmap), {not_executable}) && allow(filter, SCMP_SYS(mprotect), {not_executable}) &&
-         allow(filter, SCMP_SYS(clone), {thread}) &&
+  return allow(filter, SCMP_SYS(mmap), {not_executable}) &&
+         allow(filter, SCMP_SYS(mprotect), {not_executable}) && allow(filter, SCMP_SYS(clone), {thread}) &&
          allow(filter, SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_EQ, self)}) &&  // abort()
          allow(filter, SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}) &&
          seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
 Result<void> apply_filter() {
-  // Denied calls fail instead of killing: the C library tries things that it can do without, and a model must not
-  // be able to end the process by making it try. What is denied is denied either way.
+  // Denied calls fail instead of killing: the C library tries things that it can do without, and a model must
+  // not be able to end the process by making it try. What is denied is denied either way.
   const Filter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
   if (filter == nullptr) return Error(ErrorCode::kUnsupported, "seccomp: cannot make a filter");
   if (!allow_calls(filter)) return Error(ErrorCode::kUnsupported, "seccomp: a rule was refused");

@@ -10,8 +10,8 @@
 
 namespace hearth {
 
-// Seals the calling process for good. To be called by a process with one thread; threads that it starts later are
-// sealed too. A denied call fails with EPERM.
+// Seals the calling process for good. To be called by a process with one thread; threads that it starts later
+// are sealed too. A denied call fails with EPERM.
 //
 // Returns what it is sealed by: "seccomp, Landlock 4", or "seccomp" where the kernel has no Landlock. Errors:
 // kUnsupported where the kernel does not filter system calls, in which case the process is not sealed.

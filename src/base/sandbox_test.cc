@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <functional>
 #include <memory>
-#include <algorithm>
 #include <random>
 #include <string>
 #include <thread>
@@ -51,7 +51,8 @@ std::string report_of_sealed(const std::function<std::string()>& acts) {
   close(ends[1]);
   std::string report;
   char bytes[4096];
-  for (ssize_t n = 0; (n = read(ends[0], bytes, sizeof(bytes))) > 0;) report.append(bytes, static_cast<size_t>(n));
+  for (ssize_t n = 0; (n = read(ends[0], bytes, sizeof(bytes))) > 0;)
+    report.append(bytes, static_cast<size_t>(n));
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
@@ -75,8 +76,12 @@ int family_socket(int family, int type) {
 }
 
 void add_network(std::vector<Act>& acts) {
-  for (const auto& [name, family] : {std::pair("AF_INET", AF_INET), {"AF_INET6", AF_INET6}, {"AF_UNIX", AF_UNIX},
-                                     {"AF_NETLINK", AF_NETLINK}, {"AF_PACKET", AF_PACKET}, {"AF_VSOCK", AF_VSOCK}}) {
+  for (const auto& [name, family] : {std::pair("AF_INET", AF_INET),
+                                     {"AF_INET6", AF_INET6},
+                                     {"AF_UNIX", AF_UNIX},
+                                     {"AF_NETLINK", AF_NETLINK},
+                                     {"AF_PACKET", AF_PACKET},
+                                     {"AF_VSOCK", AF_VSOCK}}) {
     acts.push_back({fmt::format("socket({})", name), [family] { return family_socket(family, SOCK_DGRAM); }});
   }
   static const sockaddr_un address{AF_UNIX, "/tmp/none"};
@@ -146,7 +151,8 @@ void add_processes(std::vector<Act>& acts) {
   acts.push_back({"execve", call(SYS_execve, program, arguments, no_environment)});
   acts.push_back({"execveat", call(SYS_execveat, AT_FDCWD, program, arguments, no_environment, 0)});
   acts.push_back({"memfd_create", call(SYS_memfd_create, "code", 0)});
-  acts.push_back({"clone of a process", [as_child] { return as_child(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }});
+  acts.push_back(
+      {"clone of a process", [as_child] { return as_child(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }});
   acts.push_back({"clone3", call(SYS_clone3, nullptr, 0), ENOSYS});
 #ifdef SYS_fork
   acts.push_back({"fork", [as_child] { return as_child(::syscall(SYS_fork)); }});
@@ -159,12 +165,10 @@ void add_processes(std::vector<Act>& acts) {
   acts.push_back({"ptrace", [] { return ::syscall(SYS_ptrace, PTRACE_TRACEME, 0, nullptr, nullptr); }});
   static char byte;
   static const iovec place{&byte, 1};
-  acts.push_back({"process_vm_readv", [] {
-                    return ::syscall(SYS_process_vm_readv, ::getppid(), &place, 1L, &place, 1L, 0L);
-                  }});
-  acts.push_back({"process_vm_writev", [] {
-                    return ::syscall(SYS_process_vm_writev, ::getppid(), &place, 1L, &place, 1L, 0L);
-                  }});
+  acts.push_back({"process_vm_readv",
+                  [] { return ::syscall(SYS_process_vm_readv, ::getppid(), &place, 1L, &place, 1L, 0L); }});
+  acts.push_back({"process_vm_writev",
+                  [] { return ::syscall(SYS_process_vm_writev, ::getppid(), &place, 1L, &place, 1L, 0L); }});
   acts.push_back({"unshare", call(SYS_unshare, CLONE_NEWNS)});
   acts.push_back({"setns", call(SYS_setns, 0, 0)});
   acts.push_back({"setuid", call(SYS_setuid, 0)});
@@ -180,7 +184,8 @@ void add_memory_and_kernel(std::vector<Act>& acts) {
                         ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
                   }});
   acts.push_back({"mprotect to code", [] {
-                    void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                    void* page =
+                        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                     return static_cast<long>(::mprotect(page, 4096, PROT_READ | PROT_EXEC));
                   }});
   acts.push_back({"pkey_mprotect", call(SYS_pkey_mprotect, nullptr, 0, PROT_EXEC, -1)});

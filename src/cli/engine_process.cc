@@ -1,5 +1,5 @@
-// hearth engine-process: what hearth serve starts for each model that it loads. Not for people: it answers calls
-// on the socket that it inherits (protocol/engine.proto).
+// hearth engine-process: what hearth serve starts for each model that it loads. Not for people: it answers
+// calls on the socket that it inherits (protocol/engine.proto).
 #include "worker/engine_process.h"
 
 #include <signal.h>
@@ -23,7 +23,8 @@ bool is_socket(int descriptor) {
 
 Result<void> run_engine_process(const Context& context) {
   if (!is_socket(worker::kSocketDescriptor)) {
-    return make_error(ErrorCode::kUsage, "engine-process is started by hearth serve: expected a socket as descriptor {}",
+    return make_error(ErrorCode::kUsage,
+                      "engine-process is started by hearth serve: expected a socket as descriptor {}",
                       worker::kSocketDescriptor);
   }
   UniqueDescriptor socket(worker::kSocketDescriptor);
@@ -45,9 +46,8 @@ void add_engine_process_command(CLI::App& parser, Action& action) {
   CLI::App* command = parser.add_subcommand("engine-process", "Compute for hearth serve");
   auto name = std::make_shared<std::string>();
   command->add_option("MODEL", *name, "what the process list should show")->type_name("");
-  command->callback([name, &action] {
-    action = [](const Context& context) { return run_engine_process(context); };
-  });
+  command->callback(
+      [name, &action] { action = [](const Context& context) { return run_engine_process(context); }; });
 }
 
 }  // namespace hearth::cli

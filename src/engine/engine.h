@@ -2,8 +2,8 @@
 //
 // Each step takes the next token of every running request and slices of prompts, so a long prompt does not
 // stall the others; scheduler.h decides about both. Prompts whose beginning was evaluated before start from
-// the cached blocks. Where the KV cache is full, a request may have to give its blocks back, and goes on later
-// with the same tokens: callers see nothing of it but the time.
+// the cached blocks. Where the KV cache is full, a request may have to give its blocks back, and goes on
+// later with the same tokens: callers see nothing of it but the time.
 #pragma once
 
 #include <functional>

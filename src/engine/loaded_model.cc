@@ -106,10 +106,12 @@ MemoryDemand LoadedModel::memory_demand() const {
                                           layer.n_heads * layer.key_dim * layer.value_dim);
   }
   const uint64_t state_bytes = state_floats * sizeof(float) * static_cast<uint64_t>(runner.n_state_slots);
-  const auto logits_bytes = static_cast<uint64_t>(runner.max_step_logits * info.vocabulary_size) * sizeof(float);
-  return {.weight_bytes = info.weight_bytes,
-          .kv_bytes = models::kv_cache_bytes(info.kv_layers, kv_demand(), runner.kv_types) + state_bytes,
-          .work_bytes = model_->workspace_bytes(runner.max_step_tokens, runner.max_step_logits) + logits_bytes};
+  const auto logits_bytes =
+      static_cast<uint64_t>(runner.max_step_logits * info.vocabulary_size) * sizeof(float);
+  return {
+      .weight_bytes = info.weight_bytes,
+      .kv_bytes = models::kv_cache_bytes(info.kv_layers, kv_demand(), runner.kv_types) + state_bytes,
+      .work_bytes = model_->workspace_bytes(runner.max_step_tokens, runner.max_step_logits) + logits_bytes};
 }
 
 }  // namespace hearth::engine

@@ -29,8 +29,8 @@ constexpr int64_t kDefaultContextTokens = 8192;
 // What running a model takes.
 struct MemoryDemand {
   uint64_t weight_bytes = 0;  // mapped from the files, where the backend computes from them in place
-  uint64_t kv_bytes = 0;      // of the KV cache and of recurrent states; pages count once a token reaches them
-  uint64_t work_bytes = 0;    // activations and logits of the largest step
+  uint64_t kv_bytes = 0;    // of the KV cache and of recurrent states; pages count once a token reaches them
+  uint64_t work_bytes = 0;  // activations and logits of the largest step
 };
 
 // Owns everything that a running model needs, in the order in which it depends on each other. Not

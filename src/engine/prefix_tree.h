@@ -3,8 +3,8 @@
 //
 // A prefix is found only along its exact chain. Tokens and tenants are compared in full, so that no collision
 // of hashes can show one request another's cache. A node lives as long as something uses it: a child, a block
-// that is cached there, or who holds it. So the chain to a block that is still cached stays known where blocks
-// before it are not cached any more.
+// that is cached there, or who holds it. So the chain to a block that is still cached stays known where
+// blocks before it are not cached any more.
 //
 // Not thread-safe.
 #pragma once

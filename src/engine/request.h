@@ -62,7 +62,8 @@ struct TokenLogprob {
 
 struct Logprobs {
   TokenLogprob chosen;
-  std::vector<TokenLogprob> top;  // Request::top_logprobs of them, descending; `chosen` need not be among them
+  std::vector<TokenLogprob>
+      top;  // Request::top_logprobs of them, descending; `chosen` need not be among them
 };
 
 // One token of one request, or its end.

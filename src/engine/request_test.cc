@@ -211,7 +211,7 @@ TEST(Request, NextTurnOfAConversation_EvaluatesNoMoreThanWhatIsNewAndABlock) {
 
 // The prefix used longest ago makes room first.
 TEST(Request, CachedPrefixes_ThatWereUsedLately_AreKept) {
-  Fixture f({.context_tokens = 40, .max_sequences = 1}, {{0, 10}}, 16);
+  Fixture f({.context_tokens = 32, .max_sequences = 1}, {{0, 8}}, 16);
   const auto prompt = [](text::TokenId t) { return std::vector<text::TokenId>(13, t); };
   const auto n_cached = [&](text::TokenId t) {
     return events_of(f, greedy(prompt(t), 1)).back().status.n_cached_tokens;
@@ -219,7 +219,7 @@ TEST(Request, CachedPrefixes_ThatWereUsedLately_AreKept) {
   EXPECT_EQ(n_cached(1), 0);
   EXPECT_EQ(n_cached(2), 0);
   EXPECT_EQ(n_cached(1), 12);
-  EXPECT_EQ(n_cached(3), 0);  // takes the blocks that hold nothing, and then those of 2
+  EXPECT_EQ(n_cached(3), 0);  // takes the two blocks that hold nothing, and then two of 2's
   EXPECT_EQ(n_cached(1), 12);
   EXPECT_LT(n_cached(2), 12);
 }

@@ -69,8 +69,7 @@ TEST(Scheduler, OneTenantFloods_NineWithOneRequest_GetTheirShare) {
   constexpr int64_t kNeeded = 12;  // tokens of each answer
   const auto last_of_nine = [](int n_flood) {
     Fixture f(4, 40, 32);
-    for (int i = 0; i < n_flood; ++i)
-      EXPECT_TRUE(f.engine->submit(request_of("flood", {1, 2, 3}, kNeeded)));
+    for (int i = 0; i < n_flood; ++i) EXPECT_TRUE(f.engine->submit(request_of("flood", {1, 2, 3}, kNeeded)));
     std::vector<RequestId> nine;
     for (int i = 0; i < 9; ++i)
       nine.push_back(f.engine->submit(request_of(std::to_string(i), {1, 2, 3}, kNeeded)).value());
@@ -155,7 +154,8 @@ TEST(Scheduler, PromptsBesideAnswers_AreLimited_AndNoAnswerMissesAStep) {
 }
 
 Request random_request(std::mt19937& random, size_t max_prompt, int64_t max_tokens) {
-  Request request = greedy(random_prompt(random, max_prompt), 1 + static_cast<int64_t>(random()) % max_tokens);
+  Request request =
+      greedy(random_prompt(random, max_prompt), 1 + static_cast<int64_t>(random()) % max_tokens);
   request.tenant = std::to_string(random() % 3);
   if (random() % 2 == 0) {
     request.sampling.temperature = 1.0F;
@@ -193,12 +193,11 @@ TEST(Scheduler, PoolTooSmallForAll_EveryAnswer_IsThatOfTheRequestAlone) {
 
 TEST(Scheduler, PoolWithWindowsTooSmallForAll_EveryAnswer_IsThatOfTheRequestAlone) {
   constexpr int64_t kContext = 60;
-  // Of windows of 6 and 30 one sequence with steps of 20 needs (w - 3 + 2 * 4 + 20) / 4 blocks.
-  const std::vector<models::KvGroup> small{{0, 20}, {6, 7}, {30, 14}};
+  const std::vector<models::KvGroup> small{{0, 16}, {6, 30}, {30, 30}};
   std::vector<models::KvGroup> large = small;
   for (models::KvGroup& group : large) group.n_blocks = 100;
   std::mt19937 random(22);
-  Fixture f({.context_tokens = kContext, .max_sequences = 6}, small, 20);
+  Fixture f({.context_tokens = kContext, .max_sequences = 8}, small, 20);
   std::map<RequestId, Request> requests;
   for (int i = 0; i < 80; ++i) {
     const Request request = random_request(random, 30, 40);
@@ -237,8 +236,9 @@ class StatefulRunner : public HashRunner {
 
 TEST(Scheduler, PoolTooSmallForAll_RecurrentStates_AreBuiltAgainFromTheStart) {
   const LetterTokenizer tokenizer;
-  auto engine = std::move(*Engine::create(std::make_unique<StatefulRunner>(std::vector<models::KvGroup>{{0, 16}}, 20),
-                                          tokenizer, {.context_tokens = 60, .max_sequences = 6}));
+  auto engine =
+      std::move(*Engine::create(std::make_unique<StatefulRunner>(std::vector<models::KvGroup>{{0, 16}}, 20),
+                                tokenizer, {.context_tokens = 60, .max_sequences = 6}));
   std::mt19937 random(23);
   std::map<RequestId, Request> requests;
   for (int i = 0; i < 40; ++i) {

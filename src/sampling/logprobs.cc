@@ -38,8 +38,7 @@ LogSoftmax::LogSoftmax(std::span<const float> logits) : logits_(logits), log_sum
 
 float LogSoftmax::logprob(int32_t token) const noexcept {
   constexpr float kImpossible = std::numeric_limits<float>::lowest();
-  const double difference =
-      static_cast<double>(without_nan(logits_[static_cast<size_t>(token)])) - log_sum_;
+  const double difference = static_cast<double>(without_nan(logits_[static_cast<size_t>(token)])) - log_sum_;
   if (std::isnan(difference)) return kImpossible;
   return static_cast<float>(std::clamp(difference, static_cast<double>(kImpossible), 0.0));
 }

@@ -25,8 +25,8 @@ TEST(LogSoftmax, RandomLogits_AreThoseOfTheDefinition) {
     const LogSoftmax softmax(logits);
     double total = 0.0;
     for (int32_t token = 0; token < 500; ++token) {
-      const auto expected = static_cast<double>(
-          static_cast<long double>(logits[static_cast<size_t>(token)]) - std::log(sum));
+      const auto expected =
+          static_cast<double>(static_cast<long double>(logits[static_cast<size_t>(token)]) - std::log(sum));
       EXPECT_NEAR(softmax.logprob(token), expected, 1e-5 + 1e-6 * std::abs(expected));
       total += std::exp(static_cast<double>(softmax.logprob(token)));
     }
@@ -65,7 +65,8 @@ TEST(LogSoftmax, Top_IsTheBeginningOfAllInOrder) {
   });
   const LogSoftmax softmax(logits);
   for (const size_t n : {0, 1, 2, 20, 299, 300}) {
-    EXPECT_EQ(softmax.top(n), std::vector<int32_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)));
+    EXPECT_EQ(softmax.top(n),
+              std::vector<int32_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)));
   }
   EXPECT_EQ(softmax.top(1000), all);
 }

@@ -39,15 +39,15 @@ Result<bool> Connection::receive() {
 
 void Connection::send(const protocol::Reply& reply) {
   if (const auto framed = protocol::append_frame(out_, reply); !framed) {
-    send_failure([this](const protocol::Reply& failure) { HEARTH_CHECK(protocol::append_frame(out_, failure)); },
-                 reply.id(), framed.error());
+    send_failure(
+        [this](const protocol::Reply& failure) { HEARTH_CHECK(protocol::append_frame(out_, failure)); },
+        reply.id(), framed.error());
   }
 }
 
 Result<bool> Connection::flush() {
   while (unsent_bytes() > 0) {
-    const ssize_t n =
-        ::send(socket_.get(), out_.data() + sent_, unsent_bytes(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = ::send(socket_.get(), out_.data() + sent_, unsent_bytes(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n >= 0) {
       sent_ += static_cast<size_t>(n);
       continue;

@@ -17,8 +17,8 @@ class Embeddings {
   // The encoder must outlive this.
   Embeddings(engine::LoadedEncoder& encoder, ReplySink send) : encoder_(encoder), send_(std::move(send)) {}
 
-  // Tokenizes all texts. Errors: those of LoadedEncoder::tokenize, with the text's number; kInvalidArgument for
-  // more dimensions than the model has.
+  // Tokenizes all texts. Errors: those of LoadedEncoder::tokenize, with the text's number; kInvalidArgument
+  // for more dimensions than the model has.
   Result<void> begin(uint64_t call_id, const protocol::Embed& call);
   // False: there is no such call.
   bool cancel(uint64_t call_id);

@@ -16,7 +16,8 @@ struct EngineProcessOptions {
   std::string sandbox;  // what the process is sealed by
 };
 
-// Answers calls until the other side closes the socket. The errors of Connection: a connection that is broken.
+// Answers calls until the other side closes the socket. The errors of Connection: a connection that is
+// broken.
 Result<void> serve_calls(UniqueDescriptor socket, const EngineProcessOptions& options);
 
 }  // namespace hearth::worker

@@ -21,9 +21,10 @@ class ServeCallsTest : public ::testing::Test {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
     front_.reset(pair[0]);
     thread_ = std::thread([this, engine = pair[1]] {
-      const EngineProcessOptions options{
-          [](int) -> Result<std::unique_ptr<tensor::Backend>> { return Error(ErrorCode::kUnsupported, "none"); }, 1,
-          "nothing"};
+      const EngineProcessOptions options{[](int) -> Result<std::unique_ptr<tensor::Backend>> {
+                                           return Error(ErrorCode::kUnsupported, "none");
+                                         },
+                                         1, "nothing"};
       result_.emplace(serve_calls(UniqueDescriptor(engine), options));
     });
   }

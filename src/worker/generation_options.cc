@@ -62,7 +62,8 @@ Result<uint64_t> Tenants::number_of(const std::string& name) {
   return numbers_.emplace(name, numbers_.size() + 1).first->second;
 }
 
-Result<AnswerLimit> answer_limit_of(const protocol::Generate& call, int64_t n_prompt, int64_t context_tokens) {
+Result<AnswerLimit> answer_limit_of(const protocol::Generate& call, int64_t n_prompt,
+                                    int64_t context_tokens) {
   AnswerLimit limit;
   if (call.has_max_tokens() && call.max_tokens() >= 0) limit.max_tokens = call.max_tokens();
   if (call.context_tokens() < 0) {
@@ -72,10 +73,11 @@ Result<AnswerLimit> answer_limit_of(const protocol::Generate& call, int64_t n_pr
   if (call.context_tokens() == 0 || call.context_tokens() >= context_tokens) return limit;
   const int64_t room = call.context_tokens() - n_prompt;
   if (room <= 0) {
-    return make_error(ErrorCode::kResourceExhausted,
-                      "the prompt has {} tokens and the context holds {}: no room for an answer (a larger num_ctx "
-                      "gives more)",
-                      n_prompt, call.context_tokens());
+    return make_error(
+        ErrorCode::kResourceExhausted,
+        "the prompt has {} tokens and the context holds {}: no room for an answer (a larger num_ctx "
+        "gives more)",
+        n_prompt, call.context_tokens());
   }
   if (limit.max_tokens < 0 || room < limit.max_tokens) limit = {room, true};
   return limit;

@@ -26,11 +26,11 @@ class Tenants {
 
 // How far an answer may go.
 struct AnswerLimit {
-  int64_t max_tokens = -1;       // as of engine::Request
-  bool is_of_context = false;    // reaching it means that the context is full
+  int64_t max_tokens = -1;     // as of engine::Request
+  bool is_of_context = false;  // reaching it means that the context is full
 };
-// Of a prompt of n_prompt tokens in a context of context_tokens. kResourceExhausted, with the numbers, where the
-// context that the call allows itself leaves no room for an answer.
+// Of a prompt of n_prompt tokens in a context of context_tokens. kResourceExhausted, with the numbers, where
+// the context that the call allows itself leaves no room for an answer.
 Result<AnswerLimit> answer_limit_of(const protocol::Generate& call, int64_t n_prompt, int64_t context_tokens);
 
 }  // namespace hearth::worker

@@ -69,16 +69,17 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   }
   const int64_t n_ahead = n_unfinished();
   if (limits_.max_waiting > 0 && n_ahead + n_answers > limits_.max_sequences + limits_.max_waiting) {
-    return make_error(ErrorCode::kUnavailable,
-                      "the model is busy: it has {} requests, of which it advances {} at once; try again later",
-                      n_ahead, limits_.max_sequences);
+    return make_error(
+        ErrorCode::kUnavailable,
+        "the model is busy: it has {} requests, of which it advances {} at once; try again later", n_ahead,
+        limits_.max_sequences);
   }
   auto call = std::make_unique<GenerateCall>();
   call->id = call_id;
   HEARTH_ASSIGN(call->request.sampling, sampling_options_of(asked.sampling()));
   HEARTH_ASSIGN(call->request.tenant, tenants_.number_of(asked.tenant()));
-  HEARTH_ASSIGN(const AnswerLimit limit, answer_limit_of(asked, static_cast<int64_t>(prompt.size()),
-                                                         engine_.context_tokens()));
+  HEARTH_ASSIGN(const AnswerLimit limit,
+                answer_limit_of(asked, static_cast<int64_t>(prompt.size()), engine_.context_tokens()));
   call->request.max_tokens = limit.max_tokens;
   call->length_is_context = limit.is_of_context;
   call->request.prompt = std::move(prompt);
@@ -204,8 +205,8 @@ void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
 // The first in the answer's text, as the engine looked for it; empty where the model ended the answer itself.
 std::string Generations::stop_that_came(const Answer& answer) const {
   const engine::Request& request = answer.call->request;
-  const bool ended = !answer.tokens.empty() && !request.ignore_end &&
-                     tokenizer_.ends_generation(answer.tokens.back());
+  const bool ended =
+      !answer.tokens.empty() && !request.ignore_end && tokenizer_.ends_generation(answer.tokens.back());
   if (ended) return "";
   text::Detokenizer detokenizer(tokenizer_, /*at_start=*/false);
   std::string text;

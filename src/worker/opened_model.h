@@ -21,9 +21,9 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
 // Not thread-safe.
 class OpenedModel {
  public:
-  // Parses the files; computes and allocates nothing large. `source` must outlive the model. n_default_threads
-  // is for options that leave it open. Errors: those of open_checkpoint, LoadedModel::prepare and
-  // LoadedEncoder::load.
+  // Parses the files; computes and allocates nothing large. `source` must outlive the model.
+  // n_default_threads is for options that leave it open. Errors: those of open_checkpoint,
+  // LoadedModel::prepare and LoadedEncoder::load.
   static Result<std::unique_ptr<OpenedModel>> open(const FileSource& source, const std::string& path,
                                                    const protocol::StartOptions& options,
                                                    const BackendFactory& make_backend, int n_default_threads);
@@ -34,8 +34,8 @@ class OpenedModel {
   engine::LoadedModel* generator() const noexcept { return generator_.get(); }
   engine::LoadedEncoder* encoder() const noexcept { return encoder_.get(); }
 
-  // How the model is talked to: with_tools, by its template for tools, where it has one. kUnsupported where it has
-  // no chat format; what is wrong with its template.
+  // How the model is talked to: with_tools, by its template for tools, where it has one. kUnsupported where
+  // it has no chat format; what is wrong with its template.
   Result<const text::ChatFormat*> chat_format(bool with_tools) const;
   // Where the chat format comes from: "the model's template", "ChatML"; empty where there is none.
   std::string chat_format_name() const;

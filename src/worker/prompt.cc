@@ -85,7 +85,8 @@ Result<protocol::Tokens> rendering(const OpenedModel& model, const protocol::Ren
   return rendered;
 }
 
-protocol::Tokens described_tokens(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& tokens) {
+protocol::Tokens described_tokens(const text::Tokenizer& tokenizer,
+                                  const std::vector<text::TokenId>& tokens) {
   protocol::Tokens described;
   described.mutable_ids()->Reserve(static_cast<int>(tokens.size()));
   for (const text::TokenId token : tokens) {

@@ -11,13 +11,13 @@
 
 namespace hearth::worker {
 
-// The context of a chat template: the conversation, add_generation_prompt and what `think` (may be null) switches,
-// by the names that templates have for it. What the conversation says itself wins. kMalformed for JSON that is no
-// object.
+// The context of a chat template: the conversation, add_generation_prompt and what `think` (may be null)
+// switches, by the names that templates have for it. What the conversation says itself wins. kMalformed for
+// JSON that is no object.
 Result<text::Value> template_context(const std::string& conversation_json, const protocol::Think* think);
 
-// Errors: those of template_context() and of chat templates; kUnsupported for a conversation with a model that has
-// no chat format.
+// Errors: those of template_context() and of chat templates; kUnsupported for a conversation with a model
+// that has no chat format.
 Result<std::vector<text::TokenId>> prompt_tokens(const OpenedModel& model, const protocol::Generate& call);
 
 std::vector<text::TokenId> text_tokens(const text::Tokenizer& tokenizer, const protocol::Text& text);

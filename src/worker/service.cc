@@ -60,8 +60,8 @@ Result<void> Service::answer(const protocol::Call& call) {
 Result<void> Service::open(uint64_t id, const protocol::Open& open) {
   if (!path_.empty()) return Error(ErrorCode::kUsage, "a model is open already");
   if (open.files_size() > kMaxFiles) {
-    return make_error(ErrorCode::kResourceExhausted, "expected a model of at most {} files, found {}", kMaxFiles,
-                      open.files_size());
+    return make_error(ErrorCode::kResourceExhausted, "expected a model of at most {} files, found {}",
+                      kMaxFiles, open.files_size());
   }
   for (const protocol::Open::File& file : open.files()) {
     if (file.descriptor() < kFirstFileDescriptor) {
@@ -82,8 +82,8 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
 
 Result<void> Service::reopen(const protocol::StartOptions& options) {
   model_.reset();
-  HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
-                                          options_.n_default_threads));
+  HEARTH_ASSIGN(model_,
+                OpenedModel::open(files_, path_, options, options_.make_backend, options_.n_default_threads));
   opened_with_ = options.SerializeAsString();
   return {};
 }
@@ -143,8 +143,7 @@ Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) 
   protocol::Reply reply;
   reply.set_id(id);
   const auto& ids = call.tokens().ids();
-  reply.mutable_text()->set_text(
-      model->tokenizer().decode({ids.data(), static_cast<size_t>(ids.size())}));
+  reply.mutable_text()->set_text(model->tokenizer().decode({ids.data(), static_cast<size_t>(ids.size())}));
   send_(reply);
   return {};
 }

@@ -47,7 +47,7 @@ class Service {
   const ServiceOptions options_;
   const ReplySink send_;
   InheritedFiles files_;
-  std::string path_;  // the model's among them
+  std::string path_;         // the model's among them
   std::string opened_with_;  // the options, as bytes
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;

@@ -13,56 +13,13 @@ namespace {
 
 using nlohmann::json;
 
-std::string tokenizer_json() {
-  json vocabulary;
-  json added = json::array();
-  for (const char* token : {"<unk>", "<s>", "</s>"}) {
-    const size_t id = vocabulary.size();
-    vocabulary[token] = id;
-    added.push_back({{"id", id},
-                     {"content", token},
-                     {"special", true},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false}});
-  }
-  for (char c = '!'; c <= '~'; ++c) {
-    const size_t id = vocabulary.size();
-    vocabulary[std::string(1, c)] = id;
-  }
-  const size_t space = vocabulary.size();
-  vocabulary["\u0120"] = space;
-  const json byte_level{
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  return json{{"version", "1.0"},
-              {"truncation", nullptr},
-              {"padding", nullptr},
-              {"added_tokens", added},
-              {"normalizer", nullptr},
-              {"pre_tokenizer", byte_level},
-              {"post_processor", nullptr},
-              {"decoder", byte_level},
-              {"model",
-               {{"type", "BPE"},
-                {"dropout", nullptr},
-                {"unk_token", nullptr},
-                {"continuing_subword_prefix", nullptr},
-                {"end_of_word_suffix", nullptr},
-                {"fuse_unk", false},
-                {"byte_fallback", false},
-                {"vocab", vocabulary},
-                {"merges", json::array()}}}}
-      .dump();
-}
-
 class FolderCommands : public ::testing::Test {
  protected:
   FolderCommands() {
     const std::string bytes = TinyLlama({}, 3).gguf().add_u32("llama.vocab_size", 285).build();
     const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
     write_folder(as_huggingface(*file), folder_.path(), 2);
-    write_file(folder_.path() / "tokenizer.json", tokenizer_json());
+    write_file(folder_.path() / "tokenizer.json", byte_level_tokenizer_json());
     write_file(folder_.path() / "generation_config.json", R"({"eos_token_id": [2, 5]})");
   }
 

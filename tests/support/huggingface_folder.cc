@@ -198,4 +198,47 @@ void write_folder(const HuggingFaceModel& model, const std::filesystem::path& fo
   }
 }
 
+std::string byte_level_tokenizer_json() {
+  json vocabulary;
+  json added = json::array();
+  for (const char* token : {"<unk>", "<s>", "</s>"}) {
+    const size_t id = vocabulary.size();
+    vocabulary[token] = id;
+    added.push_back({{"id", id},
+                     {"content", token},
+                     {"special", true},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false}});
+  }
+  for (char c = '!'; c <= '~'; ++c) {
+    const size_t id = vocabulary.size();
+    vocabulary[std::string(1, c)] = id;
+  }
+  const size_t space = vocabulary.size();
+  vocabulary["\u0120"] = space;
+  const json byte_level{
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  return json{{"version", "1.0"},
+              {"truncation", nullptr},
+              {"padding", nullptr},
+              {"added_tokens", added},
+              {"normalizer", nullptr},
+              {"pre_tokenizer", byte_level},
+              {"post_processor", nullptr},
+              {"decoder", byte_level},
+              {"model",
+               {{"type", "BPE"},
+                {"dropout", nullptr},
+                {"unk_token", nullptr},
+                {"continuing_subword_prefix", nullptr},
+                {"end_of_word_suffix", nullptr},
+                {"fuse_unk", false},
+                {"byte_fallback", false},
+                {"vocab", vocabulary},
+                {"merges", json::array()}}}}
+      .dump();
+}
+
 }  // namespace hearth::testing

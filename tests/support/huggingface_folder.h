@@ -33,4 +33,8 @@ HuggingFaceModel as_huggingface(const gguf::File& file);
 // config.json and model.safetensors, or so many shards with their index, into an existing folder.
 void write_folder(const HuggingFaceModel& model, const std::filesystem::path& folder, size_t n_shards = 1);
 
+// A tokenizer.json: byte-level BPE without merges, of <unk>, <s>, </s>, the printable characters of ASCII and
+// the space.
+std::string byte_level_tokenizer_json();
+
 }  // namespace hearth::testing

@@ -29,7 +29,8 @@ Result<File> Parser::parse(std::span<const std::byte> bytes, std::string name) {
   return std::move(parser).finish(std::move(*part), std::move(name));
 }
 
-Result<File> Parser::open_split(const FileSource& source, const std::filesystem::path& folder, const SplitName& name) {
+Result<File> Parser::open_split(const FileSource& source, const std::filesystem::path& folder,
+                                const SplitName& name) {
   Parser parser;
   HEARTH_TRY(parser.map_parts(source, folder, name));
   HEARTH_TRY(parser.reserve_tensors(name));
@@ -46,7 +47,8 @@ Result<File> Parser::open_split(const FileSource& source, const std::filesystem:
   return std::move(parser).finish(std::move(first), name.file_name(1));
 }
 
-Result<void> Parser::map_parts(const FileSource& source, const std::filesystem::path& folder, const SplitName& name) {
+Result<void> Parser::map_parts(const FileSource& source, const std::filesystem::path& folder,
+                               const SplitName& name) {
   if (name.part < 1 || name.part > name.n_parts) {
     return make_error(ErrorCode::kMalformed, "{}: expected a part from 1 to {}, found {}",
                       excerpt(name.file_name(name.part)), name.n_parts, name.part);

@@ -26,8 +26,10 @@ class Parser {
     Metadata metadata;
   };
 
-  static Result<File> open_split(const FileSource& source, const std::filesystem::path& folder, const SplitName& name);
-  Result<void> map_parts(const FileSource& source, const std::filesystem::path& folder, const SplitName& name);
+  static Result<File> open_split(const FileSource& source, const std::filesystem::path& folder,
+                                 const SplitName& name);
+  Result<void> map_parts(const FileSource& source, const std::filesystem::path& folder,
+                         const SplitName& name);
   Result<void> reserve_tensors(const SplitName& name);
   Result<Part> add_part(std::span<const std::byte> bytes);
   Result<File> finish(Part first, std::string name) &&;

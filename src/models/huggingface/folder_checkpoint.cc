@@ -120,7 +120,8 @@ Result<std::optional<Packing>> find_packing(const Folder& folder, const HuggingF
 
 }  // namespace
 
-Result<std::unique_ptr<const Checkpoint>> FolderCheckpoint::open(const FileSource& source, const fs::path& path) {
+Result<std::unique_ptr<const Checkpoint>> FolderCheckpoint::open(const FileSource& source,
+                                                                 const fs::path& path) {
   HEARTH_ASSIGN(Folder folder, Folder::open(source, path));
   const std::string name = name_of(path);
   auto checkpoint = read(std::move(folder), name);

@@ -130,7 +130,7 @@ void Channel::watch(std::function<void()> on_gone) {
 
 Task<bool> Channel::handshake(Clock::time_point deadline) {
   shaking_hands_ = true;
-  while (!broken_) {
+  while (!gone()) {
     const IoResult result = transport_->handshake();
     if (result.state == IoState::kDone) {
       shaking_hands_ = false;
@@ -141,8 +141,7 @@ Task<bool> Channel::handshake(Clock::time_point deadline) {
     } else if (result.state == IoState::kNeedsWrite) {
       arm_write();
     } else {
-      ended_ = true;
-      break;
+      break;  // what the other end may read of the reason has been sent, and close() sees to it that it can
     }
     if (Clock::now() >= deadline) break;
     co_await wait_until(deadline);

@@ -236,6 +236,7 @@ std::optional<ParseFailure> RequestParser::parse_body(std::string_view input, st
       break;
     }
     if (error) return ParseFailure{.status = 400, .message = "the chunked body is malformed"};
+    if (n == 0) break;
   }
   return std::nullopt;
 }

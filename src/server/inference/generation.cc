@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/inference/private_path.h"
+
 namespace hearth::server::inference {
 
 Task<wire::GenerationEnd> run_generation(EngineLease& lease, protocol::Generate generate,
@@ -18,7 +20,16 @@ Task<wire::GenerationEnd> run_generation(EngineLease& lease, protocol::Generate 
   if (broken_off && !end.client_gone && !end.error) {
     end.error = wire::ApiError(kUnavailable, "the engine broke the answer off; try again");
   }
+  if (end.error) end.error = without_path(*end.error, lease.entry());
   co_return end;
+}
+
+Task<wire::ApiResult<protocol::Reply>> ask_engine(EngineLease& lease, protocol::Call message,
+                                                  http::Responder& responder) {
+  const std::unique_ptr<EngineCall> call = lease.call(std::move(message));
+  auto reply = co_await wire::only_reply(*call, responder);
+  if (!reply) co_return without_path(reply.error(), lease.entry());
+  co_return reply;
 }
 
 }  // namespace hearth::server::inference

@@ -1,5 +1,8 @@
 #include "server/inference/model_choice.h"
 
+#include <algorithm>
+
+#include "server/inference/private_path.h"
 #include "server/wire/duration.h"
 
 namespace hearth::server::inference {
@@ -17,6 +20,8 @@ wire::ApiResult<void> check_ability(const std::string& name, const protocol::Ope
       return {};
     case Ability::kComplete:
       if (description.is_encoder()) return wire::ApiError(400, model + " does not support generate", "model");
+      return {};
+    case Ability::kAny:
       return {};
     case Ability::kEmbed:
       if (!description.is_encoder()) {
@@ -43,13 +48,19 @@ ModelChoice read_model_choice(const wire::Field& root) {
 
 Task<wire::ApiResult<std::unique_ptr<EngineLease>>> acquire_model(ModelService& models, ModelChoice choice,
                                                                   Ability ability) {
+  const auto entry = models.find(choice.name);
+  if (!entry) co_return wire::ApiError(entry.error());
   // Told before minutes are spent on loading it.
   const auto described = co_await models.describe(choice.name);
-  if (!described) co_return wire::ApiError(described.error());
+  if (!described) co_return without_path(described.error(), *entry);
   const auto able = check_ability(choice.name, *described, ability);
   if (!able) co_return able.error();
+  // More than the model was trained for is not to be had.
+  const int64_t most = described->trained_context_tokens();
+  auto& wished = choice.wish.context_tokens;
+  if (wished && most > 0) wished = std::min(*wished, most);
   auto lease = co_await models.acquire(std::move(choice.name), choice.wish);
-  if (!lease) co_return wire::ApiError(lease.error());
+  if (!lease) co_return without_path(lease.error(), *entry);
   co_return std::move(lease).value();
 }
 

@@ -76,8 +76,9 @@ bool count(const fs::path& file, CatalogEntry& entry) {
   const auto time = fs::last_write_time(file, error);
   if (error) return false;
   entry.size_bytes += static_cast<int64_t>(size);
-  entry.modified_at = std::max(entry.modified_at, std::chrono::time_point_cast<WallTime::duration>(
-                                                      std::chrono::file_clock::to_sys(time)));
+  entry.modified_at =
+      std::max(entry.modified_at,
+               std::chrono::time_point_cast<WallTime::duration>(std::chrono::file_clock::to_sys(time)));
   return true;
 }
 
@@ -158,8 +159,8 @@ void Catalog::add(const fs::path& path) {
     warnings_.push_back(fmt::format("{}: cannot be read; it is left out", file));
     return;
   }
-  entry.digest = sha256(fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes,
-                                    entry.modified_at.time_since_epoch().count()));
+  entry.digest = sha256(
+      fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes, entry.modified_at.time_since_epoch().count()));
   const auto [at, is_new] = by_key_.try_emplace(lower(entry.name), entry);
   if (is_new) return;
   warnings_.push_back(fmt::format("{}: {} is {} already; rename one of them", file, entry.name,

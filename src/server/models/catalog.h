@@ -12,16 +12,16 @@
 
 namespace hearth::server {
 
-// What a client's name stands for: "Tiny" and "library/tiny:latest" are "tiny:latest". kInvalidArgument for what is
-// no name.
+// What a client's name stands for: "Tiny" and "library/tiny:latest" are "tiny:latest". kInvalidArgument for
+// what is no name.
 Result<std::string> canonical_model_name(std::string_view name);
 
-// Finds every *.gguf file (of a split model its first part) and every sub-folder with a config.json. `tiny.gguf`
-// is tiny:latest, `tiny:q4.gguf` tiny:q4; characters that no name has become '-'. Of two files of one name the
-// first in the order of file names wins.
+// Finds every *.gguf file (of a split model its first part) and every sub-folder with a config.json.
+// `tiny.gguf` is tiny:latest, `tiny:q4.gguf` tiny:q4; characters that no name has become '-'. Of two files of
+// one name the first in the order of file names wins.
 //
-// Links among the folder's entries are followed, wherever they lead: whoever may write there has put them there.
-// Links within a Hugging Face folder are held to safetensors::Folder's rule.
+// Links among the folder's entries are followed, wherever they lead: whoever may write there has put them
+// there. Links within a Hugging Face folder are held to safetensors::Folder's rule.
 //
 // Not thread-safe. The folder is looked through each time: names and sizes, no contents.
 class Catalog {

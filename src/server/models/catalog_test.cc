@@ -35,7 +35,8 @@ TEST_F(CatalogTest, FilesAndFolders_HaveNames) {
   write("phi-3/model.safetensors", "1234");
   write("no-model/readme.txt");
   write("notes.txt");
-  EXPECT_EQ(names(), (std::vector<std::string>{"Llama-3.Q4_K_M:latest", "phi-3:latest", "qwen:q8", "tiny:latest"}));
+  EXPECT_EQ(names(),
+            (std::vector<std::string>{"Llama-3.Q4_K_M:latest", "phi-3:latest", "qwen:q8", "tiny:latest"}));
   EXPECT_EQ(catalog_.find("phi-3")->size_bytes, 6);
   EXPECT_TRUE(catalog_.warnings().empty());
 }

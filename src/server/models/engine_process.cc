@@ -229,7 +229,7 @@ class Process final : public EngineProcess {
   asio::steady_timer kill_timer_;
   std::array<char, 65536> in_{};
   protocol::FrameReader reader_;
-  std::string out_;            // not written yet
+  std::string out_;  // not written yet
   std::string being_written_;
   std::map<uint64_t, std::shared_ptr<CallState>> calls_;
   uint64_t last_id_ = 0;
@@ -283,7 +283,8 @@ std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
   auto made = std::make_unique<ProcessCall>(self(), state);
   std::string frame;
   if (has_ended_ || has_hung_up_) {
-    const std::string message = has_ended_ ? end_message_ : fmt::format("the engine of model '{}' has ended", model_name_);
+    const std::string message =
+        has_ended_ ? end_message_ : fmt::format("the engine of model '{}' has ended", model_name_);
     fail(*state, Error(ErrorCode::kUnavailable, message));
   } else if (const auto framed = protocol::append_frame(frame, call); !framed) {
     fail(*state, framed.error());
@@ -319,7 +320,8 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
   }
   HEARTH_ASSIGN(SpawnedProcess spawned, spawn(executable, {"hearth", "engine-process", model_name},
                                               engine_environment(), descriptors));
-  auto process = std::make_shared<Process>(executor, model_name, std::move(spawned), std::move(ours), std::move(open));
+  auto process =
+      std::make_shared<Process>(executor, model_name, std::move(spawned), std::move(ours), std::move(open));
   process->begin();
   return std::shared_ptr<EngineProcess>(std::move(process));
 }

@@ -44,7 +44,8 @@ std::string shortage_message(const std::string& model, const protocol::Opened& o
                              uint64_t budget) {
   const protocol::Memory& need = opened.memory();
   std::string message = fmt::format(
-      "model '{}' needs {} of memory (weights {}, KV cache {} for a context of {} tokens, work {}), and there are {} "
+      "model '{}' needs {} of memory (weights {}, KV cache {} for a context of {} tokens, work {}), and "
+      "there are {} "
       "for it",
       model, text_of(total_bytes(need)), text_of(bytes_of(need.weights_bytes())),
       text_of(bytes_of(need.kv_bytes())), opened.context_tokens(), text_of(bytes_of(need.work_bytes())),

@@ -17,9 +17,9 @@ struct MemoryClaim {
 
 uint64_t total_bytes(const protocol::Memory& memory);
 
-// Bytes that a further model may take. `available` is the machine's by now: weights in the page cache and what the
-// models have not touched yet still count as available there, and are taken off here. `budget`, unless it is 0, is
-// for all models together.
+// Bytes that a further model may take. `available` is the machine's by now: weights in the page cache and
+// what the models have not touched yet still count as available there, and are taken off here. `budget`,
+// unless it is 0, is for all models together.
 uint64_t room_for_models(uint64_t available, uint64_t budget, std::span<const MemoryClaim> claims);
 
 // "model 'x' needs 5.2 GB of memory (...), and there are 3.0 GB ...".

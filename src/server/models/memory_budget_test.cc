@@ -39,10 +39,12 @@ TEST(ShortageMessage, Numbers_AreAllThere) {
   protocol::Opened opened;
   *opened.mutable_memory() = memory(4'100'000'000, 1'000'000'000, 100'000'000);
   opened.set_context_tokens(8192);
-  EXPECT_EQ(shortage_message("big:latest", opened, 3'000'000'000, 3'000'000'000),
-            "model 'big:latest' needs 5.2 GB of memory (weights 4.1 GB, KV cache 1.0 GB for a context of 8192 "
-            "tokens, work 100.0 MB), and there are 3.0 GB for it (of 3.0 GB for all models); a smaller context, fewer "
-            "requests at once or a smaller quantisation need less");
+  EXPECT_EQ(
+      shortage_message("big:latest", opened, 3'000'000'000, 3'000'000'000),
+      "model 'big:latest' needs 5.2 GB of memory (weights 4.1 GB, KV cache 1.0 GB for a context of 8192 "
+      "tokens, work 100.0 MB), and there are 3.0 GB for it (of 3.0 GB for all models); a smaller context, "
+      "fewer "
+      "requests at once or a smaller quantisation need less");
 }
 
 TEST(AvailableMemory, Machine_HasSome) {

@@ -56,8 +56,8 @@ Result<ModelFiles> open_file(const fs::path& path) {
   return files;
 }
 
-// The folder's name; of a snapshot in Hugging Face's cache, models--OWNER--NAME/snapshots/REVISION, that too, which
-// says whose model it is.
+// The folder's name; of a snapshot in Hugging Face's cache, models--OWNER--NAME/snapshots/REVISION, that too,
+// which says whose model it is.
 std::string folder_name(const fs::path& path) {
   const fs::path folder = path.has_filename() ? path : path.parent_path();
   const fs::path above = folder.parent_path();
@@ -74,7 +74,9 @@ Result<ModelFiles> open_folder(const fs::path& path) {
                                          [&](std::string_view ending) { return name.ends_with(ending); });
     if (!is_of_model) continue;
     const auto real = folder.resolve(name);
-    if (!real) return make_error(real.error().code(), "{}/{}: a link out of the folder, or to nothing", files.name, name);
+    if (!real)
+      return make_error(real.error().code(), "{}/{}: a link out of the folder, or to nothing", files.name,
+                        name);
     std::error_code error;
     if (!fs::is_regular_file(*real, error)) continue;
     HEARTH_TRY(add(files, files.name + "/" + name, *real));

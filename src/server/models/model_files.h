@@ -12,16 +12,16 @@ namespace hearth::server {
 
 struct ModelFiles {
   struct File {
-    std::string name;  // "tiny.gguf", "qwen/config.json": never the path on this machine
+    std::string name;             // "tiny.gguf", "qwen/config.json": never the path on this machine
     UniqueDescriptor descriptor;  // open for reading
   };
   std::string name;  // of the model among them: one of the files, or the folder that all of them are in
   std::vector<File> files;
 };
 
-// Of a GGUF file (of a split one, all parts), or of a Hugging Face folder, of which what a model can need. Links in
-// a folder that lead out of it are refused, but for those of Hugging Face's cache (safetensors::Folder). Errors:
-// kNotFound, kIo, kInvalidArgument for what is no regular file.
+// Of a GGUF file (of a split one, all parts), or of a Hugging Face folder, of which what a model can need.
+// Links in a folder that lead out of it are refused, but for those of Hugging Face's cache
+// (safetensors::Folder). Errors: kNotFound, kIo, kInvalidArgument for what is no regular file.
 Result<ModelFiles> open_model_files(const std::filesystem::path& path);
 
 }  // namespace hearth::server

@@ -49,8 +49,9 @@ TEST_F(ModelFilesTest, Split_IsAllItsParts) {
 }
 
 TEST_F(ModelFilesTest, Folder_IsWhatAModelCanNeed) {
-  for (const char* name : {"qwen/config.json", "qwen/model.safetensors", "qwen/tokenizer.model", "qwen/merges.txt",
-                           "qwen/chat_template.jinja", "qwen/model.py", "qwen/pytorch_model.bin", "qwen/sub/x.json"}) {
+  for (const char* name :
+       {"qwen/config.json", "qwen/model.safetensors", "qwen/tokenizer.model", "qwen/merges.txt",
+        "qwen/chat_template.jinja", "qwen/model.py", "qwen/pytorch_model.bin", "qwen/sub/x.json"}) {
     write(name);
   }
   const auto files = open_model_files(folder_ / "qwen");

@@ -43,8 +43,15 @@ Task<Result<protocol::Inspection>> ModelManager::inspect(std::string name, bool 
 }
 
 Result<bool> ModelManager::unload(std::string_view name) {
-  HEARTH_ASSIGN(const CatalogEntry entry, catalog_.find(name));
-  return pool_.unload(entry.name);
+  const auto entry = catalog_.find(name);
+  if (entry) return pool_.unload(entry->name);
+  // What is loaded may have gone from the folder.
+  const auto canonical = canonical_model_name(name);
+  for (const RunningModel& model : pool_.running()) {
+    if (canonical && canonical_model_name(model.entry.name).value_or("") == *canonical)
+      return pool_.unload(model.entry.name);
+  }
+  return entry.error();
 }
 
 }  // namespace hearth::server

@@ -20,7 +20,8 @@ struct ModelManagerOptions {
 class ModelManager final : public ModelService {
  public:
   ModelManager(const Executor& executor, ModelManagerOptions options);
-  ~ModelManager() override;  // shut_down() should have been awaited: engines that still run are killed otherwise
+  ~ModelManager()
+      override;  // shut_down() should have been awaited: engines that still run are killed otherwise
 
   std::vector<CatalogEntry> catalog() override;
   Result<CatalogEntry> find(std::string_view name) override;

@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -16,6 +17,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "engine/loaded_model.h"
 #include "server/models/engine_process.h"
+#include "tests/support/huggingface_folder.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
@@ -149,7 +151,8 @@ class ModelManagerTest : public ::testing::Test {
   }
   bool is_running(const std::string& name) const {
     const auto running = manager_->running();
-    return std::any_of(running.begin(), running.end(), [&](const RunningModel& m) { return m.entry.name == name; });
+    return std::any_of(running.begin(), running.end(),
+                       [&](const RunningModel& m) { return m.entry.name == name; });
   }
 
   TemporaryFolder folder_;
@@ -169,6 +172,46 @@ TEST_F(ModelManagerTest, GreedyAnswer_IsThatOfTheEngineInThisProcess) {
   EXPECT_EQ(outcome.finished[0].reason(), protocol::Finished::LENGTH);
   EXPECT_EQ(outcome.finished[0].n_generated_tokens(), 40);
   EXPECT_EQ(outcome.text, expected_text("tiny.gguf", "Hello", 40));
+}
+
+TEST_F(ModelManagerTest, HuggingFaceFolder_AnswersAsInThisProcess) {
+  const std::string bytes = testing::TinyLlama({}, 3).gguf().add_u32("llama.vocab_size", 285).build();
+  const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
+  std::filesystem::create_directory(folder_ / "qwen");
+  testing::write_folder(testing::as_huggingface(*file), folder_ / "qwen", 2);
+  std::ofstream(folder_ / "qwen/tokenizer.json") << testing::byte_level_tokenizer_json();
+  start();
+  auto lease = acquire("qwen");
+  ASSERT_TRUE(lease) << lease.error().message();
+  EXPECT_EQ((*lease)->description().format(), "safetensors");
+  // The expressions of the pre-tokenizer are interpreted there, and compiled here.
+  EXPECT_EQ(answer(**lease, generation("Hello, you're 12!", 30)).text,
+            expected_text("qwen", "Hello, you're 12!", 30));
+}
+
+TEST_F(ModelManagerTest, SplitModel_AnswersAsInThisProcess) {
+  // All but one tensor in the first part.
+  const std::string moved = "output_norm.weight";
+  const testing::TinyLlama model({}, 4);
+  const std::string whole = model.gguf().build();
+  const auto file = gguf::File::parse(std::as_bytes(std::span(whole)), "whole.gguf");
+  const gguf::TensorInfo& tensor = *file->find_tensor(moved);
+  std::vector<float> values(tensor.data.size() / sizeof(float));
+  std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
+  model.gguf({moved})
+      .add<uint16_t>("split.no", 0)
+      .add<uint16_t>("split.count", 2)
+      .write(folder_ / "parts-00001-of-00002.gguf");
+  testing::GgufWriter()
+      .add<uint16_t>("split.no", 1)
+      .add<uint16_t>("split.count", 2)
+      .add_tensor(moved, tensor.shape, values)
+      .write(folder_ / "parts-00002-of-00002.gguf");
+  start();
+  auto lease = acquire("parts");
+  ASSERT_TRUE(lease) << lease.error().message();
+  EXPECT_EQ(answer(**lease, generation("Hello", 30)).text,
+            expected_text("parts-00001-of-00002.gguf", "Hello", 30));
 }
 
 TEST_F(ModelManagerTest, TwoModels_AnswerSideBySide) {
@@ -268,7 +311,9 @@ TEST_F(ModelManagerTest, OneTooManyWhileAllWork_WaitsForAPlace) {
         has_b = lease.has_value();
       },
       [](const std::exception_ptr& error) { EXPECT_EQ(error, nullptr); });
-  run_until([&] { return manager_->loading().size() == 1 && manager_->loading()[0].doing == "waiting for memory"; });
+  run_until([&] {
+    return manager_->loading().size() == 1 && manager_->loading()[0].doing == "waiting for memory";
+  });
   EXPECT_FALSE(has_b);
   held->reset();
   run_until([&] { return has_b; });
@@ -292,8 +337,8 @@ TEST_F(ModelManagerTest, IdleModel_MakesRoomWithinTheBudget) {
   write_llama("b.gguf", 2);
   start();
   const protocol::Memory need = (*acquire("a"))->description().memory();
-  const auto one_and_a_half = static_cast<uint64_t>(
-      (need.weights_bytes() + need.kv_bytes() + need.work_bytes()) * 3 / 2);
+  const auto one_and_a_half =
+      static_cast<uint64_t>((need.weights_bytes() + need.kv_bytes() + need.work_bytes()) * 3 / 2);
   start([&](ModelPoolOptions& options) { options.memory_bytes = one_and_a_half; });
   ASSERT_TRUE(acquire("a"));
   ASSERT_TRUE(acquire("b"));
@@ -375,11 +420,14 @@ TEST_F(ModelManagerTest, MoreContextThanLoaded_LoadsAgain) {
   write_llama("tiny.gguf", 1, 1024);
   start();
   EXPECT_EQ((*acquire("tiny"))->description().context_tokens(), 256);
-  EXPECT_EQ((*acquire("tiny", {.context_tokens = 128, .keep_alive = {}}))->description().context_tokens(), 256);
-  EXPECT_EQ((*acquire("tiny", {.context_tokens = 512, .keep_alive = {}}))->description().context_tokens(), 512);
+  EXPECT_EQ((*acquire("tiny", {.context_tokens = 128, .keep_alive = {}}))->description().context_tokens(),
+            256);
+  EXPECT_EQ((*acquire("tiny", {.context_tokens = 512, .keep_alive = {}}))->description().context_tokens(),
+            512);
   EXPECT_EQ((*acquire("tiny"))->description().context_tokens(), 512);
   // More than the model has is what it has, once and for all.
-  EXPECT_EQ((*acquire("tiny", {.context_tokens = 9999, .keep_alive = {}}))->description().context_tokens(), 1024);
+  EXPECT_EQ((*acquire("tiny", {.context_tokens = 9999, .keep_alive = {}}))->description().context_tokens(),
+            1024);
   EXPECT_EQ((*acquire("tiny", {.context_tokens = 9999, .keep_alive = {}}))->load_duration(), Seconds(0));
 }
 
@@ -404,8 +452,10 @@ TEST_F(ModelManagerTest, FileThatIsCutShort_IsAnErrorOfThisModelAlone) {
     const auto lease = acquire(name);
     ASSERT_FALSE(lease);
     EXPECT_EQ(lease.error().code(), ErrorCode::kMalformed) << lease.error().message();
-    EXPECT_EQ(lease.error().message().find(folder_.path().string()), std::string::npos) << lease.error().message();
-    const auto described = run<bool>([&]() -> Task<bool> { co_return (co_await manager_->describe(name)).has_value(); });
+    EXPECT_EQ(lease.error().message().find(folder_.path().string()), std::string::npos)
+        << lease.error().message();
+    const auto described =
+        run<bool>([&]() -> Task<bool> { co_return (co_await manager_->describe(name)).has_value(); });
     EXPECT_FALSE(described);
   }
   EXPECT_TRUE(acquire("tiny"));

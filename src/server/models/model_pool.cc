@@ -70,6 +70,18 @@ struct Record {
   SteadyTime not_before{};
 };
 
+// One more for as long as it exists.
+class Counted {
+ public:
+  explicit Counted(size_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  size_t& count_;
+};
+
 // An engine that was told to end and still has its memory.
 struct Ending {
   std::shared_ptr<EngineProcess> process;
@@ -183,9 +195,8 @@ Task<Result<std::unique_ptr<EngineLease>>> ModelPool::State::acquire(CatalogEntr
       co_return make_error(ErrorCode::kUnavailable,
                            "{} requests wait for models to be loaded already; try again later", n_waiting_);
     }
-    ++n_waiting_;
+    const Counted waiting(n_waiting_);
     co_await monitor_.changed();
-    --n_waiting_;
   }
 }
 
@@ -218,21 +229,22 @@ void ModelPool::State::arm_expiry(const std::shared_ptr<Loaded>& loaded) {
   // Setting it again ends the wait before.
   if (!loaded->expiry) loaded->expiry.emplace(executor_);
   loaded->expiry->expires_after(duration_of(keep));
-  loaded->expiry->async_wait([weak = weak_from_this(), weak_loaded = std::weak_ptr(loaded)](
-                                 const boost::system::error_code& error) {
-    const auto self = weak.lock();
-    const auto idle = weak_loaded.lock();
-    if (!error && self && idle && idle->n_leases == 0) self->close_when_idle(idle);
-  });
+  loaded->expiry->async_wait(
+      [weak = weak_from_this(), weak_loaded = std::weak_ptr(loaded)](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        const auto idle = weak_loaded.lock();
+        if (!error && self && idle && idle->n_leases == 0) self->close_when_idle(idle);
+      });
 }
 
 std::optional<Error> ModelPool::State::pause_of(const std::string& name) const {
   const auto record = records_.find(name);
   if (record == records_.end() || now() >= record->second.not_before) return std::nullopt;
   const Seconds left = record->second.not_before - now();
-  return make_error(ErrorCode::kUnavailable,
-                    "the engine of model '{}' ended unexpectedly {} times in a row; it is started again in {:.0f} s",
-                    name, record->second.n_deaths, std::ceil(left.count()));
+  return make_error(
+      ErrorCode::kUnavailable,
+      "the engine of model '{}' ended unexpectedly {} times in a row; it is started again in {:.0f} s", name,
+      record->second.n_deaths, std::ceil(left.count()));
 }
 
 std::shared_ptr<Load> ModelPool::State::begin_load(const CatalogEntry& entry, const LoadWish& wish) {
@@ -241,7 +253,8 @@ std::shared_ptr<Load> ModelPool::State::begin_load(const CatalogEntry& entry, co
   load->context_tokens = std::max(wish.context_tokens.value_or(0), options_.start.context_tokens());
   load->keep_alive = wish.keep_alive.value_or(options_.keep_alive);
   loads_.emplace(entry.name, load);
-  asio::co_spawn(executor_, [self = shared_from_this(), load] { return self->run_load(load); }, asio::detached);
+  asio::co_spawn(
+      executor_, [self = shared_from_this(), load] { return self->run_load(load); }, asio::detached);
   return load;
 }
 
@@ -318,7 +331,8 @@ void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, Result<pro
       end_process(load->process, load->promised.value_or(protocol::Memory()));
     }
   } else if (!is_wanted) {
-    load->error = make_error(ErrorCode::kUnavailable, "model '{}' was unloaded while it was loading", entry.name);
+    load->error =
+        make_error(ErrorCode::kUnavailable, "model '{}' was unloaded while it was loading", entry.name);
     end_process(load->process, *load->promised);
   } else {
     auto loaded = std::make_shared<Loaded>();
@@ -348,7 +362,8 @@ void ModelPool::State::note_death(const std::string& name, const EngineProcess* 
     loaded_.erase(found);
   }
   ++record.n_deaths;
-  const double pause = record.n_deaths < 2 ? 0.0 : kFirstPauseS * std::exp2(std::min(record.n_deaths - 2, 16));
+  const double pause =
+      record.n_deaths < 2 ? 0.0 : kFirstPauseS * std::exp2(std::min(record.n_deaths - 2, 16));
   record.not_before = now() + duration_of(Seconds(std::min(pause, kLongestPauseS)));
   monitor_.notify_all();
 }

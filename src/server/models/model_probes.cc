@@ -66,7 +66,8 @@ Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool wi
 }
 
 Task<Result<protocol::Opened>> ModelProbes::describe(CatalogEntry entry) {
-  if (const auto known = descriptions_.find(entry.digest); known != descriptions_.end()) co_return known->second;
+  if (const auto known = descriptions_.find(entry.digest); known != descriptions_.end())
+    co_return known->second;
   Result<Answer> answer = co_await probe(std::move(entry), /*with_inspection=*/false, /*verbose=*/false);
   if (!answer) co_return answer.error();
   co_return std::move(answer->first);

@@ -12,8 +12,8 @@
 
 namespace hearth::server {
 
-// Remembers what it learned for as long as the files do not change. For the thread of the front; must outlive those
-// who ask.
+// Remembers what it learned for as long as the files do not change. For the thread of the front; must outlive
+// those who ask.
 class ModelProbes {
  public:
   ModelProbes(const Executor& executor, std::string executable, protocol::StartOptions options)

@@ -12,7 +12,8 @@ namespace hearth::server {
 // For one thread. Must outlive the coroutines that wait.
 class Monitor {
  public:
-  explicit Monitor(const Executor& executor) : changed_(executor, boost::asio::steady_timer::time_point::max()) {}
+  explicit Monitor(const Executor& executor)
+      : changed_(executor, boost::asio::steady_timer::time_point::max()) {}
 
   // Wakes all who wait now.
   void notify_all() { changed_.cancel(); }

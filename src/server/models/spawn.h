@@ -16,10 +16,12 @@ struct SpawnedProcess {
   UniqueDescriptor ends;  // readable once the process has ended (a pidfd)
 };
 
-// descriptors[i] becomes 3 + i in the program; stdin is /dev/null, stdout is stderr, which is kept, and everything
-// else is closed. It gets a process group of its own, so that Ctrl-C at a terminal is not for it. kIo.
+// descriptors[i] becomes 3 + i in the program; stdin is /dev/null, stdout is stderr, which is kept, and
+// everything else is closed. It gets a process group of its own, so that Ctrl-C at a terminal is not for it.
+// kIo.
 Result<SpawnedProcess> spawn(const std::string& executable, const std::vector<std::string>& arguments,
-                             const std::vector<std::string>& environment, const std::vector<int>& descriptors);
+                             const std::vector<std::string>& environment,
+                             const std::vector<int>& descriptors);
 
 // What an engine process needs of this process's environment: "NAME=value".
 std::vector<std::string> engine_environment();

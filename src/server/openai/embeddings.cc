@@ -1,11 +1,11 @@
 #include <array>
 #include <bit>
 
+#include "server/inference/generation.h"
+#include "server/inference/model_choice.h"
 #include "server/openai/api_error.h"
 #include "server/openai/generation_options.h"
 #include "server/openai/handlers.h"
-#include "server/inference/model_choice.h"
-#include "server/wire/generation_pump.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -13,6 +13,7 @@ namespace {
 using wire::Field;
 using wire::Json;
 
+constexpr int kBadRequest = 400;
 constexpr size_t kMaxInputs = 2048;
 
 struct EmbeddingRequest {
@@ -106,11 +107,17 @@ Task<void> answer_embeddings(const Dependencies& deps, const http::Request& requ
     co_await send_error(responder, lease.error());
     co_return;
   }
+  const int64_t most = (*lease)->description().embedding_length();
+  if (wanted->embed.dimensions() > most) {
+    const std::string message = fmt::format("dimensions: expected at most the model's {}, found {}", most,
+                                            wanted->embed.dimensions());
+    co_await send_error(responder, wire::ApiError(kBadRequest, message, "dimensions"));
+    co_return;
+  }
   protocol::Call message;
   *message.mutable_embed() = std::move(wanted->embed);
   message.mutable_embed()->set_tenant(request.identity.key_id);
-  const std::unique_ptr<EngineCall> call = (*lease)->call(std::move(message));
-  const auto reply = co_await wire::only_reply(*call, responder);
+  const auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   if (!reply) {
     co_await send_error(responder, reply.error());
     co_return;

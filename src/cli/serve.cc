@@ -1,0 +1,236 @@
+// hearth serve: answer the clients of Ollama, OpenAI and Anthropic.
+#include <cstdlib>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/units.h"
+#include "server/accounts/exposure.h"
+#include "server/accounts/folder.h"
+#include "server/front/front.h"
+#include "server/wire/duration.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr uint16_t kDefaultPort = 11434;
+
+struct ServeOptions {
+  std::string host;  // "HOST" or "HOST:PORT"
+  int64_t port = -1;
+  std::string models;
+  int64_t context_tokens = 0;
+  int64_t max_sequences = 8;
+  int64_t max_waiting = 512;
+  int64_t max_loaded = 3;
+  int64_t memory_gib = 0;
+  int64_t n_threads = 0;
+  int64_t grace_s = 30;
+  std::string keep_alive = "5m";
+  models::KvTypes kv_types;
+  std::string certificate;
+  std::string key;
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
+  bool require_key = false;
+  bool no_audit = false;
+  bool insecure = false;
+};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+struct Bind {
+  std::string host = "127.0.0.1";
+  uint16_t port = kDefaultPort;
+};
+
+// "HOST", "HOST:PORT", ":PORT", "[IPV6]:PORT", an IPv6 address, and a URL of http as HEARTH_HOST may be one.
+Result<Bind> parse_bind(std::string_view text, const char* where) {
+  Bind bind;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+  }
+  while (text.ends_with('/')) text.remove_suffix(1);
+  std::string_view host = text;
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const size_t end = text.find(']');
+    host = text.substr(1, end == std::string_view::npos ? end : end - 1);
+    port = end == std::string_view::npos ? "" : text.substr(end + 1);
+  } else if (const size_t colon = text.find(':');
+             colon != std::string_view::npos && colon == text.rfind(':')) {
+    host = text.substr(0, colon);
+    port = text.substr(colon);
+  }
+  if (!host.empty()) bind.host = host;
+  if (port.empty()) return bind;
+  int64_t number = 0;
+  if (!port.starts_with(':') || !parse_whole_number(std::string(port.substr(1)), number) || number < 0 ||
+      number > UINT16_MAX) {
+    return make_error(ErrorCode::kUsage,
+                      "{}: expected HOST or HOST:PORT with a port from 0 to {}, found '{}'", where,
+                      UINT16_MAX, text);
+  }
+  bind.port = static_cast<uint16_t>(number);
+  return bind;
+}
+
+Result<Bind> choose_bind(const ServeOptions& options) {
+  HEARTH_ASSIGN(Bind bind, options.host.empty() ? parse_bind(environment("HEARTH_HOST"), "HEARTH_HOST")
+                                                : parse_bind(options.host, "--host"));
+  if (options.port >= 0) bind.port = static_cast<uint16_t>(options.port);
+  return bind;
+}
+
+// --models, HEARTH_MODELS, or the folder "models" beside the accounts.
+Result<std::filesystem::path> choose_models(const ServeOptions& options,
+                                            const std::filesystem::path& accounts) {
+  if (!options.models.empty()) return std::filesystem::path(options.models);
+  if (const std::string folder = environment("HEARTH_MODELS"); !folder.empty())
+    return std::filesystem::path(folder);
+  const std::filesystem::path folder = accounts.parent_path() / "models";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return make_error(ErrorCode::kIo, "{}: {}", folder.string(), error.message());
+  return folder;
+}
+
+Result<server::FrontOptions> front_options(const ServeOptions& options) {
+  server::FrontOptions front;
+  HEARTH_ASSIGN(const Bind bind, choose_bind(options));
+  front.http.host = bind.host;
+  front.http.port = bind.port;
+  front.http.certificate_path = options.certificate;
+  front.http.key_path = options.key;
+  front.http.allowed_hosts = options.allowed_hosts;
+  front.http.allowed_origins = options.allowed_origins;
+  HEARTH_ASSIGN(front.accounts_folder, server::accounts::accounts_folder());
+  HEARTH_ASSIGN(front.models.models, choose_models(options, front.accounts_folder));
+  const auto keep_alive = server::wire::parse_go_duration(options.keep_alive);
+  if (!keep_alive) {
+    return make_error(ErrorCode::kUsage,
+                      "--keep-alive: expected a duration such as 5m, 1h30m, 0s or -1s, found '{}'",
+                      options.keep_alive);
+  }
+  front.models.pool.keep_alive = *keep_alive;
+  front.models.pool.max_loaded = static_cast<size_t>(options.max_loaded);
+  front.models.pool.memory_bytes = static_cast<uint64_t>(options.memory_gib) << 30U;
+  front.models.pool.max_waiting = static_cast<size_t>(options.max_waiting);
+  protocol::StartOptions& start = front.models.pool.start;
+  start.set_context_tokens(options.context_tokens);
+  start.set_max_sequences(options.max_sequences);
+  start.set_max_waiting(options.max_waiting);
+  start.set_cache_type_k(tensor::dtype_name(options.kv_types.k));
+  start.set_cache_type_v(tensor::dtype_name(options.kv_types.v));
+  start.set_n_threads(static_cast<int32_t>(options.n_threads));
+  front.require_key = options.require_key;
+  front.audit = !options.no_audit;
+  front.insecure = options.insecure;
+  front.grace = std::chrono::seconds(options.grace_s);
+  front.version = HEARTH_VERSION;
+  return front;
+}
+
+Result<void> run_server(const ServeOptions& options, const Context& context) {
+  HEARTH_ASSIGN(server::FrontOptions front, front_options(options));
+  const std::string models = front.models.models.string();
+  const Console& console = context.console;
+  server::FrontEvents events;
+  events.on_listening = [&](const std::string& address) {
+    console.note(fmt::format("Hearth listens on {}; models in {}", address, models));
+  };
+  events.on_warning = [&](std::string_view message) { console.error(message); };
+  events.on_draining = [&](size_t n_running) {
+    console.note(fmt::format("Ending; {} requests are still answered (again: at once)", n_running));
+  };
+  return server::serve(std::move(front), events);
+}
+
+constexpr const char* kExamples =
+    R"(The clients of Ollama, of OpenAI (at /v1) and of Anthropic are answered at the same address. A model is a GGUF file or
+a Hugging Face folder in the folder of models, and is called by its name without the ending.
+
+On loopback no key is needed as long as none was made. Other machines are answered over TLS and with keys only: see
+hearth help key.
+
+Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME; options come first.
+
+Examples:
+  hearth serve --models ~/models
+  hearth serve --models ~/models --num-ctx 16384 --parallel 16 --cache-type-k q8_0 --cache-type-v q8_0
+  hearth serve --host 0.0.0.0 --tls-cert server.pem --tls-key server.key --allow-host ai.example.org)";
+
+void add_memory_options(CLI::App& command, ServeOptions& options) {
+  constexpr int64_t kMost = int64_t{1} << 40;
+  add_count_option(command, "--num-ctx", options.context_tokens, 1, kMost,
+                   "tokens of context of a model, where no request asks for more");
+  add_count_option(command, "--parallel", options.max_sequences, 1, 4096,
+                   "answers that a model works on at once (default: 8)");
+  add_count_option(command, "--max-waiting", options.max_waiting, 1, 1 << 20,
+                   "requests to a model that may wait; more are answered 503 (default: 512)");
+  add_count_option(command, "--max-models", options.max_loaded, 1, 1024,
+                   "models that are loaded at once (default: 3)");
+  add_count_option(command, "--memory", options.memory_gib, 1, 1 << 20,
+                   "GiB that all models together may take (default: what the machine has)");
+  command
+      .add_option("--keep-alive", options.keep_alive,
+                  "how long a model stays after its last request: 5m, 1h, 0s, -1s for ever (default: 5m)")
+      ->type_name("DURATION");
+  add_cache_type_options(command, options.kv_types);
+  add_threads_option(command, options.n_threads);
+}
+
+void add_access_options(CLI::App& command, ServeOptions& options) {
+  const auto file = [&](const char* name, std::string& path, const char* description) {
+    return command.add_option(name, path, description)->type_name("FILE")->group("Access");
+  };
+  CLI::Option* certificate =
+      file("--tls-cert", options.certificate, "the server's certificate with its chain, PEM");
+  CLI::Option* key = file("--tls-key", options.key, "its private key, PEM");
+  certificate->needs(key);
+  key->needs(certificate);
+  command
+      .add_option("--allow-host", options.allowed_hosts,
+                  "a name by which the server may be called; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME")
+      ->group("Access");
+  command
+      .add_option("--allow-origin", options.allowed_origins,
+                  "a web page's origin that may use the server; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("URL")
+      ->group("Access");
+  command.add_flag("--require-key", options.require_key, "answer nobody without an API key, on loopback too")
+      ->group("Access");
+  command.add_flag("--no-audit", options.no_audit, "keep no audit log")->group("Access");
+  command
+      .add_flag(std::string(server::accounts::kInsecureFlag), options.insecure,
+                "let other machines in without keys or without TLS")
+      ->group("Access");
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& parser, Action& action) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = parser.add_subcommand("serve", "Answer the clients of Ollama, OpenAI and Anthropic");
+  command->add_option("--host", options->host, "the address to listen on (default: 127.0.0.1)")
+      ->type_name("HOST");
+  add_count_option(*command, "--port", options->port, 0, UINT16_MAX,
+                   "its port; 0: one that is free (default: 11434)");
+  command->add_option("--models", options->models, "the folder that the models are in, or one model")
+      ->type_name("PATH");
+  add_count_option(*command, "--grace", options->grace_s, 0, 86'400,
+                   "seconds that answers may still take when the server is told to end (default: 30)");
+  add_memory_options(*command, *options);
+  add_access_options(*command, *options);
+  command->footer(kExamples);
+  command->callback([options, &action] {
+    action = [options](const Context& context) { return run_server(*options, context); };
+  });
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,199 @@
+// What models there are, which are loaded, what is in them; and the server itself.
+#include <algorithm>
+
+#include "server/ollama/handlers.h"
+#include "server/ollama/records.h"
+#include "server/ollama/refusal.h"
+#include "server/ollama/run_options.h"
+#include "server/wire/json_body.h"
+#include "server/wire/timestamp.h"
+
+namespace hearth::server::ollama {
+namespace {
+
+using wire::ApiError;
+using wire::ApiResult;
+using wire::Json;
+using wire::JsonBody;
+
+http::Response json_response(const Json& object) {
+  return {.status = 200, .body = wire::dump_json(object)};
+}
+
+Json entry_record(const CatalogEntry& entry) {
+  return {{"name", entry.name}, {"model", entry.name}};
+}
+
+Json running_record(const RunningModel& running) {
+  const protocol::Memory& memory = running.description.memory();
+  Json record = entry_record(running.entry);
+  record["size"] = memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes();
+  record["digest"] = running.entry.digest;
+  record["details"] = details_of(running.description);
+  // Clients expect a time: the last that there is stands for "never".
+  record["expires_at"] = wire::utc_timestamp(running.expires_at.value_or(WallTime::max()));
+  record["size_vram"] = 0;  // everything is computed on the CPU
+  record["context_length"] = running.description.context_tokens();
+  return record;
+}
+
+// --- /api/show
+// ----------------------------------------------------------------------------------------------
+
+struct ShowRequest {
+  std::string model;
+  bool verbose = false;
+  std::string system;
+};
+
+ApiResult<ShowRequest> read_show_request(std::string_view text) {
+  HEARTH_ASSIGN(const JsonBody body, JsonBody::parse(text));
+  ShowRequest request;
+  // "name" is what old clients say.
+  const auto name = body["name"].string();
+  request.model = name ? *name : body["model"].required().string().value_or("");
+  if (body["model"].present()) request.model = body["model"].string().value_or("");
+  request.verbose = body["verbose"].boolean().value_or(false);
+  request.system = body["system"].string().value_or("");
+  (void)read_run_options(body["options"]);
+  HEARTH_TRY(body.check());
+  if (request.model.empty()) return ApiError(400, "model: expected the name of a model", "model");
+  return request;
+}
+
+// A text as a Modelfile quotes it.
+std::string quoted_block(std::string_view text) {
+  return fmt::format("\"\"\"{}\"\"\"", text);
+}
+
+std::string modelfile_of(const CatalogEntry& entry, const protocol::Opened& model,
+                         const std::string& system) {
+  std::string text = fmt::format("# Modelfile written by Hearth\n\nFROM {}\n", entry.name);
+  if (!model.chat_template().empty())
+    text += fmt::format("TEMPLATE {}\n", quoted_block(model.chat_template()));
+  if (!system.empty()) text += fmt::format("SYSTEM {}\n", quoted_block(system));
+  if (!model.license().empty()) text += fmt::format("LICENSE {}\n", quoted_block(model.license()));
+  return text;
+}
+
+// The engine, which read the file, is a stranger too. A vocabulary with its merges has some million values.
+ApiResult<Json> metadata_of(const protocol::Inspection& inspection) {
+  if (inspection.metadata_json().empty()) return Json::object();
+  auto metadata = wire::parse_json(inspection.metadata_json(), {.depth = 16, .values = 1U << 24U});
+  if (!metadata || !metadata->is_object())
+    return ApiError(500, "the engine told no metadata that can be read");
+  return metadata;
+}
+
+Json tensors_of(const protocol::Inspection& inspection) {
+  Json tensors = Json::array();
+  for (const auto& tensor : inspection.tensors()) {
+    tensors.push_back({{"name", tensor.name()},
+                       {"type", tensor.type()},
+                       {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())}});
+  }
+  return tensors;
+}
+
+Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) {
+  const auto entry = api.models.find(request.model);
+  if (!entry) co_return ApiError(entry.error());
+  const auto model = co_await api.models.describe(request.model);
+  if (!model) co_return ApiError(model.error());
+  const auto inspection = co_await api.models.inspect(request.model, request.verbose);
+  if (!inspection) co_return ApiError(inspection.error());
+  auto metadata = metadata_of(*inspection);
+  if (!metadata) co_return metadata.error();
+
+  Json record = Json::object();
+  if (!model->license().empty()) record["license"] = model->license();
+  record["modelfile"] = modelfile_of(*entry, *model, request.system);
+  record["template"] = model->chat_template();
+  if (!request.system.empty()) record["system"] = request.system;
+  record["details"] = details_of(*model);
+  metadata->erase("tokenizer.chat_template");  // it is `template`
+  if (!metadata->contains("general.parameter_count"))
+    (*metadata)["general.parameter_count"] = model->n_parameters();
+  record["model_info"] = std::move(*metadata);
+  record["tensors"] = tensors_of(*inspection);
+  record["capabilities"] = capabilities_of(*model);
+  record["modified_at"] = wire::utc_timestamp(entry->modified_at);
+  co_return record;
+}
+
+}  // namespace
+
+Task<void> list_models(OllamaApi api, const http::Request& /*request*/, http::Responder& responder) {
+  std::vector<CatalogEntry> entries = api.models.catalog();
+  std::stable_sort(entries.begin(), entries.end(), [](const CatalogEntry& a, const CatalogEntry& b) {
+    return a.modified_at > b.modified_at;
+  });
+  Json models = Json::array();
+  for (const CatalogEntry& entry : entries) {
+    // A file that cannot be opened is still there to be seen.
+    const auto described = co_await api.models.describe(entry.name);
+    const protocol::Opened model = described ? *described : protocol::Opened();
+    Json record = entry_record(entry);
+    record["modified_at"] = wire::utc_timestamp(entry.modified_at);
+    record["size"] = entry.size_bytes;
+    record["digest"] = entry.digest;
+    record["details"] = details_of(model);
+    record["capabilities"] = described ? capabilities_of(model) : Json::array();
+    models.push_back(std::move(record));
+  }
+  http::Response response = json_response({{"models", std::move(models)}});
+  co_await responder.send(std::move(response));
+}
+
+Task<void> list_running(OllamaApi api, const http::Request& /*request*/, http::Responder& responder) {
+  std::vector<RunningModel> running = api.models.running();
+  // The longest remaining first.
+  std::stable_sort(running.begin(), running.end(), [](const RunningModel& a, const RunningModel& b) {
+    return a.expires_at.value_or(WallTime::max()) > b.expires_at.value_or(WallTime::max());
+  });
+  Json models = Json::array();
+  for (const RunningModel& model : running) models.push_back(running_record(model));
+  http::Response response = json_response({{"models", std::move(models)}});
+  co_await responder.send(std::move(response));
+}
+
+Task<void> show_model(OllamaApi api, const http::Request& request, http::Responder& responder) {
+  http::Response response;
+  const auto asked = read_show_request(request.body);
+  if (!asked) {
+    response = refusal(asked.error());
+  } else {
+    const auto described = co_await describe_model(api, *asked);
+    response =
+        described ? json_response(*described) : refusal(without_paths(api, asked->model, described.error()));
+  }
+  co_await responder.send(std::move(response));
+}
+
+Task<void> tell_version(OllamaApi api, const http::Request& /*request*/, http::Responder& responder) {
+  http::Response response = json_response({{"version", api.version}});
+  co_await responder.send(std::move(response));
+}
+
+Task<void> tell_status(OllamaApi /*api*/, const http::Request& /*request*/, http::Responder& responder) {
+  http::Response response = json_response({{"cloud", {{"disabled", true}, {"source", "config"}}}});
+  co_await responder.send(std::move(response));
+}
+
+Task<void> say_hello(OllamaApi /*api*/, const http::Request& /*request*/, http::Responder& responder) {
+  // Word for word: clients look for it.
+  http::Response response{
+      .status = 200, .content_type = "text/plain; charset=utf-8", .body = "Ollama is running"};
+  co_await responder.send(std::move(response));
+}
+
+Task<void> refuse_store(OllamaApi /*api*/, const http::Request& request, http::Responder& responder) {
+  constexpr int kNotImplemented = 501;
+  http::Response response = refusal(
+      {kNotImplemented, fmt::format("{} {}: the model store is not part of this version; models are the "
+                                    "files in the server's model folders",
+                                    http::method_name(request.method), request.path)});
+  co_await responder.send(std::move(response));
+}
+
+}  // namespace hearth::server::ollama

@@ -1,0 +1,22 @@
+// Errors in Ollama's shape.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/http/responder.h"
+#include "server/ollama/routes.h"
+#include "server/wire/api_error.h"
+
+namespace hearth::server::ollama {
+
+// {"error": message}, and with 503 when to come again.
+http::Response refusal(const wire::ApiError& error);
+
+// `error` as clients may see it: the model's file is called by the model's name.
+wire::ApiError without_paths(const OllamaApi& api, std::string_view model, wire::ApiError error);
+
+// 400 "m" does not support thinking.
+wire::ApiError lacks_capability(std::string_view model, std::string_view capability);
+
+}  // namespace hearth::server::ollama

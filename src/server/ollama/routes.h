@@ -1,0 +1,20 @@
+// Ollama's native API, for clients that were written for it. What differs on purpose stands in
+// docs/api/ollama.md.
+#pragma once
+
+#include <string>
+
+#include "server/http/router.h"
+#include "server/models/model_service.h"
+
+namespace hearth::server::ollama {
+
+// What the handlers work with. The service must outlive the router.
+struct OllamaApi {
+  ModelService& models;
+  std::string version;  // of Hearth, as /api/version tells it
+};
+
+void add_ollama_routes(http::Router& router, const OllamaApi& api);
+
+}  // namespace hearth::server::ollama
