@@ -1,7 +1,7 @@
 // Without any client: what no package above asks for.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { metric, model, url } from './server.js';
+import { embedModel, messages, metric, model, url } from './server.js';
 
 const post = (path, body) =>
   fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
@@ -25,6 +25,26 @@ test('metrics count requests and tokens', async () => {
   for (const known of ['hearth_models_loaded', 'hearth_model_memory_bytes', 'process_resident_memory_bytes']) {
     assert.ok((await metric(known)) > 0, known);
   }
+});
+
+test('text becomes tokens, and tokens text again', async () => {
+  const content = 'once upon';
+  const { tokens, count } = await (await post('/tokenize', { model, content })).json();
+  assert.equal(tokens.length, count);
+  const back = await (await post('/detokenize', { model, tokens })).json();
+  assert.equal(back.content.trim(), content);
+  const pieces = (await (await post('/tokenize', { model, content, with_pieces: true })).json()).tokens;
+  assert.deepEqual(pieces.map((entry) => entry.id), tokens);
+  const chat = await (await post('/tokenize', { model, messages })).json();
+  const answer = await (await post('/v1/chat/completions', { model, messages, max_tokens: 1 })).json();
+  assert.equal(chat.count, answer.usage.prompt_tokens, 'as a conversation is charged');
+});
+
+test('documents are ranked', async () => {
+  const documents = ['another text', 'one text', 'something else'];
+  const { results } = await (await post('/v1/rerank', { model: embedModel, query: 'one text', documents })).json();
+  assert.deepEqual(results.map((result) => result.index).sort(), [0, 1, 2]);
+  assert.equal(results[0].index, 1, 'the query itself comes first');
 });
 
 test('the root says that it runs, and an unknown path that it is unknown', async () => {

@@ -16,11 +16,11 @@ using http::Scope;
 using std::chrono::hours;
 using std::chrono::seconds;
 
-Moment at(seconds later) {
+Moment moment_at(seconds later) {
   return {WallTime(std::chrono::days(20'000) + later),
           std::chrono::steady_clock::time_point(hours(1) + later)};
 }
-const Moment kNow = at(hours(12));
+const Moment kNoon = moment_at(hours(12));
 
 class AccountsTest : public ::testing::Test {
  protected:
@@ -35,7 +35,7 @@ class AccountsTest : public ::testing::Test {
   std::string create(std::string name, Scopes scopes, KeyLimits limits = {},
                      std::optional<WallTime> expires = {}) {
     KeyStore store = command();
-    return store.create({std::move(name), scopes, expires, limits}, kNow.wall)->token;
+    return store.create({std::move(name), scopes, expires, limits}, kNoon.wall)->token;
   }
   // The status of a refusal, 200 for none.
   static int status_of(const Decision& decision) {
@@ -48,17 +48,17 @@ class AccountsTest : public ::testing::Test {
 
 TEST_F(AccountsTest, NoKeyWasEverMade_GeneratingIsFreeAndNothingElse) {
   auto accounts = open();
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kPublic, kNow)), 200);
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 200);
-  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kInference, kNow)), 200);
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kManage, kNow)), 401);
-  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kAdmin, kNow)), 401);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kPublic, kNoon)), 200);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNoon)), 200);
+  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kInference, kNoon)), 200);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kManage, kNoon)), 401);
+  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kAdmin, kNoon)), 401);
 }
 
 TEST_F(AccountsTest, KeyRequired_NothingButPublicIsFree) {
   auto accounts = open(true);
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kPublic, kNow)), 200);
-  const Decision decision = accounts->authenticate({}, Scope::kInference, kNow);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kPublic, kNoon)), 200);
+  const Decision decision = accounts->authenticate({}, Scope::kInference, kNoon);
   ASSERT_EQ(status_of(decision), 401);
   EXPECT_NE(std::get<Refusal>(decision).message.find("hearth key create NAME --scope inference"),
             std::string::npos);
@@ -66,18 +66,18 @@ TEST_F(AccountsTest, KeyRequired_NothingButPublicIsFree) {
 
 TEST_F(AccountsTest, FirstKeyMadeWhileItRuns_ClosesTheServerAtOnce) {
   auto accounts = open();
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 200);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNoon)), 200);
   const std::string token = create("laptop", {Scope::kInference});
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 401);
-  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kInference, kNow)), 401);
-  const Decision decision = accounts->authenticate(token, Scope::kInference, kNow);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNoon)), 401);
+  EXPECT_EQ(status_of(accounts->authenticate("sk-anything", Scope::kInference, kNoon)), 401);
+  const Decision decision = accounts->authenticate(token, Scope::kInference, kNoon);
   ASSERT_EQ(status_of(decision), 200);
   EXPECT_EQ(std::get<http::Identity>(decision).name, "laptop");
   EXPECT_EQ("hk_" + std::get<http::Identity>(decision).key_id, token.substr(0, 15));
   // Revoked, it does not open again: who was locked out stays so.
-  ASSERT_TRUE(command().revoke(token.substr(0, 15), kNow.wall));
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNow)), 401);
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 401);
+  ASSERT_TRUE(command().revoke(token.substr(0, 15), kNoon.wall));
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNoon)), 401);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNoon)), 401);
 }
 
 TEST_F(AccountsTest, HasUsableKey_ExpiredAndRevokedOnes_DoNotCount) {
@@ -100,27 +100,27 @@ TEST_F(AccountsTest, EveryScopeAndKey_GetsWhatItsScopesSay) {
   for (const Scopes scopes : all) {
     const std::string token = create(scopes.names(), scopes);
     for (const Scope scope : {Scope::kPublic, Scope::kInference, Scope::kManage, Scope::kAdmin}) {
-      EXPECT_EQ(status_of(accounts->authenticate(token, scope, kNow)), scopes.has(scope) ? 200 : 403)
+      EXPECT_EQ(status_of(accounts->authenticate(token, scope, kNoon)), scopes.has(scope) ? 200 : 403)
           << scopes.names() << ' ' << http::scope_name(scope);
       std::string wrong = token;
       wrong.back() = wrong.back() == '0' ? '1' : '0';
-      EXPECT_EQ(status_of(accounts->authenticate(wrong, scope, kNow)), scope == Scope::kPublic ? 200 : 401);
+      EXPECT_EQ(status_of(accounts->authenticate(wrong, scope, kNoon)), scope == Scope::kPublic ? 200 : 401);
     }
   }
 }
 
 TEST_F(AccountsTest, ExpiredKey_IsRefused) {
   auto accounts = open();
-  const std::string token = create("short", {Scope::kInference}, {}, kNow.wall + seconds(10));
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, at(hours(12) + seconds(9)))), 200);
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, at(hours(12) + seconds(10)))), 401);
+  const std::string token = create("short", {Scope::kInference}, {}, kNoon.wall + seconds(10));
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(9)))), 200);
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(10)))), 401);
 }
 
 TEST_F(AccountsTest, TokensPerDay_AreRememberedAcrossARestart) {
   const auto n_tokens = [this](Accounts& accounts, const std::string& token) {
-    const Decision decision = accounts.authenticate(token, Scope::kInference, kNow);
+    const Decision decision = accounts.authenticate(token, Scope::kInference, kNoon);
     if (const auto* identity = std::get_if<http::Identity>(&decision)) {
-      accounts.add_tokens(identity->key_id, 30, 20, kNow);
+      accounts.add_tokens(identity->key_id, 30, 20, kNoon);
       accounts.end(*identity);
     }
     return status_of(decision);
@@ -132,10 +132,10 @@ TEST_F(AccountsTest, TokensPerDay_AreRememberedAcrossARestart) {
   first.reset();
   auto second = open();
   EXPECT_EQ(n_tokens(*second, token), 200);
-  const Decision decision = second->authenticate(token, Scope::kInference, kNow);
+  const Decision decision = second->authenticate(token, Scope::kInference, kNoon);
   ASSERT_EQ(status_of(decision), 429);
   EXPECT_EQ(std::get<Refusal>(decision).retry_after_s, 12 * 3600);
-  EXPECT_EQ(status_of(second->authenticate(token, Scope::kInference, at(hours(24)))), 200);
+  EXPECT_EQ(status_of(second->authenticate(token, Scope::kInference, moment_at(hours(24)))), 200);
   second->flush();
   const auto days = command().usage(token.substr(0, 15));
   ASSERT_EQ(days->size(), 2U);
@@ -147,19 +147,19 @@ TEST_F(AccountsTest, TokensPerDay_AreRememberedAcrossARestart) {
 TEST_F(AccountsTest, ConcurrentRequests_AreFreeAfterEnd) {
   auto accounts = open();
   const std::string token = create("one", {Scope::kInference}, {{}, {}, 1});
-  const Decision decision = accounts->authenticate(token, Scope::kInference, kNow);
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNow)), 429);
+  const Decision decision = accounts->authenticate(token, Scope::kInference, kNoon);
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNoon)), 429);
   accounts->end(std::get<http::Identity>(decision));
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNow)), 200);
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, kNoon)), 200);
 }
 
 TEST_F(AccountsTest, DatabaseBreaksWhileItRuns_NobodyIsLetIn) {
   auto accounts = open();
   const std::string token = create("laptop", {Scope::kInference});
   ASSERT_TRUE(Database::open(keys_path(path()))->execute("ALTER TABLE keys RENAME TO away"));
-  const Decision decision = accounts->authenticate(token, Scope::kInference, kNow);
+  const Decision decision = accounts->authenticate(token, Scope::kInference, kNoon);
   EXPECT_EQ(status_of(decision), 503);
-  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNow)), 503);
+  EXPECT_EQ(status_of(accounts->authenticate({}, Scope::kInference, kNoon)), 503);
   EXPECT_EQ(std::get<Refusal>(decision).message.find(folder_.path().string()), std::string::npos);
 }
 
@@ -170,7 +170,7 @@ TEST_F(AccountsTest, Record_Requests_CanBeVerifiedAndHaveNoPrompts) {
   for (int i = 0; i < 20; ++i) {
     canaries.push_back(fmt::format("canary-{}-kestrel", i));
     const Decision decision =
-        accounts->authenticate(i % 2 == 0 ? token : canaries.back(), Scope::kInference, kNow);
+        accounts->authenticate(i % 2 == 0 ? token : canaries.back(), Scope::kInference, kNoon);
     const auto* identity = std::get_if<http::Identity>(&decision);
     http::Request request;  // what the server knows of it, of which the log gets only what has a place there
     request.body = fmt::format(R"({{"prompt": "{}"}})", canaries.back());
@@ -178,7 +178,7 @@ TEST_F(AccountsTest, Record_Requests_CanBeVerifiedAndHaveNoPrompts) {
     request.path = "/api/" + canaries.back();
     accounts->record({identity == nullptr ? http::Identity{} : *identity, "127.0.0.1", request.method,
                       "/api/{name}", "tiny:latest", identity == nullptr ? 401 : 200, "req_1"},
-                     kNow.wall);
+                     kNoon.wall);
   }
   accounts->flush();
   EXPECT_FALSE(accounts->problem());

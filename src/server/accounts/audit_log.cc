@@ -15,8 +15,8 @@
 namespace hearth::server::accounts {
 namespace {
 
-constexpr int64_t kSchemaVersion = 1;
-constexpr std::string_view kSchema = R"(
+constexpr int64_t kAuditVersion = 1;
+constexpr std::string_view kAuditSchema = R"(
 CREATE TABLE audit(
   row INTEGER NOT NULL PRIMARY KEY,
   time_ms INTEGER NOT NULL,
@@ -123,7 +123,7 @@ AuditLog::~AuditLog() {
 
 Result<AuditLog> AuditLog::open(const std::filesystem::path& folder) {
   HEARTH_ASSIGN(Database database, Database::open(folder / "audit.db"));
-  HEARTH_TRY(database.ensure_schema(kSchema, kSchemaVersion));
+  HEARTH_TRY(database.ensure_schema(kAuditSchema, kAuditVersion));
   const std::filesystem::path path = folder / "audit.lock";
   const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock < 0) return make_error(ErrorCode::kIo, "{}: cannot open: {}", path.string(), std::strerror(errno));

@@ -12,14 +12,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kPrefix = "hk_";
+constexpr std::string_view kKeyPrefix = "hk_";
 constexpr size_t kIdDigits = 12;
 constexpr size_t kSecretDigits = 64;
 constexpr size_t kMaxNameBytes = 64;
 constexpr std::array kGrantable{http::Scope::kInference, http::Scope::kManage, http::Scope::kAdmin};
 
-constexpr int64_t kSchemaVersion = 1;
-constexpr std::string_view kSchema = R"(
+constexpr int64_t kKeysVersion = 1;
+constexpr std::string_view kKeysSchema = R"(
 CREATE TABLE keys(
   id TEXT NOT NULL PRIMARY KEY,
   name TEXT NOT NULL,
@@ -108,16 +108,16 @@ Result<void> check(const NewKey& wish, WallTime now) {
 
 // The id in a token, empty where it is none.
 std::string_view id_of_token(std::string_view token) {
-  if (token.size() != kPrefix.size() + kIdDigits + 1 + kSecretDigits || !token.starts_with(kPrefix))
+  if (token.size() != kKeyPrefix.size() + kIdDigits + 1 + kSecretDigits || !token.starts_with(kKeyPrefix))
     return {};
-  const std::string_view id = token.substr(kPrefix.size(), kIdDigits);
-  const bool well_formed = is_hex(id, kIdDigits) && token[kPrefix.size() + kIdDigits] == '_' &&
+  const std::string_view id = token.substr(kKeyPrefix.size(), kIdDigits);
+  const bool well_formed = is_hex(id, kIdDigits) && token[kKeyPrefix.size() + kIdDigits] == '_' &&
                            is_hex(token.substr(token.size() - kSecretDigits), kSecretDigits);
   return well_formed ? id : std::string_view();
 }
 
 std::string_view without_prefix(std::string_view id) {
-  if (id.starts_with(kPrefix)) id.remove_prefix(kPrefix.size());
+  if (id.starts_with(kKeyPrefix)) id.remove_prefix(kKeyPrefix.size());
   return id;
 }
 
@@ -171,7 +171,7 @@ int64_t milliseconds_of(WallTime time) {
 
 Result<KeyStore> KeyStore::open(const std::filesystem::path& path) {
   HEARTH_ASSIGN(Database database, Database::open(path));
-  HEARTH_TRY(database.ensure_schema(kSchema, kSchemaVersion));
+  HEARTH_TRY(database.ensure_schema(kKeysSchema, kKeysVersion));
   HEARTH_ASSIGN(Statement find, database.prepare(fmt::format("SELECT {} FROM keys WHERE id = ?", kColumns)));
   HEARTH_ASSIGN(Statement has_any, database.prepare("SELECT EXISTS(SELECT 1 FROM keys)"));
   HEARTH_ASSIGN(Statement day, database.prepare("SELECT * FROM usage WHERE key_id = ? AND day = ?"));
@@ -182,7 +182,7 @@ Result<CreatedKey> KeyStore::create(const NewKey& wish, WallTime now) {
   HEARTH_TRY(check(wish, now));
   HEARTH_ASSIGN(const std::string id, random_hex(kIdDigits / 2));
   HEARTH_ASSIGN(const std::string secret, random_hex(kSecretDigits / 2));
-  std::string token = fmt::format("{}{}_{}", kPrefix, id, secret);
+  std::string token = fmt::format("{}{}_{}", kKeyPrefix, id, secret);
 
   HEARTH_ASSIGN(Transaction transaction, Transaction::begin(database_));
   HEARTH_ASSIGN(Statement same,
@@ -191,7 +191,7 @@ Result<CreatedKey> KeyStore::create(const NewKey& wish, WallTime now) {
   if (taken) {
     return make_error(ErrorCode::kInvalidArgument,
                       "a key named {} exists already ({}{}): revoke it, or take another name",
-                      quoted_excerpt(wish.name), kPrefix, same.text(0));
+                      quoted_excerpt(wish.name), kKeyPrefix, same.text(0));
   }
   HEARTH_ASSIGN(Statement insert,
                 database_.prepare("INSERT INTO keys(id, name, token_sha256, scopes, created_ms, "

@@ -44,6 +44,7 @@ Task<void> rerank(const Dependencies& deps, const http::Request& request, http::
   const std::vector<std::string> texts(wanted->embed.texts().begin(), wanted->embed.texts().end());
   protocol::Call message;
   *message.mutable_embed() = wanted->embed;
+  message.mutable_embed()->set_tenant(request.identity.key_id);
   const auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   if (!reply) {
     co_await openai::send_error(responder, reply.error());

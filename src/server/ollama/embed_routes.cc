@@ -129,11 +129,14 @@ std::string embeddings_body(const EmbedRequest& /*request*/, const Embedded& emb
 
 using BodyOf = std::string (*)(const EmbedRequest&, const Embedded&);
 
-Task<void> serve(OllamaApi api, http::Responder& responder, ApiResult<EmbedRequest> request, BodyOf body_of) {
+// `key_id`: of who asked.
+Task<void> serve(OllamaApi api, http::Responder& responder, ApiResult<EmbedRequest> request,
+                 std::string key_id, BodyOf body_of) {
   http::Response response;
   if (!request) {
     response = refusal(request.error());
   } else {
+    request->embed.set_tenant(key_id);
     const auto embedded = co_await compute(api, responder, *request);
     if (responder.is_disconnected()) co_return;
     if (!embedded) {
@@ -151,11 +154,12 @@ Task<void> serve(OllamaApi api, http::Responder& responder, ApiResult<EmbedReque
 }  // namespace
 
 Task<void> embed(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  return serve(std::move(api), responder, read_embed_request(request.body), embed_body);
+  return serve(std::move(api), responder, read_embed_request(request.body), request.identity.key_id, embed_body);
 }
 
 Task<void> embeddings(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  return serve(std::move(api), responder, read_embeddings_request(request.body), embeddings_body);
+  return serve(std::move(api), responder, read_embeddings_request(request.body), request.identity.key_id,
+               embeddings_body);
 }
 
 }  // namespace hearth::server::ollama

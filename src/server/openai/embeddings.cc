@@ -117,6 +117,7 @@ Task<void> answer_embeddings(const Dependencies& deps, const http::Request& requ
   }
   protocol::Call message;
   *message.mutable_embed() = std::move(wanted->embed);
+  message.mutable_embed()->set_tenant(request.identity.key_id);
   const auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   if (!reply) {
     co_await send_error(responder, reply.error());
