@@ -10,10 +10,10 @@
 namespace hearth {
 namespace {
 
-class MappedFileTest : public testing::Test {
+class MappedFileTest : public ::testing::Test {
  protected:
   MappedFileTest()
-      : folder_(std::filesystem::path(testing::TempDir()) / ("mapped_file_" + std::to_string(getpid()))) {
+      : folder_(std::filesystem::path(::testing::TempDir()) / ("mapped_file_" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
   }
   ~MappedFileTest() override { std::filesystem::remove_all(folder_); }
