@@ -84,14 +84,17 @@ Result<Bind> choose_bind(const ServeOptions& options) {
   return bind;
 }
 
-// --models, HEARTH_MODELS, or the folder "models" beside the accounts.
+// --models, HEARTH_MODELS, or the folder "models" beside the accounts, which is made.
 Result<std::filesystem::path> choose_models(const ServeOptions& options,
                                             const std::filesystem::path& accounts) {
-  if (!options.models.empty()) return std::filesystem::path(options.models);
-  if (const std::string folder = environment("HEARTH_MODELS"); !folder.empty())
-    return std::filesystem::path(folder);
-  const std::filesystem::path folder = accounts.parent_path() / "models";
+  const std::string named = options.models.empty() ? environment("HEARTH_MODELS") : options.models;
   std::error_code error;
+  if (!named.empty()) {
+    if (std::filesystem::exists(named, error)) return std::filesystem::path(named);
+    return make_error(ErrorCode::kNotFound, "{}: no such file or folder ({} is where the models are)", named,
+                      options.models.empty() ? "HEARTH_MODELS" : "--models");
+  }
+  const std::filesystem::path folder = accounts.parent_path() / "models";
   std::filesystem::create_directories(folder, error);
   if (error) return make_error(ErrorCode::kIo, "{}: {}", folder.string(), error.message());
   return folder;

@@ -106,7 +106,7 @@ class Judge {
     // Browsers, which this is about, speak HTTP/1.1; probes of old need not name a host.
     if (host_.empty() && !head_.http_1_1) return true;
     if (state_.policy.allows_host(host_, endpoints_.local)) return true;
-    return refuse(403, fmt::format("host {} is not one of this server's; allowed_hosts names further ones",
+    return refuse(403, fmt::format("host {} is not one of this server's (--allow-host lets further ones in)",
                                    quoted_excerpt(host_)));
   }
 
@@ -170,7 +170,7 @@ class Judge {
     if (admission_.route != nullptr && admission_.route->scope == Scope::kPublic) return true;
     if (state_.policy.allows_page(origin_, field(head_, "sec-fetch-site"), own_origin_)) return true;
     if (origin_.empty()) return refuse(403, "requests from pages of other sites need an allowed Origin");
-    return refuse(403, fmt::format("origin {} is not allowed; allowed_origins names further ones",
+    return refuse(403, fmt::format("origin {} is not allowed (--allow-origin lets further ones in)",
                                    quoted_excerpt(origin_)));
   }
 
