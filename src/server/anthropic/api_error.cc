@@ -10,8 +10,9 @@ Task<void> send_error(const http::Request& request, http::Responder& responder, 
   http::Response response =
       http::error_response(http::Dialect::kAnthropic, error.status, error.message, request.id);
   if (responder.has_begun()) {
-    const std::string event = wire::sse_event(wire::Json::parse(response.body), "error");
-    if (co_await responder.write(event)) co_await responder.end();
+    std::string event = wire::sse_event(wire::Json::parse(response.body), "error");
+    const bool written = co_await responder.write(std::move(event));
+    if (written) co_await responder.end();
     co_return;
   }
   if (error.status == kUnavailable) response.headers.emplace_back("Retry-After", "1");

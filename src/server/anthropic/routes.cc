@@ -13,8 +13,6 @@ using inference::Dependencies;
 using wire::ApiResult;
 using wire::Json;
 
-constexpr int kOk = 200;
-
 Task<void> send_json(http::Responder& responder, const Json& body) {
   http::Response response;
   response.body = wire::dump_json(body);
@@ -52,7 +50,8 @@ class Exchange {
   // Not before the prompt was taken: until then an error has its own status, and the tokens are not counted.
   Task<bool> begin(const protocol::Accepted& accepted) {
     if (!wanted_.stream || responder_.has_begun()) co_return true;
-    if (!co_await responder_.begin(kOk, std::string(wire::kEventStream))) co_return false;
+    const bool begun = co_await inference::begin_events(responder_);
+    if (!begun) co_return false;
     MessageEvents events;
     answer_.begin(accepted, events);
     co_return co_await write_events(responder_, events);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/inference/private_path.h"
+#include "server/wire/stream_text.h"
 
 namespace hearth::server::inference {
 
@@ -22,6 +23,15 @@ Task<wire::GenerationEnd> run_generation(EngineLease& lease, protocol::Generate 
   }
   if (end.error) end.error = without_path(*end.error, lease.entry());
   co_return end;
+}
+
+Task<bool> begin_events(http::Responder& responder) {
+  // Named, every one: GCC 12 destroys a temporary in a call that is awaited twice where it is made of {}.
+  constexpr int kOk = 200;
+  std::string type(wire::kEventStream);
+  http::Headers headers;
+  const bool begun = co_await responder.begin(kOk, std::move(type), std::move(headers));
+  co_return begun;
 }
 
 Task<wire::ApiResult<protocol::Reply>> ask_engine(EngineLease& lease, protocol::Call message,

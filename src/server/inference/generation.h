@@ -10,6 +10,9 @@ namespace hearth::server::inference {
 Task<wire::GenerationEnd> run_generation(EngineLease& lease, protocol::Generate generate,
                                          http::Responder& responder, wire::PumpSinks sinks);
 
+// The head of an answer in server-sent events. False: the client has gone.
+Task<bool> begin_events(http::Responder& responder);
+
 // The one reply of an Embed, Tokenize, Detokenize or Render; as wire::only_reply.
 Task<wire::ApiResult<protocol::Reply>> ask_engine(EngineLease& lease, protocol::Call message,
                                                   http::Responder& responder);

@@ -20,7 +20,9 @@ wire::Json error_body(const wire::ApiError& error) {
 Task<void> send_error(http::Responder& responder, wire::ApiError error) {
   const wire::Json body = error_body(error);
   if (responder.has_begun()) {
-    if (co_await responder.write(wire::sse_event(body))) co_await responder.end();
+    std::string event = wire::sse_event(body);
+    const bool written = co_await responder.write(std::move(event));
+    if (written) co_await responder.end();
     co_return;
   }
   http::Response response;

@@ -4,12 +4,9 @@
 #include "server/openai/chat_answer.h"
 #include "server/openai/chat_request.h"
 #include "server/openai/handlers.h"
-#include "server/wire/stream_text.h"
 
 namespace hearth::server::openai {
 namespace {
-
-constexpr int kOk = 200;
 
 size_t n_choices(const ChatRequest& request) {
   return std::max(request.generate.n(), 1U);
@@ -36,8 +33,10 @@ Task<void> answer_whole(EngineLease& lease, ChatRequest chat, AnswerHead head, h
 
 Task<bool> begin_stream(http::Responder& responder, const ChatChunks& chunks) {
   if (responder.has_begun()) co_return true;
-  if (!co_await responder.begin(kOk, std::string(wire::kEventStream))) co_return false;
-  co_return co_await responder.write(chunks.begin());
+  const bool begun = co_await inference::begin_events(responder);
+  if (!begun) co_return false;
+  std::string events = chunks.begin();
+  co_return co_await responder.write(std::move(events));
 }
 
 Task<bool> write_delta(http::Responder& responder, const ChatChunks& chunks, const protocol::Delta& delta) {
@@ -63,7 +62,9 @@ Task<void> answer_in_chunks(EngineLease& lease, ChatRequest chat, AnswerHead hea
     co_return;
   }
   if (!co_await begin_stream(responder, chunks)) co_return;
-  if (co_await responder.write(chunks.finish(end.answers))) co_await responder.end();
+  std::string events = chunks.finish(end.answers);
+  const bool written = co_await responder.write(std::move(events));
+  if (written) co_await responder.end();
 }
 
 }  // namespace

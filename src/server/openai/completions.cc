@@ -2,12 +2,9 @@
 #include "server/openai/api_error.h"
 #include "server/openai/completion_answer.h"
 #include "server/openai/handlers.h"
-#include "server/wire/stream_text.h"
 
 namespace hearth::server::openai {
 namespace {
-
-constexpr int kOk = 200;
 
 // An answer on its way to one client.
 struct Exchange {
@@ -19,7 +16,8 @@ struct Exchange {
 Task<bool> begin_stream(Exchange& exchange) {
   http::Responder& responder = *exchange.responder;
   if (!exchange.stream || responder.has_begun()) co_return true;
-  if (!co_await responder.begin(kOk, std::string(wire::kEventStream))) co_return false;
+  const bool begun = co_await inference::begin_events(responder);
+  if (!begun) co_return false;
   std::string events = exchange.answer.begin_events();
   if (events.empty()) co_return true;
   co_return co_await responder.write(std::move(events));
@@ -56,18 +54,22 @@ Task<bool> answer_prompt(EngineLease& lease, Exchange& exchange, size_t prompt, 
     co_return true;
   }
   if (!co_await begin_stream(exchange)) co_return false;
-  co_return co_await responder.write(exchange.answer.finish_events(prompt, end.answers));
+  std::string events = exchange.answer.finish_events(prompt, end.answers);
+  co_return co_await responder.write(std::move(events));
 }
 
 // One prompt after the other: each gets the whole engine, and the order of the choices is that of the
 // prompts.
 Task<void> answer_prompts(EngineLease& lease, CompletionRequest& request, Exchange& exchange) {
   for (size_t i = 0; i < request.prompts.size(); ++i) {
-    if (!co_await answer_prompt(lease, exchange, i, std::move(request.prompts[i]))) co_return;
+    const bool goes_on = co_await answer_prompt(lease, exchange, i, std::move(request.prompts[i]));
+    if (!goes_on) co_return;
   }
   http::Responder& responder = *exchange.responder;
   if (exchange.stream) {
-    if (co_await responder.write(exchange.answer.end_events())) co_await responder.end();
+    std::string events = exchange.answer.end_events();
+    const bool written = co_await responder.write(std::move(events));
+    if (written) co_await responder.end();
     co_return;
   }
   http::Response response;

@@ -13,7 +13,6 @@ namespace {
 
 using wire::Json;
 
-constexpr int kOk = 200;
 constexpr int kNotFound = 404;
 
 // A response on its way to one client.
@@ -49,7 +48,8 @@ class Exchange {
  private:
   Task<bool> begin() {
     if (!wanted_.stream || responder_.has_begun()) co_return true;
-    if (!co_await responder_.begin(kOk, std::string(wire::kEventStream))) co_return false;
+    const bool begun = co_await inference::begin_events(responder_);
+    if (!begun) co_return false;
     ResponseEvents events;
     events.push_back({{"type", "response.created"}, {"response", object_.in_progress()}});
     events.push_back({{"type", "response.in_progress"}, {"response", object_.in_progress()}});
