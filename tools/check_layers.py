@@ -76,7 +76,9 @@ def includes_of(path):
 
 
 def resolve(root, includer, name):
-    """The file that #include "name" means, relative to the root, or None."""
+    """The file that #include "name" means, relative to the root, or None; of generated code, what it is made from."""
+    if name.endswith(".pb.h"):
+        name = name.removesuffix(".pb.h") + ".proto"
     for base in (root / includer.parent, root / "src", root / "include", root):
         if (base / name).is_file():
             return (base / name).resolve().relative_to(root.resolve())

@@ -106,15 +106,16 @@ bool allow_calls(const Filter& filter) {
     }
   }
   // Memory never becomes code.
-  const scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+  const scmp_arg_cmp not_executable{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
   // A thread, not a process. clone3 keeps its flags in memory, where a filter cannot look: the C library goes
   // back to clone where there is none.
-  const scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-  const auto self = static_cast<scmp_datum_t>(::getpid());
+  const scmp_arg_cmp thread{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD};
+  const scmp_arg_cmp to_itself{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0};
+  const scmp_arg_cmp set_name{0, SCMP_CMP_EQ, PR_SET_NAME, 0};
   return allow(filter, SCMP_SYS(mmap), {not_executable}) &&
          allow(filter, SCMP_SYS(mprotect), {not_executable}) && allow(filter, SCMP_SYS(clone), {thread}) &&
-         allow(filter, SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_EQ, self)}) &&  // abort()
-         allow(filter, SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}) &&
+         allow(filter, SCMP_SYS(tgkill), {to_itself}) &&  // abort()
+         allow(filter, SCMP_SYS(prctl), {set_name}) &&
          seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
