@@ -144,30 +144,35 @@ void Generations::step() {
     return;
   }
   note_started(began);
-  for (const engine::Event& event : report->events) take(event);
+  for (const engine::Event& event : report->events) take(event, began);
 }
 
-// Which requests the step began with: what the engine says of them is gone once they are finished.
+// Which requests the step began with. Of those that it also ended, take() hears.
 void Generations::note_started(Clock::time_point step_began) {
   for (const auto& [id, answer] : answers_) {
     if (answer->started_at) continue;
     const auto status = engine_.status(id);
-    if (status && status->n_evaluated_tokens == 0) continue;  // it waits
-    answer->started_at = step_began;
-    if (status) answer->n_cached = status->n_cached_tokens;
-    if (std::exchange(answer->call->is_accepted, true)) continue;
-    protocol::Reply reply;
-    reply.set_id(answer->call->id);
-    reply.mutable_accepted()->set_n_prompt_tokens(static_cast<int64_t>(answer->call->request.prompt.size()));
-    reply.mutable_accepted()->set_n_cached_tokens(answer->n_cached);
-    send_(reply);
+    if (!status || status->n_evaluated_tokens == 0) continue;  // it has ended, or waits
+    start(*answer, step_began, status->n_cached_tokens);
   }
 }
 
-void Generations::take(const engine::Event& event) {
+void Generations::start(Answer& answer, Clock::time_point at, int64_t n_cached) {
+  answer.started_at = at;
+  answer.n_cached = n_cached;
+  if (std::exchange(answer.call->is_accepted, true)) return;
+  protocol::Reply reply;
+  reply.set_id(answer.call->id);
+  reply.mutable_accepted()->set_n_prompt_tokens(static_cast<int64_t>(answer.call->request.prompt.size()));
+  reply.mutable_accepted()->set_n_cached_tokens(n_cached);
+  send_(reply);
+}
+
+void Generations::take(const engine::Event& event, Clock::time_point step_began) {
   const auto found = answers_.find(event.request);
   if (found == answers_.end()) return;
   Answer& answer = *found->second;
+  if (!answer.started_at) start(answer, step_began, event.status.n_cached_tokens);
   if (!answer.decoding_since) answer.decoding_since = Clock::now();
   if (event.token) answer.tokens.push_back(*event.token);
   answer.stop = event.stop;

@@ -48,7 +48,8 @@ class Generations {
   Result<void> submit(GenerateCall& call, uint32_t index);
   int64_t n_unfinished() const;
   void note_started(Clock::time_point step_began);
-  void take(const engine::Event& event);
+  void start(Answer& answer, Clock::time_point at, int64_t n_cached);
+  void take(const engine::Event& event, Clock::time_point step_began);
   void send_deltas(Answer& answer, const engine::Event& event);
   void send_delta(const Answer& answer, protocol::Delta delta);
   void finish(Answer& answer, protocol::Finished::Reason reason);
