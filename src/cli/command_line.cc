@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 
+#include "cli/client/client_commands.h"
 #include "cli/interrupt.h"
 #include "cli/nearest_names.h"
 #include "cli/output.h"
@@ -69,7 +70,7 @@ void add_help_command(CLI::App& app, Action& action) {
       app.clear();
       if (topic->empty()) return write_output(app.help());
       for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; })) {
-        if (known->get_name() == *topic) return write_output(known->help(app.get_name()));
+        if (known->check_name(*topic)) return write_output(known->help(app.get_name()));
       }
       return unknown_command(app, *topic);
     };
@@ -116,8 +117,10 @@ std::optional<std::string> mistyped_command(const CLI::App& app, int argc, const
     if (argument == "--color") {
       ++i;
     } else if (!argument.starts_with('-')) {
-      const std::vector<std::string> names = command_names(app);
-      const bool known = std::find(names.begin(), names.end(), argument) != names.end();
+      const std::vector<const CLI::App*> commands = app.get_subcommands([](const CLI::App*) { return true; });
+      const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
+        return command->check_name(std::string(argument));  // or an alias
+      });
       return known ? std::nullopt : std::make_optional(std::string(argument));
     }
   }
@@ -133,10 +136,11 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
   app.set_version_flag("--version", "hearth " HEARTH_VERSION, "print the version");
   app.require_subcommand(0, 1);
   app.footer(kExamples);
-  for (const auto add : {add_run_command, add_embed_command, add_inspect_command, add_tokenize_command,
-                         add_render_command, add_bench_command, add_perplexity_command, add_logits_command,
-                         add_hardware_command, add_serve_command, add_key_command, add_audit_command,
-                         add_engine_process_command, add_help_command}) {
+  for (const auto add :
+       {add_run_command, add_serve_command, add_list_command, add_show_command, add_ps_command, add_stop_command,
+        add_key_command, add_audit_command, add_embed_command, add_inspect_command, add_tokenize_command,
+        add_render_command, add_bench_command, add_perplexity_command, add_logits_command, add_hardware_command,
+        add_engine_process_command, add_help_command}) {
     add(app, action);
   }
   add_common_options(app, common);

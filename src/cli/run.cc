@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/client/client_commands.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -62,7 +63,31 @@ Result<DialogueOptions> dialogue_options(const RunOptions& options) {
   return dialogue;
 }
 
+// What only a model in this process can be told.
+Result<void> run_on_server(const RunOptions& options, const Context& context) {
+  const bool has_types =
+      options.kv_types.k != models::KvTypes().k || options.kv_types.v != models::KvTypes().v;
+  if (!options.dialogue.template_file.empty() || !options.switches.empty() || has_types) {
+    return make_error(
+        ErrorCode::kUsage,
+        "--template, --chat-option and --cache-type-* are for model files; {} is no file or folder here, "
+        "and so a model of the server",
+        options.model);
+  }
+  RemoteRun remote{.model = options.model,
+                   .prompt = std::nullopt,
+                   .system = options.dialogue.system,
+                   .parameters = options.parameters,
+                   .raw = options.dialogue.raw,
+                   .verbose = options.verbose};
+  if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) {
+    HEARTH_ASSIGN(remote.prompt, read_prompt(options));
+  }
+  return run_remote(remote, context);
+}
+
 Result<void> run(const RunOptions& options, const Context& context) {
+  if (is_server_model(options.model)) return run_on_server(options, context);
   HEARTH_ASSIGN(DialogueOptions dialogue, dialogue_options(options));
   Session session(context, options.model, options.parameters, options.kv_types, std::move(dialogue));
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) return answer_once(options, session);
@@ -76,8 +101,12 @@ What comes through a pipe is the prompt, or follows the PROMPT.
 The prompt is put to the model in its chat template, or in its family's format where it brings none and its
 vocabulary shows which that is. A model without either, and every model with --raw, goes on with the text as it is.
 
+MODEL is the path of a file or folder; any other name is a model of the server at HEARTH_HOST (127.0.0.1:11434 by
+default), as hearth list shows them.
+
 Examples:
   hearth run model.gguf "Why is the sky blue?"
+  hearth run qwen3 "Why is the sky blue?"
   hearth run model.gguf --system "Answer in one line." --temperature 0 "What is a GGUF file?"
   cat report.txt | hearth run model.gguf "Summarise:"
   hearth run model.gguf --chat-option enable_thinking=false "Think of a number"

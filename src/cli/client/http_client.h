@@ -1,0 +1,42 @@
+// Requests to a server, one after the other.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/client/server_address.h"
+
+namespace hearth::cli {
+
+// Answers are JSON; an answer that is an error becomes one, with the server's message. Ctrl-C gives
+// kCancelled, a server that is not there kUnavailable with what to do. Redirections are not followed. Not
+// thread-safe.
+class HttpClient {
+ public:
+  using Json = nlohmann::ordered_json;
+  // A line of a stream, without its newline; an error ends the request.
+  using OnLine = std::function<Result<void>(const Json& line)>;
+
+  HttpClient(ServerAddress address, std::string api_key);
+  // By HEARTH_HOST and HEARTH_API_KEY. kUsage where they are malformed.
+  static Result<HttpClient> from_environment();
+
+  Result<Json> get(const std::string& path) const;
+  Result<Json> post(const std::string& path, const Json& body) const;
+  // Each line as it comes. A line that holds an "error" is one.
+  Result<void> post_for_lines(const std::string& path, const Json& body, const OnLine& on_line) const;
+
+  const std::string& url() const noexcept { return address_.url; }
+
+ private:
+  struct Exchange;
+  Result<void> perform(Exchange& exchange, const std::string& path, const std::string* body) const;
+
+  ServerAddress address_;
+  std::string api_key_;  // empty: none
+};
+
+}  // namespace hearth::cli

@@ -1,0 +1,38 @@
+// The fields of a server's answers, which need not be what they should.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace hearth::cli {
+
+using Json = nlohmann::ordered_json;
+
+// A text, "" where there is none.
+inline std::string text_of(const Json& object, const std::string& name) {
+  if (!object.is_object() || !object.contains(name) || !object[name].is_string()) return "";
+  return object[name].get<std::string>();
+}
+// A number of things or bytes, 0 where there is none.
+inline int64_t count_of(const Json& object, const std::string& name) {
+  if (!object.is_object() || !object.contains(name) || !object[name].is_number_integer()) return 0;
+  return std::max<int64_t>(object[name].get<int64_t>(), 0);
+}
+// What is empty where there is no such list.
+inline Json items_of(const Json& object, const std::string& name) {
+  if (!object.is_object() || !object.contains(name) || !object[name].is_array()) return Json::array();
+  return object[name];
+}
+inline Json object_of(const Json& object, const std::string& name) {
+  if (!object.is_object() || !object.contains(name) || !object[name].is_object()) return Json::object();
+  return object[name];
+}
+// The first twelve digits, which tell models apart.
+inline std::string short_digest(const Json& model) {
+  constexpr size_t kShown = 12;
+  return text_of(model, "digest").substr(0, kShown);
+}
+
+}  // namespace hearth::cli

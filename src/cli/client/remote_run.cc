@@ -1,0 +1,196 @@
+// hearth run NAME: an answer, or a session, from a model of the server.
+#include <filesystem>
+#include <system_error>
+
+#include "cli/client/client_commands.h"
+#include "cli/client/http_client.h"
+#include "cli/client/json_access.h"
+#include "cli/interrupt.h"
+#include "cli/line_editor.h"
+#include "cli/output.h"
+#include "cli/units.h"
+
+namespace hearth::cli {
+namespace {
+
+// As /api/chat takes them: numbers and lists as JSON, other texts as they are.
+Json options_of(const Parameters& parameters) {
+  const Parameters defaults;
+  Json options = Json::object();
+  for (const ParameterSpec& spec : parameter_specs()) {
+    const std::string text = spec.get(parameters);
+    if (text == spec.get(defaults)) continue;
+    Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    options[std::string(spec.name)] = value.is_discarded() ? Json(text) : std::move(value);
+  }
+  if (!parameters.stop.empty()) options["stop"] = parameters.stop;
+  return options;
+}
+
+double seconds_of(const Json& record, const std::string& name) {
+  return static_cast<double>(count_of(record, name)) * 1e-9;
+}
+
+double rate(const Json& record, const std::string& count, const std::string& duration) {
+  const double seconds = seconds_of(record, duration);
+  return seconds > 0 ? static_cast<double>(count_of(record, count)) / seconds : 0;
+}
+
+void report_figures(const Json& last) {
+  fmt::print(stderr, "\ntotal duration:       {}\n", format_seconds(seconds_of(last, "total_duration")));
+  fmt::print(stderr, "load duration:        {}\n", format_seconds(seconds_of(last, "load_duration")));
+  fmt::print(stderr, "prompt eval count:    {} token(s)\n", count_of(last, "prompt_eval_count"));
+  fmt::print(stderr, "prompt eval rate:     {}\n",
+             format_rate(rate(last, "prompt_eval_count", "prompt_eval_duration")));
+  fmt::print(stderr, "eval count:           {} token(s)\n", count_of(last, "eval_count"));
+  fmt::print(stderr, "eval rate:            {}\n", format_rate(rate(last, "eval_count", "eval_duration")));
+}
+
+// Writes an answer as it comes.
+class AnswerWriter {
+ public:
+  AnswerWriter(const Console& console, bool escapes) : console_(console), escapes_(escapes) {}
+
+  Result<void> take(const Json& record, const Json& part, const std::string& content_name) {
+    if (const std::string thinking = text_of(part, "thinking"); !thinking.empty() && !console_.quiet()) {
+      fmt::print(stderr, "{}", escape_control(thinking));
+      thought_ = true;
+    }
+    if (const std::string text = text_of(part, content_name); !text.empty()) {
+      if (std::exchange(thought_, false)) fmt::print(stderr, "\n\n");
+      answer_ += text;
+      HEARTH_TRY(write_output(escapes_ ? escape_control(text) : text));
+    }
+    if (record.contains("done") && record["done"] == true) last_ = record;
+    return {};
+  }
+
+  // A stream that ends before its last record was cut off.
+  Result<void> finish() {
+    if (last_.is_null()) return Error(ErrorCode::kIo, "the server's answer ended early");
+    if (answer_.ends_with('\n')) return {};
+    return write_output("\n");
+  }
+
+  const std::string& answer() const noexcept { return answer_; }
+  const Json& last() const noexcept { return last_; }
+
+ private:
+  const Console& console_;
+  bool escapes_;
+  bool thought_ = false;  // on stderr, and nothing since
+  std::string answer_;
+  Json last_;
+};
+
+class RemoteSession {
+ public:
+  RemoteSession(const RemoteRun& run, HttpClient client, const Context& context)
+      : run_(run), client_(std::move(client)), context_(context), system_(run.system) {}
+
+  Result<void> answer(const std::string& prompt) {
+    AnswerWriter writer(context_.console, is_terminal(1));
+    Result<void> done = run_.raw ? complete(prompt, writer) : chat(prompt, writer);
+    if (!done) return done;
+    HEARTH_TRY(writer.finish());
+    if (run_.verbose) report_figures(writer.last());
+    messages_.push_back({{"role", "user"}, {"content", prompt}});
+    messages_.push_back({{"role", "assistant"}, {"content", writer.answer()}});
+    return {};
+  }
+
+  // Lines until /bye or the end of the input.
+  Result<void> talk() {
+    // Loads the model, or says now why it cannot be had.
+    HEARTH_TRY(client_.post("/api/chat", {{"model", run_.model}}));
+    LineEditor editor(history_path());
+    context_.console.note("Type a message, /? for help, /bye to leave.");
+    while (true) {
+      const LineEditor::Line line = editor.read(">>> ");
+      if (line.outcome == LineEditor::Outcome::kEnd) return {};
+      if (line.outcome == LineEditor::Outcome::kInterrupted) {
+        context_.console.note("Use Ctrl-D or /bye to leave.");
+        continue;
+      }
+      if (line.text.empty()) continue;
+      editor.remember(line.text);
+      if (line.text == "/bye" || line.text == "/exit") return {};
+      clear_interrupt();
+      const Result<void> done = line.text.front() == '/' ? command(line.text) : answer(line.text);
+      clear_interrupt();
+      if (!done && done.error().code() == ErrorCode::kCancelled) {
+        HEARTH_TRY(write_output("\n"));
+      } else if (!done) {
+        context_.console.error(done.error().message());
+      }
+    }
+  }
+
+ private:
+  Result<void> chat(const std::string& prompt, AnswerWriter& writer) const {
+    Json messages = Json::array();
+    if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
+    for (const Json& message : messages_) messages.push_back(message);
+    messages.push_back({{"role", "user"}, {"content", prompt}});
+    Json body{
+        {"model", run_.model}, {"messages", std::move(messages)}, {"options", options_of(run_.parameters)}};
+    return client_.post_for_lines("/api/chat", body, [&writer](const Json& record) {
+      return writer.take(record, object_of(record, "message"), "content");
+    });
+  }
+
+  Result<void> complete(const std::string& prompt, AnswerWriter& writer) const {
+    const Json body{
+        {"model", run_.model}, {"prompt", prompt}, {"raw", true}, {"options", options_of(run_.parameters)}};
+    return client_.post_for_lines("/api/generate", body, [&writer](const Json& record) {
+      return writer.take(record, record, "response");
+    });
+  }
+
+  Result<void> command(const std::string& line) {
+    constexpr std::string_view kSystem = "/set system ";
+    if (line == "/clear") {
+      messages_ = Json::array();
+      context_.console.note("Forgot what was said so far.");
+      return {};
+    }
+    if (line.starts_with(kSystem)) {
+      system_ = line.substr(kSystem.size());
+      return {};
+    }
+    if (line != "/?" && line != "/help")
+      return make_error(ErrorCode::kUsage, "no command is '{}' (/? lists them)", escape_line(line));
+    fmt::print(stderr,
+               "Commands:\n"
+               "  /set system TEXT   tell the model something before all else\n"
+               "  /clear             forget what was said so far\n"
+               "  /bye               end the session (so does Ctrl-D)\n");
+    return {};
+  }
+
+  const RemoteRun& run_;
+  HttpClient client_;
+  const Context& context_;
+  std::string system_;
+  Json messages_ = Json::array();
+};
+
+}  // namespace
+
+bool is_server_model(const std::string& model) {
+  std::error_code error;
+  if (model.empty() || std::filesystem::exists(model, error)) return false;
+  const bool begins_as_path = model.front() == '.' || model.front() == '/' || model.front() == '~';
+  return !begins_as_path && !model.ends_with(".gguf") && !model.ends_with(".safetensors");
+}
+
+Result<void> run_remote(const RemoteRun& run, const Context& context) {
+  HEARTH_ASSIGN(HttpClient client, HttpClient::from_environment());
+  RemoteSession session(run, std::move(client), context);
+  Result<void> done = run.prompt ? session.answer(*run.prompt) : session.talk();
+  if (done || done.error().code() != ErrorCode::kUnavailable) return done;
+  return done.error().in(
+      fmt::format("{} is no file or folder here, and so a model of the server", run.model));
+}
+
+}  // namespace hearth::cli
