@@ -50,7 +50,9 @@ struct Generations::Answer {
   int64_t n_cached = 0;
   std::vector<text::TokenId> tokens;
   std::optional<text::ReasoningParser> reasoning;
-  std::string stop;  // that came
+  text::ReasoningParser::Kind kind = text::ReasoningParser::Kind::kContent;  // of the last text
+  int64_t n_thinking = 0;                                                    // tokens
+  std::string stop;                                                          // that came
   // When the engine began with the prompt, and when the first token came.
   std::optional<Clock::time_point> started_at;
   std::optional<Clock::time_point> decoding_since;
@@ -99,7 +101,9 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   for (uint32_t i = 0; i < n_answers; ++i) {
     call->answers[i].call = call.get();
     call->answers[i].index = i;
-    if (prompt.reasoning) call->answers[i].reasoning.emplace(*prompt.reasoning, prompt.begins_thinking);
+    if (!prompt.reasoning) continue;
+    call->answers[i].reasoning.emplace(*prompt.reasoning, prompt.begins_thinking);
+    if (prompt.begins_thinking) call->answers[i].kind = text::ReasoningParser::Kind::kThinking;
   }
   // The others follow once the prompt has been evaluated: then they find it in the cache.
   HEARTH_TRY(submit(*call, 0));
@@ -198,7 +202,10 @@ void Generations::send_deltas(Answer& answer, const engine::Event& event) {
   } else if (!event.text.empty()) {
     pieces.push_back({text::ReasoningParser::Kind::kContent, event.text});
   }
-  if (pieces.empty() && event.logprobs) pieces.push_back({text::ReasoningParser::Kind::kContent, ""});
+  // A token without a text of its own, such as a part of a mark, is of the kind of what came before.
+  if (!pieces.empty()) answer.kind = pieces.back().kind;
+  if (event.token && answer.kind == text::ReasoningParser::Kind::kThinking) ++answer.n_thinking;
+  if (pieces.empty() && event.logprobs) pieces.push_back({answer.kind, ""});
   for (size_t i = 0; i < pieces.size(); ++i) {
     protocol::Delta delta;
     delta.set_kind(kind_of(pieces[i].kind));
@@ -231,6 +238,7 @@ void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
   finished.set_n_prompt_tokens(static_cast<int64_t>(call.request.prompt.size()));
   finished.set_n_cached_tokens(answer.n_cached);
   finished.set_n_generated_tokens(static_cast<int64_t>(answer.tokens.size()));
+  if (answer.reasoning) finished.set_n_thinking_tokens(answer.n_thinking);
   if (answer.started_at)
     finished.set_prompt_ns(nanoseconds(answer.decoding_since.value_or(now) - *answer.started_at));
   if (answer.decoding_since) finished.set_decode_ns(nanoseconds(now - *answer.decoding_since));

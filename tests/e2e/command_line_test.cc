@@ -8,8 +8,9 @@
 namespace hearth::testing {
 namespace {
 
-const Arguments kCommands{"run",    "tokenize", "inspect", "bench", "perplexity",
-                          "logits", "hardware", "key",     "audit"};
+const Arguments kCommands{"run",   "serve",      "list",   "show",    "ps",       "stop",
+                          "key",   "audit",      "embed",  "inspect", "tokenize", "render",
+                          "bench", "perplexity", "logits", "hardware"};
 
 TEST(CommandLine, NoArguments_ShowsHelpOnStderrAndFails) {
   const Outcome outcome = run_hearth({});
