@@ -36,7 +36,7 @@ Result<void> verify(const AuditOptions& options) {
   return write_output(fmt::format("whole: {} rows\nhead:  {}\n", head.n_rows, head.text()));
 }
 
-constexpr const char* kExamples =
+constexpr const char* kAuditExamples =
     R"(Recomputes the chain of hashes from the first row to the last. Exit code 1, and a line that names the row, where a row
 was changed, moved, put in or taken out, or the end is missing. Who may write the folder can make log and anchor anew:
 a head that was noted elsewhere finds that too.
@@ -50,7 +50,7 @@ Examples:
 void add_audit_command(CLI::App& parser, Action& action) {
   CLI::App* command = parser.add_subcommand("audit", "Check the server's log of requests");
   command->require_subcommand(1);
-  command->footer(kExamples);
+  command->footer(kAuditExamples);
   auto options = std::make_shared<AuditOptions>();
   CLI::App* verify_command =
       command->add_subcommand("verify", "Say whether a row was changed, moved or taken out");

@@ -207,7 +207,7 @@ Result<void> print_json(const BenchOptions& options, const BenchReport& report) 
 // Generous: what does not fit the model or the memory is refused with better numbers when it is loaded.
 constexpr int64_t kMost = int64_t{1} << 24;
 
-constexpr const char* kExamples =
+constexpr const char* kBenchExamples =
     R"(Rates are the medians of the repeats, after one run that is not counted. Of a batch, they are those of all sequences
 together. The share of the bandwidth is what a decode step must read (the weights once, and the keys and values so far)
 times the steps per second, over the read bandwidth measured in the same run; where the model fits into the caches it
@@ -233,7 +233,7 @@ void add_bench_command(CLI::App& parser, Action& action) {
   add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kBenchExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) -> Result<void> {
       HEARTH_ASSIGN(const BenchReport report, measure(*options, context));

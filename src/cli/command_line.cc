@@ -16,7 +16,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr const char* kDescription = "Runs AI models on hardware that you own.";
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kCommandLineExamples = R"(Examples:
   hearth run model.gguf "Once upon a time"
   hearth inspect model.gguf
   hearth bench model.gguf
@@ -135,7 +135,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.set_version_flag("--version", "hearth " HEARTH_VERSION, "print the version");
   app.require_subcommand(0, 1);
-  app.footer(kExamples);
+  app.footer(kCommandLineExamples);
   for (const auto add :
        {add_run_command, add_serve_command, add_list_command, add_show_command, add_ps_command,
         add_stop_command, add_key_command, add_audit_command, add_embed_command, add_inspect_command,

@@ -71,7 +71,7 @@ Result<void> embed(const EmbedOptions& options, const Context& context) {
   return {};
 }
 
-constexpr const char* kExamples =
+constexpr const char* kEmbedExamples =
     R"(Needs an encoder: a model of the architectures bert or nomic-bert. Each text becomes one line of output, a JSON array
 of as many numbers as the model is wide, of unit length: the cosine of two texts is the sum of the products of their
 numbers. Texts of more tokens than the model takes are an error.
@@ -89,7 +89,7 @@ void add_embed_command(CLI::App& parser, Action& action) {
   add_model_argument(*command, options->model);
   add_texts_argument(*command, "TEXT", options->texts, "a text; without any, stdin has one on each line");
   add_threads_option(*command, options->n_threads);
-  command->footer(kExamples);
+  command->footer(kEmbedExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return embed(*options, context); };
   });

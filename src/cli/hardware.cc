@@ -89,7 +89,7 @@ Result<void> print_json(const HardwareReport& report) {
   return write_json(object);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kHardwareExamples =
     R"(Decoding reads every weight once per token: no model decodes faster than the read bandwidth over its size.
 The environment variable HEARTH_ISA chooses other kernels than the best ones.
 
@@ -105,7 +105,7 @@ void add_hardware_command(CLI::App& parser, Action& action) {
   CLI::App* command =
       parser.add_subcommand("hardware", "Show this machine: cores, kernels, memory and its speed, GPUs");
   command->add_flag("--json", *json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kHardwareExamples);
   command->callback([json, &action] {
     action = [json](const Context& context) -> Result<void> {
       HEARTH_ASSIGN(const HardwareReport report, make_report(context));

@@ -231,7 +231,7 @@ Result<void> inspect(const InspectOptions& options, const Context& context) {
   return write_json(object);
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kInspectExamples = R"(Examples:
   hearth inspect model.gguf
   hearth inspect model.gguf --context 32768 --cache-type-k q8_0 --cache-type-v q8_0
   hearth inspect model.gguf --json | jq .hearth)";
@@ -246,7 +246,7 @@ void add_inspect_command(CLI::App& parser, Action& action) {
                    "tokens to reckon the KV cache for (default: the model's, at most 8192)");
   add_cache_type_options(*command, options->kv_types);
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kInspectExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return inspect(*options, context); };
   });

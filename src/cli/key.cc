@@ -217,7 +217,7 @@ Result<void> usage(const IdOptions& options) {
   return write_output(out);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kKeyExamples =
     R"(The key is written to stdout and kept only as a hash. A server that runs sees changes at once. Once a key was made, the
 server wants one for every request, also on loopback and also after the last one is revoked.
 
@@ -271,7 +271,7 @@ void add_id_command(CLI::App& parser, Action& action, const char* name, const ch
 void add_key_command(CLI::App& parser, Action& action) {
   CLI::App* command = parser.add_subcommand("key", "Make, list and revoke API keys of the server");
   command->require_subcommand(1);
-  command->footer(kExamples);
+  command->footer(kKeyExamples);
   add_create_command(*command, action);
   auto json = std::make_shared<bool>(false);
   CLI::App* list_command = command->add_subcommand("list", "Show all keys, without their secrets");

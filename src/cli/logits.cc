@@ -72,7 +72,7 @@ Result<void> write_probabilities(const LogitsOptions& options, const Context& co
   return evaluated.error();
 }
 
-constexpr const char* kExamples =
+constexpr const char* kLogitsExamples =
     R"(The file gets one row per token, in order: the softmax, at temperature 1, of the logits after that token;
 float32, little-endian, one number per entry of the vocabulary. The sequence starts from an empty context, and no BOS
 is added.
@@ -93,7 +93,7 @@ void add_logits_command(CLI::App& parser, Action& action) {
       ->type_name("IDS");
   command->add_option("--out", options->out, "the file to write")->required()->type_name("FILE");
   add_threads_option(*command, options->n_threads);
-  command->footer(kExamples);
+  command->footer(kLogitsExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return write_probabilities(*options, context); };
   });

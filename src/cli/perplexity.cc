@@ -145,7 +145,7 @@ Result<void> perplexity(const PerplexityOptions& options, const Context& context
   return print_result(options, surprise, window_tokens, n_windows);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kPerplexityExamples =
     R"(Lower is better: the model is as unsure at each token as if it chose among that many.
 A number compares only with one from the same text, the same tokenizer and the same --context.
 --json gives {"perplexity", "standard_error", "tokens_scored", "windows", "window_tokens", "method", "model", "file"}.
@@ -166,7 +166,7 @@ void add_perplexity_command(CLI::App& parser, Action& action) {
   add_cache_type_options(*command, options->kv_types);
   add_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(fmt::format("Method: {}.\n\n{}", kMethod, kExamples));
+  command->footer(fmt::format("Method: {}.\n\n{}", kMethod, kPerplexityExamples));
   command->callback([options, &action] {
     action = [options](const Context& context) { return perplexity(*options, context); };
   });

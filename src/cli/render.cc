@@ -100,7 +100,7 @@ Result<void> render(const RenderCommandOptions& options) {
   return write_output(text);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kRenderExamples =
     R"(The context is a JSON object with what the template may name, and nothing else is in its reach:
   {"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": true}
 A model adds its bos_token and eos_token. The text is printed as it is, with no newline added.
@@ -123,7 +123,7 @@ void add_render_command(CLI::App& parser, Action& action) {
       ->type_name("FILE.json");
   command->add_option("--now", options->now, "the time that strftime_now() gives; without it, the clock's")
       ->type_name("TIME");
-  command->footer(kExamples);
+  command->footer(kRenderExamples);
   command->callback([options, &action] { action = [options](const Context&) { return render(*options); }; });
 }
 

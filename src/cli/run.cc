@@ -95,7 +95,7 @@ Result<void> run(const RunOptions& options, const Context& context) {
   return run_repl(session, options.verbose);
 }
 
-constexpr const char* kExamples = R"(Without a PROMPT, on a terminal, a session begins: type /? there.
+constexpr const char* kRunExamples = R"(Without a PROMPT, on a terminal, a session begins: type /? there.
 What comes through a pipe is the prompt, or follows the PROMPT.
 
 The prompt is put to the model in its chat template, or in its family's format where it brings none and its
@@ -142,7 +142,7 @@ void add_run_command(CLI::App& parser, Action& action) {
       ->group("Chat");
   add_cache_type_options(*command, options->kv_types);
   add_parameter_options(*command, options->parameters);
-  command->footer(kExamples);
+  command->footer(kRunExamples);
   command->callback(
       [options, &action] { action = [options](const Context& context) { return run(*options, context); }; });
 }

@@ -151,7 +151,7 @@ Result<void> run_server(const ServeOptions& options, const Context& context) {
   return server::serve(std::move(front), events);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kServeExamples =
     R"(The clients of Ollama, of OpenAI (at /v1) and of Anthropic are answered at the same address. A model is a GGUF file or
 a Hugging Face folder in the folder of models, and is called by its name without the ending.
 
@@ -230,7 +230,7 @@ void add_serve_command(CLI::App& parser, Action& action) {
                    "seconds that answers may still take when the server is told to end (default: 30)");
   add_memory_options(*command, *options);
   add_access_options(*command, *options);
-  command->footer(kExamples);
+  command->footer(kServeExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return run_server(*options, context); };
   });

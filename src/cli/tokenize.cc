@@ -42,7 +42,7 @@ Result<void> tokenize(const TokenizeOptions& options) {
   return write_json(object);
 }
 
-constexpr const char* kExamples = R"(Needs the vocabulary only: a GGUF file without weights will do.
+constexpr const char* kTokenizeExamples = R"(Needs the vocabulary only: a GGUF file without weights will do.
 --json gives {"n_tokens", "ids": [...], "texts": [...]}.
 
 Examples:
@@ -65,7 +65,7 @@ void add_tokenize_command(CLI::App& parser, Action& action) {
       "--special", options->special,
       "add BOS and EOS as the model wants them, and read <|names|> in the text as control tokens");
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kTokenizeExamples);
   command->callback([options, text, &action] {
     options->has_text = text->count() > 0;
     action = [options](const Context&) { return tokenize(*options); };

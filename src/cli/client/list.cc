@@ -30,7 +30,7 @@ Result<void> list(const ListOptions& options) {
   return write_output(format_columns(rows));
 }
 
-constexpr const char* kExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
+constexpr const char* kListExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
 --json gives what the server answers to GET /api/tags.
 
 Examples:
@@ -46,7 +46,7 @@ void add_list_command(CLI::App& parser, Action& action) {
   command->alias("ls");
   command->add_option("NAME", options->beginning, "only those whose names begin so")->type_name("");
   command->add_flag("--json", options->json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kListExamples);
   command->callback([options, &action] { action = [options](const Context&) { return list(*options); }; });
 }
 

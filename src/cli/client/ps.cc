@@ -40,7 +40,7 @@ Result<void> list_running(bool json) {
   return write_output(format_columns(rows));
 }
 
-constexpr const char* kExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
+constexpr const char* kPsExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
 --json gives what the server answers to GET /api/ps.
 
 Examples:
@@ -53,7 +53,7 @@ void add_ps_command(CLI::App& parser, Action& action) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command = parser.add_subcommand("ps", "List the models that the server has loaded");
   command->add_flag("--json", *json, "print one JSON object");
-  command->footer(kExamples);
+  command->footer(kPsExamples);
   command->callback([json, &action] { action = [json](const Context&) { return list_running(*json); }; });
 }
 

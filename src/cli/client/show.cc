@@ -111,7 +111,7 @@ Result<void> show(const ShowOptions& options) {
   return write_output(overview(shown, options.verbose));
 }
 
-constexpr const char* kExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
+constexpr const char* kShowExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
 hearth inspect shows a file without a server.
 
 Examples:
@@ -136,7 +136,7 @@ void add_show_command(CLI::App& parser, Action& action) {
   one->add_flag("--json", options->json, "all of it, as one JSON object");
   one->require_option(0, 1);
   command->add_flag("-v,--verbose", options->verbose, "with its metadata and tensors");
-  command->footer(kExamples);
+  command->footer(kShowExamples);
   command->callback([options, &action] { action = [options](const Context&) { return show(*options); }; });
 }
 

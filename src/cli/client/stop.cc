@@ -13,7 +13,7 @@ Result<void> stop(const std::string& model, const Context& context) {
   return {};
 }
 
-constexpr const char* kExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
+constexpr const char* kStopExamples = R"(The server is the one at HEARTH_HOST (127.0.0.1:11434 by default).
 
 Examples:
   hearth stop qwen3)";
@@ -24,7 +24,7 @@ void add_stop_command(CLI::App& parser, Action& action) {
   auto model = std::make_shared<std::string>();
   CLI::App* command = parser.add_subcommand("stop", "Unload a model from the server's memory");
   command->add_option("MODEL", *model, "its name, as hearth ps shows it")->required()->type_name("");
-  command->footer(kExamples);
+  command->footer(kStopExamples);
   command->callback(
       [model, &action] { action = [model](const Context& context) { return stop(*model, context); }; });
 }

@@ -58,13 +58,13 @@ TEST_F(ServerLimitsTest, SlowBody_IsCutThoughItGoesOn) {
 }
 
 TEST_F(ServerLimitsTest, LargeBodyThatKeepsComing_IsNotCut) {
-  options.limits.body_stall = milliseconds(150);
+  options.limits.body_stall = milliseconds(1000);
   start();
   RawClient client(server->port());
   ASSERT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10240\r\n\r\n"));
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.send(std::string(2048, 'a')));
-    std::this_thread::sleep_for(milliseconds(50));
+    std::this_thread::sleep_for(milliseconds(250));
   }
   EXPECT_EQ(client.response().body.size(), 10240u);
 }
