@@ -119,7 +119,7 @@ TEST_F(AccountsTest, ExpiredKey_IsRefused) {
 }
 
 TEST_F(AccountsTest, TokensPerDay_AreRememberedAcrossARestart) {
-  const auto n_tokens = [this](Accounts& accounts, const std::string& token) {
+  const auto n_tokens = [](Accounts& accounts, const std::string& token) {
     const Decision decision = accounts.authenticate(token, Scope::kInference, kNoon);
     if (const auto* identity = std::get_if<http::Identity>(&decision)) {
       accounts.add_tokens(identity->key_id, 30, 20, kNoon);

@@ -128,7 +128,8 @@ wire::ApiResult<void> go_on_from(const StoredResponse* previous, ResponseRequest
                           "previous_response_id");
   }
   Json items = Json::parse(previous->input_items);
-  for (Json& item : Json::parse(previous->response)["output"]) items.push_back(std::move(item));
+  Json response = Json::parse(previous->response);
+  for (Json& item : response["output"]) items.push_back(std::move(item));
   for (Json& item : wanted.items) items.push_back(std::move(item));
   wanted.items = std::move(items);
   return {};
