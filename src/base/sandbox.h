@@ -1,7 +1,7 @@
 // Takes from a process what it does not need to compute: files, network, other processes, new code.
 //
 // What is left: memory that is not executable, threads, clocks, random numbers, reading and writing what is
-// open already (docs/decisions/0030-sealed-engine-processes.md).
+// open already (docs/decisions/0017-sealed-engine-processes.md).
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // Who runs, and what each step evaluates of whom. Knows sequences, tokens and blocks by their numbers only:
 // what is computed, and what comes out of it, is the engine's business.
 //
-// Why so: docs/decisions/0031-scheduler.md.
+// Why so: docs/decisions/0018-scheduler.md.
 #pragma once
 
 #include <cstdint>
