@@ -20,7 +20,8 @@ constexpr const char* kTemplate =
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}";
 constexpr const char* kThinkingTemplate =
-    "{% for message in messages %}<{{ message.role }}>{{ message.content.split('</think>')[-1] }}\n{% endfor %}"
+    "{% for message in messages %}<{{ message.role }}>{{ message.content.split('</think>')[-1] }}\n{% endfor "
+    "%}"
     "{% if add_generation_prompt %}<assistant>"
     "{% if enable_thinking is defined and enable_thinking %}<think>\n{% endif %}{% endif %}";
 

@@ -138,17 +138,17 @@ Result<void> Front::listen() {
   return {};
 }
 
-// The first signal lets the answers end, the second one ends them.
+// The first signal lets the answers end, the second one cuts them off.
 void Front::wait_for_signal() {
   signals_.async_wait([this](boost::system::error_code error, int) {
     if (error) return;
     if (ending_) {
-      context_.stop();
-      return;
+      http_.reset();
+    } else {
+      ending_ = true;
+      if (events_.on_draining) events_.on_draining(http_->stats().n_requests_in_flight);
+      asio::co_spawn(context_, end(), asio::detached);
     }
-    ending_ = true;
-    if (events_.on_draining) events_.on_draining(http_->stats().n_requests_in_flight);
-    asio::co_spawn(context_, end(), asio::detached);
     wait_for_signal();
   });
 }
@@ -170,6 +170,11 @@ Result<void> Front::run() {
     // A handler's exception ends its request (http::Server); what comes here is a defect of ours.
     return make_error(ErrorCode::kIo, "the server ended: {}", error.what());
   }
+  // Handlers that have been cut off, or whose engine has ended, come to their ends while all that they use is
+  // still there.
+  http_.reset();
+  context_.restart();
+  context_.poll();
   accounts_->flush();
   return {};
 }
