@@ -112,8 +112,10 @@ TEST_F(AccountsTest, EveryScopeAndKey_GetsWhatItsScopesSay) {
 TEST_F(AccountsTest, ExpiredKey_IsRefused) {
   auto accounts = open();
   const std::string token = create("short", {Scope::kInference}, {}, kNoon.wall + seconds(10));
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(9)))), 200);
-  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(10)))), 401);
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(9)))),
+            200);
+  EXPECT_EQ(status_of(accounts->authenticate(token, Scope::kInference, moment_at(hours(12) + seconds(10)))),
+            401);
 }
 
 TEST_F(AccountsTest, TokensPerDay_AreRememberedAcrossARestart) {

@@ -7,8 +7,8 @@ namespace {
 
 using wire::Json;
 
-// Thoughts come with a signature, by which Anthropic's servers know their own. Nothing is signed here, and none is
-// looked at.
+// Thoughts come with a signature, by which Anthropic's servers know their own. Nothing is signed here, and
+// none is looked at.
 constexpr std::string_view kSignature = "unsigned";
 
 Json usage_of(int64_t n_prompt, int64_t n_cached, int64_t n_generated) {
@@ -53,7 +53,8 @@ void MessageAnswer::open(protocol::Delta::Kind kind, MessageEvents& events) {
   Json block = {{"type", "text"}, {"text", ""}};
   if (is_thinking()) block = {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
   blocks().push_back(block);
-  events.push_back({{"type", "content_block_start"}, {"index", index()}, {"content_block", std::move(block)}});
+  events.push_back(
+      {{"type", "content_block_start"}, {"index", index()}, {"content_block", std::move(block)}});
 }
 
 void MessageAnswer::append(const protocol::Delta& delta, MessageEvents& events) {
@@ -62,9 +63,10 @@ void MessageAnswer::append(const protocol::Delta& delta, MessageEvents& events) 
   if (!is_open_) open(delta.kind(), events);
   const char* const key = is_thinking() ? "thinking" : "text";
   blocks().back()[key].get_ref<std::string&>() += delta.text();
-  events.push_back({{"type", "content_block_delta"},
-                    {"index", index()},
-                    {"delta", {{"type", is_thinking() ? "thinking_delta" : "text_delta"}, {key, delta.text()}}}});
+  events.push_back(
+      {{"type", "content_block_delta"},
+       {"index", index()},
+       {"delta", {{"type", is_thinking() ? "thinking_delta" : "text_delta"}, {key, delta.text()}}}});
 }
 
 void MessageAnswer::close(MessageEvents& events) {
@@ -84,14 +86,15 @@ void MessageAnswer::finish(const protocol::Finished& finished, MessageEvents& ev
   if (finished.reason() == protocol::Finished::STOP && !finished.stop().empty()) {
     message_["stop_sequence"] = finished.stop();
   }
-  message_["usage"] = usage_of(finished.n_prompt_tokens(), finished.n_cached_tokens(), finished.n_generated_tokens());
+  message_["usage"] =
+      usage_of(finished.n_prompt_tokens(), finished.n_cached_tokens(), finished.n_generated_tokens());
   if (finished.has_n_thinking_tokens()) {
     message_["usage"]["output_tokens_details"] = {{"thinking_tokens", finished.n_thinking_tokens()}};
   }
-  events.push_back({{"type", "message_delta"},
-                    {"delta",
-                     {{"stop_reason", message_["stop_reason"]}, {"stop_sequence", message_["stop_sequence"]}}},
-                    {"usage", message_["usage"]}});
+  events.push_back(
+      {{"type", "message_delta"},
+       {"delta", {{"stop_reason", message_["stop_reason"]}, {"stop_sequence", message_["stop_sequence"]}}},
+       {"usage", message_["usage"]}});
   events.push_back({{"type", "message_stop"}});
 }
 

@@ -12,7 +12,8 @@ namespace hearth::server::anthropic {
 
 using MessageEvents = std::vector<wire::Json>;  // each with its type
 
-// One block after the other: what is thought, what is said. Whoever reads the events to the end has the same message.
+// One block after the other: what is thought, what is said. Whoever reads the events to the end has the same
+// message.
 class MessageAnswer {
  public:
   explicit MessageAnswer(std::string model);

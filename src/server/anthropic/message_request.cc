@@ -12,7 +12,8 @@ using wire::Field;
 using wire::Json;
 
 void reject_block(const Field& type, const std::string& name) {
-  type.reject(fmt::format("content of type {} is not supported, only text and thinking", wire::describe(Json(name))));
+  type.reject(
+      fmt::format("content of type {} is not supported, only text and thinking", wire::describe(Json(name))));
 }
 
 // A message's text and thoughts. Redacted thoughts, which only their server can read, are left out.
@@ -62,8 +63,9 @@ void read_conversation(const Field& root, protocol::Generate& generate) {
   if (messages.present() && items.empty()) messages.expected("at least one message");
   for (const Field& message : items) read_message(message, conversation);
   if (!items.empty() && items.back()["role"].string() == "assistant") {
-    items.back()["role"].reject("to go on with an answer of the assistant's is not supported; the last message must be "
-                                "the user's");
+    items.back()["role"].reject(
+        "to go on with an answer of the assistant's is not supported; the last message must be "
+        "the user's");
   }
   generate.set_conversation_json(conversation.json());
 }
@@ -92,7 +94,8 @@ void read_thinking(const Field& root, MessageRequest& request) {
       thinking["type"].expected("\"enabled\", \"adaptive\" or \"disabled\"");
     }
   }
-  if (const auto effort = inference::read_effort(root["output_config"]["effort"])) request.effort = effort->effort();
+  if (const auto effort = inference::read_effort(root["output_config"]["effort"]))
+    request.effort = effort->effort();
   if (const Field format = root["output_config"]["format"]; format.present()) {
     format.reject("is not supported yet");
   }

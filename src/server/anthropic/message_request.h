@@ -25,8 +25,8 @@ wire::ApiResult<MessageRequest> read_message_request(std::string_view body);
 // The same without max_tokens and what else counting has no use for.
 wire::ApiResult<MessageRequest> read_count_request(std::string_view body);
 
-// What the engine is told of thinking, now that it is known whether the model can. 400 where it is wanted and cannot
-// be had.
+// What the engine is told of thinking, now that it is known whether the model can. 400 where it is wanted and
+// cannot be had.
 wire::ApiResult<void> settle_thinking(const protocol::Opened& description, MessageRequest& request);
 
 }  // namespace hearth::server::anthropic

@@ -10,7 +10,8 @@ using protocol::Delta;
 using protocol::Finished;
 
 constexpr const char* kPath = "/v1/messages";
-constexpr const char* kGood = R"({"model":"tiny","max_tokens":99,"messages":[{"role":"user","content":"hi"}]})";
+constexpr const char* kGood =
+    R"({"model":"tiny","max_tokens":99,"messages":[{"role":"user","content":"hi"}]})";
 
 class AnthropicMessages : public inference::ApiTest {
  protected:
@@ -19,8 +20,12 @@ class AnthropicMessages : public inference::ApiTest {
     model_.opened.set_has_template_thinking(true);
     protocol::Reply end = finished_reply(Finished::STOP, 7, 4);
     end.mutable_finished()->set_n_cached_tokens(5);
-    model_.replies = {accepted_reply(7, 5), delta_reply("hm", Delta::THINKING), delta_reply(" so", Delta::THINKING),
-                      delta_reply("Hel"), delta_reply("lo"), end};
+    model_.replies = {accepted_reply(7, 5),
+                      delta_reply("hm", Delta::THINKING),
+                      delta_reply(" so", Delta::THINKING),
+                      delta_reply("Hel"),
+                      delta_reply("lo"),
+                      end};
   }
 };
 
@@ -73,8 +78,8 @@ TEST_F(AnthropicMessages, Thinking_IsAsAskedFor) {
   model_.opened.set_has_template_thinking(false);
   post(kPath, with(kGood, R"("thinking":{"type":"adaptive"},"output_config":{"effort":"low"})"));
   EXPECT_FALSE(last_generate().has_think());
-  const auto wanted =
-      request(http::Method::kPost, kPath, with(kGood, R"("thinking":{"type":"enabled","budget_tokens":1024})"));
+  const auto wanted = request(http::Method::kPost, kPath,
+                              with(kGood, R"("thinking":{"type":"enabled","budget_tokens":1024})"));
   EXPECT_EQ(wanted->status, 400);
   EXPECT_EQ(wanted->json()["error"]["message"], "thinking: \"tiny\" does not support thinking");
 }
@@ -122,10 +127,11 @@ TEST_F(AnthropicMessages, Stream_IsTheWholeAnswerInParts) {
   const auto events = stream(kPath, with(kGood, R"("stream":true)"));
   std::vector<std::string> names;
   for (const SseEvent& event : events) names.push_back(event.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"message_start", "ping", "content_block_start", "content_block_delta",
-                                             "content_block_delta", "content_block_delta", "content_block_stop",
-                                             "content_block_start", "content_block_delta", "content_block_delta",
-                                             "content_block_stop", "message_delta", "message_stop"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"message_start", "ping", "content_block_start", "content_block_delta",
+                                      "content_block_delta", "content_block_delta", "content_block_stop",
+                                      "content_block_start", "content_block_delta", "content_block_delta",
+                                      "content_block_stop", "message_delta", "message_stop"}));
   EXPECT_EQ(Json::parse(events[0].data)["message"]["usage"]["input_tokens"], 2);
   EXPECT_EQ(Json::parse(events[0].data)["message"]["usage"]["cache_read_input_tokens"], 5);
   EXPECT_EQ(Json::parse(events[5].data)["delta"]["type"], "signature_delta");
@@ -143,7 +149,8 @@ TEST_F(AnthropicMessages, Error_HasAnthropicsShape) {
     EXPECT_EQ(early->json(), Json::parse(R"({"type":"error","error":{"type":"invalid_request_error",
         "message":"too long"},"request_id":"req_0123456789abcdef01234567"})"));
   }
-  model_.replies = {accepted_reply(1), delta_reply("a"), failure_reply(protocol::Failure::UNAVAILABLE, "died")};
+  model_.replies = {accepted_reply(1), delta_reply("a"),
+                    failure_reply(protocol::Failure::UNAVAILABLE, "died")};
   const auto events = stream(kPath, with(kGood, R"("stream":true)"));
   EXPECT_EQ(events.back().name, "error");
   EXPECT_EQ(Json::parse(events.back().data)["error"]["type"], "overloaded_error");
@@ -183,11 +190,13 @@ TEST_F(AnthropicMessages, WrongField_IsNamed) {
        {R"("messages":[{"role":"user","content":[{"type":"document"}]}])",
         "messages[0].content[0].type: content of type \"document\" is not supported, only text and thinking"},
        {R"("messages":[{"role":"user","content":[{"type":"tool_result"}]}])",
-        "messages[0].content[0].type: content of type \"tool_result\" is not supported, only text and thinking"},
+        "messages[0].content[0].type: content of type \"tool_result\" is not supported, only text and "
+        "thinking"},
        {R"("messages":[{"role":"user","content":[{"type":"text"}]}])",
         "messages[0].content[0].text: is required"},
        {R"("messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}])",
-        "messages[1].role: to go on with an answer of the assistant's is not supported; the last message must be "
+        "messages[1].role: to go on with an answer of the assistant's is not supported; the last message "
+        "must be "
         "the user's"},
        {R"("system":5)", "system: expected a string or a list of parts, found 5"},
        {R"("system":[{"type":"image"}])",

@@ -32,11 +32,13 @@ ApiResult<size_t> page_limit(const http::Request& request) {
 
 ApiResult<size_t> place_of(std::span<const CatalogEntry> entries, std::string_view parameter,
                            std::string_view name) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
   if (found == entries.end()) {
-    return ApiError(kBadRequest,
-                    fmt::format("{}: there is no model {}", parameter, wire::describe(Json(std::string(name)))),
-                    std::string(parameter));
+    return ApiError(
+        kBadRequest,
+        fmt::format("{}: there is no model {}", parameter, wire::describe(Json(std::string(name)))),
+        std::string(parameter));
   }
   return static_cast<size_t>(found - entries.begin());
 }

@@ -23,7 +23,8 @@ Task<void> send_json(http::Responder& responder, const Json& body) {
 
 Task<bool> write_events(http::Responder& responder, const MessageEvents& events) {
   std::string text;
-  for (const Json& event : events) text += wire::sse_event(event, event["type"].get_ref<const std::string&>());
+  for (const Json& event : events)
+    text += wire::sse_event(event, event["type"].get_ref<const std::string&>());
   co_return co_await responder.write(std::move(text));
 }
 

@@ -1,4 +1,5 @@
-// The Anthropic API: /v1/messages and /v1/messages/count_tokens. /v1/models is OpenAI's too, and stands there.
+// The Anthropic API: /v1/messages and /v1/messages/count_tokens. /v1/models is OpenAI's too, and stands
+// there.
 //
 // What each endpoint takes, and what it refuses, is in docs/api.md.
 #pragma once

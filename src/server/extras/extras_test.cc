@@ -40,16 +40,17 @@ TEST_F(Extras, Tokenize_GivesTokensAndTheirPieces) {
 }
 
 TEST_F(Extras, Tokenize_NamesWhatIsWrong) {
-  expect_refused("/tokenize", R"({"model":"tiny","content":"x"})",
-                 {{R"("model":1)", "model: expected a string, found 1"},
-                  {R"("content":null)", "content: is required"},
-                  {R"("content":5)", "content: expected a string, found 5"},
-                  {R"("text":"y")", "text: is only allowed without content"},
-                  {R"("content":null,"messages":[])", "messages: expected at least one message, found a list"},
-                  {R"("content":null,"messages":[{"role":1}])", "messages[0].role: expected a string, found 1"},
-                  {R"("add_special":1)", "add_special: expected true or false, found 1"},
-                  {R"("parse_special":1)", "parse_special: expected true or false, found 1"},
-                  {R"("with_pieces":"x")", "with_pieces: expected true or false, found \"x\""}});
+  expect_refused(
+      "/tokenize", R"({"model":"tiny","content":"x"})",
+      {{R"("model":1)", "model: expected a string, found 1"},
+       {R"("content":null)", "content: is required"},
+       {R"("content":5)", "content: expected a string, found 5"},
+       {R"("text":"y")", "text: is only allowed without content"},
+       {R"("content":null,"messages":[])", "messages: expected at least one message, found a list"},
+       {R"("content":null,"messages":[{"role":1}])", "messages[0].role: expected a string, found 1"},
+       {R"("add_special":1)", "add_special: expected true or false, found 1"},
+       {R"("parse_special":1)", "parse_special: expected true or false, found 1"},
+       {R"("with_pieces":"x")", "with_pieces: expected true or false, found \"x\""}});
   EXPECT_EQ(request(http::Method::kPost, "/tokenize", R"({"model":"nope","content":"x"})")->status, 404);
 }
 
@@ -61,10 +62,11 @@ TEST_F(Extras, Detokenize_GivesTheText) {
     EXPECT_EQ(post(path, R"({"model":"tiny","tokens":[4,5]})"), Json::parse(R"({"content":"Hello"})"));
   }
   EXPECT_EQ(log().calls.back().detokenize().tokens().ids(1), 5);
-  expect_refused("/detokenize", R"({"model":"tiny","tokens":[1]})",
-                 {{R"("tokens":null)", "tokens: is required"},
-                  {R"("tokens":"x")", "tokens: expected a list of token ids, found \"x\""},
-                  {R"("tokens":[1,"x"])", "tokens[1]: expected a token id, an integer of 0 or more, found \"x\""}});
+  expect_refused(
+      "/detokenize", R"({"model":"tiny","tokens":[1]})",
+      {{R"("tokens":null)", "tokens: is required"},
+       {R"("tokens":"x")", "tokens: expected a list of token ids, found \"x\""},
+       {R"("tokens":[1,"x"])", "tokens[1]: expected a token id, an integer of 0 or more, found \"x\""}});
 }
 
 class Rerank : public Extras {
@@ -121,7 +123,8 @@ TEST_F(Rerank, WrongField_IsNamed) {
                   {R"("return_documents":1)", "return_documents: expected true or false, found 1"},
                   {R"("truncate":1)", "truncate: expected true or false, found 1"}});
   model_.acquire_error = Error(ErrorCode::kResourceExhausted, model_.entry.path + ": no memory");
-  EXPECT_EQ(request(http::Method::kPost, "/rerank", kGood)->json()["error"]["message"], "tiny:latest: no memory");
+  EXPECT_EQ(request(http::Method::kPost, "/rerank", kGood)->json()["error"]["message"],
+            "tiny:latest: no memory");
   model_.opened.set_is_encoder(false);
   EXPECT_EQ(request(http::Method::kPost, "/rerank", kGood)->json()["error"]["message"],
             "\"tiny\" does not support embeddings");

@@ -60,12 +60,13 @@ Result<std::vector<Ranked>> rank_documents(const protocol::Vectors& vectors) {
   for (int i = 1; i < vectors.vectors_size(); ++i) {
     const Numbers& numbers = vectors.vectors(i).numbers();
     if (numbers.size() != query.size()) {
-      return make_error(ErrorCode::kMalformed, "the engine gave vectors of {} and of {} numbers", query.size(),
-                        numbers.size());
+      return make_error(ErrorCode::kMalformed, "the engine gave vectors of {} and of {} numbers",
+                        query.size(), numbers.size());
     }
     ranked.push_back({.document = static_cast<size_t>(i - 1), .score = cosine(query, numbers)});
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
   return ranked;
 }
 

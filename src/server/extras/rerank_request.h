@@ -25,8 +25,8 @@ struct Ranked {
   double score;  // the cosine of the angle between the document's vector and the query's: -1 to 1
 };
 
-// The documents in descending order of their scores; those of the same score in the order of the request. `vectors`:
-// the query's, then the documents'. kMalformed where they are not of one length.
+// The documents in descending order of their scores; those of the same score in the order of the request.
+// `vectors`: the query's, then the documents'. kMalformed where they are not of one length.
 Result<std::vector<Ranked>> rank_documents(const protocol::Vectors& vectors);
 
 }  // namespace hearth::server::extras

@@ -77,14 +77,52 @@ constexpr HostRow kHosts[] = {
 };
 // Of no such form at all: never right, with or without anything behind them.
 constexpr const char* kMalformedHosts[] = {
-    "",           " ",           ".",           "..",          ".localhost",    "localhost..",
-    "a..localhost", "localhost:", "localhost:x", "localhost:-1", "localhost:65536", "localhost:123456",
-    "localhost:80:80", "localhost:80 ", " localhost", "localhost/", "localhost/x", "localhost?x",
-    "localhost#x", "user@localhost", "localhost@evil", "http://localhost", "[::1", "::1]",
-    "::1",        "[::1]x",      "[::1]:",      "[::1]]",      "[]",            "[127.0.0.1]",
-    "[localhost]", "[::1%lo]",   "[::1%25lo]",  "localhost,evil", "localhost, localhost", "local host",
-    "localhost\\evil", "*",      "*.localhost", "loc\xC3\xA4lhost", "%6cocalhost", "localhost%00",
-    "\"localhost\"", "'localhost'", "localhost;", "(localhost)",
+    "",
+    " ",
+    ".",
+    "..",
+    ".localhost",
+    "localhost..",
+    "a..localhost",
+    "localhost:",
+    "localhost:x",
+    "localhost:-1",
+    "localhost:65536",
+    "localhost:123456",
+    "localhost:80:80",
+    "localhost:80 ",
+    " localhost",
+    "localhost/",
+    "localhost/x",
+    "localhost?x",
+    "localhost#x",
+    "user@localhost",
+    "localhost@evil",
+    "http://localhost",
+    "[::1",
+    "::1]",
+    "::1",
+    "[::1]x",
+    "[::1]:",
+    "[::1]]",
+    "[]",
+    "[127.0.0.1]",
+    "[localhost]",
+    "[::1%lo]",
+    "[::1%25lo]",
+    "localhost,evil",
+    "localhost, localhost",
+    "local host",
+    "localhost\\evil",
+    "*",
+    "*.localhost",
+    "loc\xC3\xA4lhost",
+    "%6cocalhost",
+    "localhost%00",
+    "\"localhost\"",
+    "'localhost'",
+    "localhost;",
+    "(localhost)",
 };
 
 TEST(AccessPolicy, HostOnEachAddress_IsAsTheTableSays) {
@@ -276,15 +314,12 @@ TEST_F(AdmissionMatrix, EachHostAndOriginAndRoute_IsAnsweredOrRefused) {
     const char* path;
     bool is_public;
     int status;  // without an Origin
-  } const routes[] = {{"GET", "/health", true, 200},
-                      {"HEAD", "/health", true, 200},
-                      {"GET", "/api/tags", false, 200},
-                      {"POST", "/api/chat", false, 200},
-                      {"DELETE", "/api/delete", false, 200},
-                      {"POST", "/api/tags", false, 405},
+  } const routes[] = {{"GET", "/health", true, 200},         {"HEAD", "/health", true, 200},
+                      {"GET", "/api/tags", false, 200},      {"POST", "/api/chat", false, 200},
+                      {"DELETE", "/api/delete", false, 200}, {"POST", "/api/tags", false, 405},
                       {"GET", "/nowhere", false, 404}};
-  const HostRow hosts[] = {{"localhost:11434", "y"}, {"127.0.0.1:11434", "y"}, {"evil.example", "n"},
-                           {"0.0.0.0:11434", "n"}};
+  const HostRow hosts[] = {
+      {"localhost:11434", "y"}, {"127.0.0.1:11434", "y"}, {"evil.example", "n"}, {"0.0.0.0:11434", "n"}};
   int n_rows = 0;
   for (const HostRow& host : hosts) {
     for (const OriginRow& origin : kOrigins) {
@@ -293,10 +328,11 @@ TEST_F(AdmissionMatrix, EachHostAndOriginAndRoute_IsAnsweredOrRefused) {
         continue;  // the parser trims blanks, and this server has another name
       }
       for (const auto& route : routes) {
-        const int expected = host.allowed[0] != 'y'                ? 403
+        const int expected = host.allowed[0] != 'y'              ? 403
                              : route.is_public || origin.allowed ? route.status
-                                                                   : 403;
-        EXPECT_EQ(status(route.method, route.path, {{"host", host.host}, {"origin", origin.origin}}), expected)
+                                                                 : 403;
+        EXPECT_EQ(status(route.method, route.path, {{"host", host.host}, {"origin", origin.origin}}),
+                  expected)
             << route.method << " " << route.path << " " << host.host << " " << origin.origin;
         const bool readable = host.allowed[0] == 'y' && origin.allowed;
         EXPECT_EQ(allow_origin_, readable ? origin.origin : "");
@@ -331,8 +367,11 @@ TEST_F(AdmissionMatrix, Secrets_ReachNoHandler) {
   RequestHead head;
   head.method = "GET";
   head.target = "/api/tags?a=b%20c";
-  head.headers = {{"host", "localhost"}, {"authorization", "Bearer canary"}, {"x-api-key", "canary"},
-                  {"cookie", "canary"},  {"accept", "text/plain"}};
+  head.headers = {{"host", "localhost"},
+                  {"authorization", "Bearer canary"},
+                  {"x-api-key", "canary"},
+                  {"cookie", "canary"},
+                  {"accept", "text/plain"}};
   const Admission admission = admit(state_, head, {.local = "127.0.0.1", .peer = "127.0.0.1"}, "req_1");
   ASSERT_NE(admission.route, nullptr);
   for (const auto& [name, value] : admission.request.headers) EXPECT_NE(value, "canary") << name;

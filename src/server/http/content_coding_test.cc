@@ -36,7 +36,8 @@ std::string encoded(std::string_view coding, std::string_view text) {
 }
 
 // In parts of `part_bytes`.
-Result<std::string> decoded(std::string_view coding, std::string_view bytes, size_t part_bytes, size_t limit) {
+Result<std::string> decoded(std::string_view coding, std::string_view bytes, size_t part_bytes,
+                            size_t limit) {
   HEARTH_ASSIGN(auto decoder, make_content_decoder(coding));
   std::string out;
   while (!bytes.empty()) {
@@ -110,7 +111,8 @@ TEST(ContentDecoder, SeveralStreamsBehindEachOther_AreOneBody) {
 }
 
 TEST(ContentDecoder, WindowBeyondTheLimit_IsRefused) {
-  // A frame whose header asks for a window of 2 GiB: magic, no flags, window exponent 31 - 10, then an empty block.
+  // A frame whose header asks for a window of 2 GiB: magic, no flags, window exponent 31 - 10, then an empty
+  // block.
   const std::string frame("\x28\xB5\x2F\xFD\x00\xA8\x01\x00\x00", 9);
   EXPECT_FALSE(decoded("zstd", frame, 64, 1 << 20));
 }

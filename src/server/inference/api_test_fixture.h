@@ -53,9 +53,9 @@ class ApiTest : public ::testing::Test {
     return {.models = &service_, .now = [] { return WallTime(std::chrono::seconds(1'800'000'000)); }};
   }
 
-  std::unique_ptr<wire::RecordingResponder> request(http::Method method, const std::string& path,
-                                                    const std::string& body = "",
-                                                    std::vector<std::pair<std::string, std::string>> query = {}) {
+  std::unique_ptr<wire::RecordingResponder> request(
+      http::Method method, const std::string& path, const std::string& body = "",
+      std::vector<std::pair<std::string, std::string>> query = {}) {
     auto responder = std::make_unique<wire::RecordingResponder>();
     request_on(*responder, method, path, body, std::move(query));
     return responder;
@@ -99,7 +99,8 @@ class ApiTest : public ::testing::Test {
     return body.dump();
   }
   // Each is refused with 400 and the message, and no engine hears of it.
-  void expect_refused(const std::string& path, const std::string& good, const std::vector<WrongField>& fields) {
+  void expect_refused(const std::string& path, const std::string& good,
+                      const std::vector<WrongField>& fields) {
     for (const WrongField& field : fields) {
       const size_t n_calls = log().calls.size();
       const auto responder = request(http::Method::kPost, path, with(good, field.member));

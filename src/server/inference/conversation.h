@@ -11,8 +11,8 @@ namespace hearth::server::inference {
 // What is said within one message, in parts.
 void append_part(std::string& text, std::string_view part);
 
-// A message's `content`: a text, or a list of parts of which each has one of `text_types` as its type and a `text`.
-// Other parts (images, files, sounds) are noted as not supported, with the part's path.
+// A message's `content`: a text, or a list of parts of which each has one of `text_types` as its type and a
+// `text`. Other parts (images, files, sounds) are noted as not supported, with the part's path.
 std::string read_text_content(const wire::Field& content, std::initializer_list<std::string_view> text_types);
 
 class Conversation {

@@ -32,8 +32,7 @@ TEST(Conversation, AllRolesMerged_TurnsAlternate) {
   conversation.add("user", "b");
   conversation.add("assistant", "", "hm");
   conversation.add("assistant", "c", "so");
-  EXPECT_EQ(messages_of(conversation),
-            Json::parse(R"([{"role":"user","content":"a\n\nb"},
+  EXPECT_EQ(messages_of(conversation), Json::parse(R"([{"role":"user","content":"a\n\nb"},
                             {"role":"assistant","content":"c","reasoning_content":"hm\n\nso",
                              "thinking":"hm\n\nso"}])"));
 }

@@ -1,4 +1,5 @@
-// Calls of an engine, from the call to its end. Errors name the model and never its path, which is nobody's business.
+// Calls of an engine, from the call to its end. Errors name the model and never its path, which is nobody's
+// business.
 #pragma once
 
 #include "server/wire/generation_pump.h"

@@ -15,7 +15,8 @@ struct ModelChoice {
   LoadWish wish;
 };
 
-// `model`, which is required, and two fields that neither OpenAI nor Anthropic has: `num_ctx` and `keep_alive`.
+// `model`, which is required, and two fields that neither OpenAI nor Anthropic has: `num_ctx` and
+// `keep_alive`.
 ModelChoice read_model_choice(const wire::Field& root);
 
 // What a model must be good for.

@@ -6,8 +6,8 @@
 
 namespace hearth::server::inference {
 
-// "none", "minimal", "low", "medium", "high", "xhigh" and "max". Chat templates know low, medium and high: what is
-// beyond becomes the nearest. Nothing where the field is absent.
+// "none", "minimal", "low", "medium", "high", "xhigh" and "max". Chat templates know low, medium and high:
+// what is beyond becomes the nearest. Nothing where the field is absent.
 std::optional<protocol::Think> read_effort(const wire::Field& effort);
 
 // 400 where thinking is asked of a model that cannot. `field`: what asked for it.

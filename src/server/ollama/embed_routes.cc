@@ -154,7 +154,8 @@ Task<void> serve(OllamaApi api, http::Responder& responder, ApiResult<EmbedReque
 }  // namespace
 
 Task<void> embed(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  return serve(std::move(api), responder, read_embed_request(request.body), request.identity.key_id, embed_body);
+  return serve(std::move(api), responder, read_embed_request(request.body), request.identity.key_id,
+               embed_body);
 }
 
 Task<void> embeddings(OllamaApi api, const http::Request& request, http::Responder& responder) {

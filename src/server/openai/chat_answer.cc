@@ -38,8 +38,8 @@ void ChatAnswer::append(const protocol::Delta& delta) {
 Json ChatAnswer::finish(const std::vector<protocol::Finished>& answers) const {
   Json choices = Json::array();
   for (size_t i = 0; i < choices_.size(); ++i) {
-    const auto finished =
-        std::find_if(answers.begin(), answers.end(), [i](const auto& answer) { return answer.answer() == i; });
+    const auto finished = std::find_if(answers.begin(), answers.end(),
+                                       [i](const auto& answer) { return answer.answer() == i; });
     Json message = {{"role", "assistant"}, {"content", choices_[i].content}, {"refusal", nullptr}};
     if (!choices_[i].reasoning.empty()) message["reasoning"] = choices_[i].reasoning;
     choices.push_back({{"index", i},

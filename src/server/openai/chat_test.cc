@@ -118,7 +118,8 @@ TEST_F(OpenAiChat, WrongField_IsNamed) {
         "messages[0].content[0].type: content of type \"input_audio\" is not supported, only text"},
        {R"("messages":[{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls: is not supported"},
        {R"("stream":"yes")", "stream: expected true or false, found \"yes\""},
-       {R"("stream_options":{"include_usage":true})", "stream_options: is only allowed with \"stream\": true"},
+       {R"("stream_options":{"include_usage":true})",
+        "stream_options: is only allowed with \"stream\": true"},
        {R"("stream":true,"stream_options":{"include_usage":1})",
         "stream_options.include_usage: expected true or false, found 1"},
        {R"("temperature":"hot")", "temperature: expected a number, found \"hot\""},
@@ -191,7 +192,8 @@ TEST_F(OpenAiChat, Stream_IsTheWholeAnswerInParts) {
   const auto events = stream(kPath, with(kGood, R"("stream":true,"logprobs":true,"top_logprobs":1,
       "stream_options":{"include_usage":true})"));
   ASSERT_GT(events.size(), 4U);
-  EXPECT_EQ(Json::parse(events.front().data)["choices"][0]["delta"], Json::parse(R"({"role":"assistant","content":""})"));
+  EXPECT_EQ(Json::parse(events.front().data)["choices"][0]["delta"],
+            Json::parse(R"({"role":"assistant","content":""})"));
   EXPECT_EQ(events.back().data, "[DONE]");
   std::string content;
   std::string reasoning;
@@ -220,8 +222,9 @@ TEST_F(OpenAiChat, Stream_IsTheWholeAnswerInParts) {
 }
 
 TEST_F(OpenAiChat, SeveralAnswers_EachHaveTheirIndex) {
-  model_.replies = {accepted_reply(7), delta_reply("a", Delta::CONTENT, 1), delta_reply("b", Delta::CONTENT, 0),
-                    finished_reply(Finished::LENGTH, 7, 2, 1), finished_reply(Finished::STOP, 7, 3, 0)};
+  model_.replies = {accepted_reply(7), delta_reply("a", Delta::CONTENT, 1),
+                    delta_reply("b", Delta::CONTENT, 0), finished_reply(Finished::LENGTH, 7, 2, 1),
+                    finished_reply(Finished::STOP, 7, 3, 0)};
   const Json answer = post(kPath, with(kGood, R"("n":2)"));
   EXPECT_EQ(last_generate().n(), 2U);
   EXPECT_EQ(answer["choices"][0]["message"]["content"], "b");
@@ -243,16 +246,17 @@ TEST_F(OpenAiChat, SeveralAnswers_EachHaveTheirIndex) {
 TEST_F(OpenAiChat, Logprobs_HaveBytesAndNoInfinity) {
   model_.replies = {accepted_reply(1), with_logprob(delta_reply("x"), 1, "\xE2\x82", -INFINITY),
                     finished_reply(Finished::STOP, 1, 1)};
-  const Json token =
-      post(kPath, with(kGood, R"("logprobs":true)"))["choices"][0]["logprobs"]["content"][0];
+  const Json token = post(kPath, with(kGood, R"("logprobs":true)"))["choices"][0]["logprobs"]["content"][0];
   EXPECT_EQ(token["bytes"], Json::parse("[226,130]"));
   EXPECT_EQ(token["logprob"], -9999.0);
 }
 
 TEST_F(OpenAiChat, ErrorBeforeTheAnswer_HasItsStatus) {
-  model_.replies = {failure_reply(protocol::Failure::RESOURCE_EXHAUSTED, "the prompt has 9 tokens, the context 8")};
+  model_.replies = {
+      failure_reply(protocol::Failure::RESOURCE_EXHAUSTED, "the prompt has 9 tokens, the context 8")};
   for (const char* stream : {"false", "true"}) {
-    const auto responder = request(http::Method::kPost, kPath, with(kGood, R"("stream":)" + std::string(stream)));
+    const auto responder =
+        request(http::Method::kPost, kPath, with(kGood, R"("stream":)" + std::string(stream)));
     EXPECT_EQ(responder->status, 400);
     EXPECT_EQ(responder->json()["error"]["message"], "the prompt has 9 tokens, the context 8");
   }
@@ -293,7 +297,8 @@ TEST_F(OpenAiChat, Answers_AreWhatOpenAiDescribes) {
   const auto api = OpenApi::load();
   ASSERT_TRUE(api) << description;
   EXPECT_EQ(api->check(post(kPath, kGood), "CreateChatCompletionResponse"), "");
-  const std::string all = with(kGood, R"("logprobs":true,"top_logprobs":1,"stream_options":{"include_usage":true},
+  const std::string all =
+      with(kGood, R"("logprobs":true,"top_logprobs":1,"stream_options":{"include_usage":true},
       "stream":true)");
   for (const SseEvent& event : stream(kPath, all)) {
     if (event.data == "[DONE]") continue;

@@ -9,8 +9,8 @@
 
 namespace hearth::server::openai {
 
-// The choices of a request: n for each prompt, in the order of the prompts. What the model thinks is not told apart
-// from what it says: a completion is the text that follows.
+// The choices of a request: n for each prompt, in the order of the prompts. What the model thinks is not told
+// apart from what it says: a completion is the text that follows.
 class CompletionAnswer {
  public:
   CompletionAnswer(AnswerHead head, const CompletionRequest& request);

@@ -66,19 +66,22 @@ void read_best_of(const Field& root, const protocol::Generate& generate) {
   const auto best_of = root["best_of"].integer(1, kMaxAnswers);
   const int64_t n = std::max(generate.n(), 1U);
   if (best_of && *best_of != n) {
-    root["best_of"].reject(fmt::format("is only supported where it equals n, which is {}, found {}", n, *best_of));
+    root["best_of"].reject(
+        fmt::format("is only supported where it equals n, which is {}, found {}", n, *best_of));
   }
 }
 
 // The prompts with all the rest.
 void combine(const Field& root, const protocol::Generate& options, CompletionRequest& request) {
   for (protocol::Generate& prompt : request.prompts) {
-    if (request.echo && !prompt.has_text()) root["echo"].reject("is only supported with prompts that are texts");
+    if (request.echo && !prompt.has_text())
+      root["echo"].reject("is only supported with prompts that are texts");
     prompt.MergeFrom(options);
   }
   const size_t n_choices = request.prompts.size() * std::max(options.n(), 1U);
   if (n_choices > kMaxChoices) {
-    root["n"].reject(fmt::format("expected at most {} answers to all prompts, found {}", kMaxChoices, n_choices));
+    root["n"].reject(
+        fmt::format("expected at most {} answers to all prompts, found {}", kMaxChoices, n_choices));
   }
 }
 

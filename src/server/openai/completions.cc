@@ -59,7 +59,8 @@ Task<bool> answer_prompt(EngineLease& lease, Exchange& exchange, size_t prompt, 
   co_return co_await responder.write(exchange.answer.finish_events(prompt, end.answers));
 }
 
-// One prompt after the other: each gets the whole engine, and the order of the choices is that of the prompts.
+// One prompt after the other: each gets the whole engine, and the order of the choices is that of the
+// prompts.
 Task<void> answer_prompts(EngineLease& lease, CompletionRequest& request, Exchange& exchange) {
   for (size_t i = 0; i < request.prompts.size(); ++i) {
     if (!co_await answer_prompt(lease, exchange, i, std::move(request.prompts[i]))) co_return;

@@ -27,7 +27,8 @@ TEST_F(OpenAiCompletions, WholeAnswer_HasEveryMember) {
   const Json answer = post(kPath, with(kGood, R"("logprobs":1)"));
   EXPECT_TRUE(answer["id"].get<std::string>().starts_with("cmpl-"));
   EXPECT_EQ(answer["object"], "text_completion");
-  EXPECT_EQ(answer["choices"], Json::parse(R"([{"index":0,"text":" \u00e9b","finish_reason":"length","logprobs":
+  EXPECT_EQ(answer["choices"],
+            Json::parse(R"([{"index":0,"text":" \u00e9b","finish_reason":"length","logprobs":
       {"tokens":[" \u00e9","b"],"token_logprobs":[-0.5,-1.5],"text_offset":[0,2],
        "top_logprobs":[{" \u00e9?":0.0," \u00e9":-0.5},{"b?":-1.0,"b":-1.5}]}}])"));
   EXPECT_EQ(answer["usage"]["total_tokens"], 4);
@@ -40,7 +41,8 @@ TEST_F(OpenAiCompletions, WholeAnswer_HasEveryMember) {
 TEST_F(OpenAiCompletions, PartOfACharacter_IsToldByItsBytes) {
   model_.replies = {accepted_reply(1), with_logprob(delta_reply(""), 1, "\xE2\x82", -1),
                     finished_reply(Finished::STOP, 1, 1)};
-  EXPECT_EQ(post(kPath, with(kGood, R"("logprobs":0)"))["choices"][0]["logprobs"]["tokens"][0], "bytes:\\xe2\\x82");
+  EXPECT_EQ(post(kPath, with(kGood, R"("logprobs":0)"))["choices"][0]["logprobs"]["tokens"][0],
+            "bytes:\\xe2\\x82");
 }
 
 TEST_F(OpenAiCompletions, Prompts_MayBeTextsOrTokens) {
@@ -60,12 +62,16 @@ TEST_F(OpenAiCompletions, Prompts_MayBeTextsOrTokens) {
 }
 
 TEST_F(OpenAiCompletions, Echo_PutsThePromptInFront) {
-  EXPECT_EQ(post(kPath, with(kGood, R"("echo":true)"))["choices"][0]["text"], "Once \xC3\xA9" "b");
+  EXPECT_EQ(post(kPath, with(kGood, R"("echo":true)"))["choices"][0]["text"],
+            "Once \xC3\xA9"
+            "b");
   std::string text;
   for (const SseEvent& event : stream(kPath, with(kGood, R"("echo":true,"stream":true)"))) {
     if (event.data != "[DONE]") text += Json::parse(event.data)["choices"][0]["text"];
   }
-  EXPECT_EQ(text, "Once \xC3\xA9" "b");
+  EXPECT_EQ(text,
+            "Once \xC3\xA9"
+            "b");
 }
 
 TEST_F(OpenAiCompletions, Stream_IsTheWholeAnswerInParts) {
@@ -97,27 +103,29 @@ TEST_F(OpenAiCompletions, Stream_IsTheWholeAnswerInParts) {
 }
 
 TEST_F(OpenAiCompletions, WrongField_IsNamed) {
-  const std::string prompt = "prompt: expected a text, a list of texts, a list of token ids or a list of such lists";
-  expect_refused(kPath, kGood,
-                 {{R"("prompt":null)", "prompt: is required"},
-                  {R"("prompt":5)", (prompt + ", found 5").c_str()},
-                  {R"("prompt":[])", (prompt + ", found a list").c_str()},
-                  {R"("prompt":["a",1])", "prompt[1]: expected a string, found 1"},
-                  {R"("prompt":[1,-1])", "prompt[1]: expected a token id, an integer of 0 or more, found -1"},
-                  {R"("prompt":[[]])", "prompt[0]: expected at least one token id, found a list"},
-                  {R"("prompt":["a","b"],"n":65)", "n: expected at most 128 answers to all prompts, found 130"},
-                  {R"("suffix":"x")", "suffix: is not supported"},
-                  {R"("suffix":5)", "suffix: expected a string, found 5"},
-                  {R"("best_of":2)", "best_of: is only supported where it equals n, which is 1, found 2"},
-                  {R"("echo":"yes")", "echo: expected true or false, found \"yes\""},
-                  {R"("echo":true,"logprobs":1)", "logprobs: is not supported together with \"echo\": true"},
-                  {R"("echo":true,"prompt":[1])", "echo: is only supported with prompts that are texts"},
-                  {R"("logprobs":true)", "logprobs: expected an integer, found true"},
-                  {R"("logprobs":21)", "logprobs: expected an integer from 0 to 20, found 21"},
-                  {R"("max_tokens":"9")", "max_tokens: expected an integer, found \"9\""},
-                  {R"("n":129)", "n: expected an integer from 1 to 128, found 129"},
-                  {R"("stop":{})", "stop: expected a string or a list of strings, found an object"},
-                  {R"("temperature":"x")", "temperature: expected a number, found \"x\""}});
+  const std::string prompt =
+      "prompt: expected a text, a list of texts, a list of token ids or a list of such lists";
+  expect_refused(
+      kPath, kGood,
+      {{R"("prompt":null)", "prompt: is required"},
+       {R"("prompt":5)", (prompt + ", found 5").c_str()},
+       {R"("prompt":[])", (prompt + ", found a list").c_str()},
+       {R"("prompt":["a",1])", "prompt[1]: expected a string, found 1"},
+       {R"("prompt":[1,-1])", "prompt[1]: expected a token id, an integer of 0 or more, found -1"},
+       {R"("prompt":[[]])", "prompt[0]: expected at least one token id, found a list"},
+       {R"("prompt":["a","b"],"n":65)", "n: expected at most 128 answers to all prompts, found 130"},
+       {R"("suffix":"x")", "suffix: is not supported"},
+       {R"("suffix":5)", "suffix: expected a string, found 5"},
+       {R"("best_of":2)", "best_of: is only supported where it equals n, which is 1, found 2"},
+       {R"("echo":"yes")", "echo: expected true or false, found \"yes\""},
+       {R"("echo":true,"logprobs":1)", "logprobs: is not supported together with \"echo\": true"},
+       {R"("echo":true,"prompt":[1])", "echo: is only supported with prompts that are texts"},
+       {R"("logprobs":true)", "logprobs: expected an integer, found true"},
+       {R"("logprobs":21)", "logprobs: expected an integer from 0 to 20, found 21"},
+       {R"("max_tokens":"9")", "max_tokens: expected an integer, found \"9\""},
+       {R"("n":129)", "n: expected an integer from 1 to 128, found 129"},
+       {R"("stop":{})", "stop: expected a string or a list of strings, found an object"},
+       {R"("temperature":"x")", "temperature: expected a number, found \"x\""}});
 }
 
 TEST_F(OpenAiCompletions, ErrorOfASecondPrompt_EndsTheStream) {
@@ -142,7 +150,8 @@ TEST_F(OpenAiCompletions, Answers_AreWhatOpenAiDescribes) {
   protocol::Reply reply;
   reply.mutable_vectors()->add_vectors()->add_numbers(0.5F);
   model_.replies = {reply};
-  EXPECT_EQ(api->check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"), "");
+  EXPECT_EQ(api->check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"),
+            "");
 }
 
 class OpenAiEmbeddings : public inference::ApiTest {
@@ -171,7 +180,8 @@ TEST_F(OpenAiEmbeddings, Texts_BecomeVectors) {
   EXPECT_EQ(embed.texts_size(), 2);
   EXPECT_EQ(embed.dimensions(), 3);
   const auto too_many = request(http::Method::kPost, "/v1/embeddings", with(kInput, R"("dimensions":2049)"));
-  EXPECT_EQ(too_many->json()["error"]["message"], "dimensions: expected at most the model's 2048, found 2049");
+  EXPECT_EQ(too_many->json()["error"]["message"],
+            "dimensions: expected at most the model's 2048, found 2049");
   EXPECT_TRUE(embed.truncate());
   post("/v1/embeddings", with(kInput, R"("input":"a")"));
   EXPECT_EQ(log().calls.back().embed().texts(0), "a");
@@ -186,19 +196,20 @@ TEST_F(OpenAiEmbeddings, Base64_IsLittleEndianF32) {
 
 TEST_F(OpenAiEmbeddings, WrongField_IsNamed) {
   const std::string ids = "input: token ids are not supported, since they depend on the model; send texts";
-  expect_refused("/v1/embeddings", kInput,
-                 {{R"("input":null)", "input: is required"},
-                  {R"("input":7)", "input: expected a string or a list of strings, found 7"},
-                  {R"("input":[])", "input: expected 1 to 2048 texts, found 0"},
-                  {R"("input":["a",2])", "input[1]: expected a string, found 2"},
-                  {R"("input":[1,2])", ids.c_str()},
-                  {R"("input":[[1]])", ids.c_str()},
-                  {R"("dimensions":0)", "dimensions: expected an integer of 1 or more, found 0"},
-                  {R"("dimensions":"3")", "dimensions: expected an integer, found \"3\""},
-                  {R"("encoding_format":"hex")", "encoding_format: expected \"float\" or \"base64\", found \"hex\""},
-                  {R"("encoding_format":1)", "encoding_format: expected a string, found 1"},
-                  {R"("truncate":1)", "truncate: expected true or false, found 1"},
-                  {R"("user":1)", "user: expected a string, found 1"}});
+  expect_refused(
+      "/v1/embeddings", kInput,
+      {{R"("input":null)", "input: is required"},
+       {R"("input":7)", "input: expected a string or a list of strings, found 7"},
+       {R"("input":[])", "input: expected 1 to 2048 texts, found 0"},
+       {R"("input":["a",2])", "input[1]: expected a string, found 2"},
+       {R"("input":[1,2])", ids.c_str()},
+       {R"("input":[[1]])", ids.c_str()},
+       {R"("dimensions":0)", "dimensions: expected an integer of 1 or more, found 0"},
+       {R"("dimensions":"3")", "dimensions: expected an integer, found \"3\""},
+       {R"("encoding_format":"hex")", "encoding_format: expected \"float\" or \"base64\", found \"hex\""},
+       {R"("encoding_format":1)", "encoding_format: expected a string, found 1"},
+       {R"("truncate":1)", "truncate: expected true or false, found 1"},
+       {R"("user":1)", "user: expected a string, found 1"}});
   model_.opened.set_is_encoder(false);
   EXPECT_EQ(request(http::Method::kPost, "/v1/embeddings", kInput)->json()["error"]["message"],
             "\"tiny\" does not support embeddings");

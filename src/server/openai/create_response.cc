@@ -103,7 +103,8 @@ class Exchange {
   }
 
   void keep(const Json& response) {
-    StoredResponse stored = {.response = wire::dump_json(response), .input_items = wire::dump_json(wanted_.items)};
+    StoredResponse stored = {.response = wire::dump_json(response),
+                             .input_items = wire::dump_json(wanted_.items)};
     store_.put(owner_, object_.id(), std::move(stored), deps_.now());
   }
 
@@ -137,7 +138,8 @@ wire::ApiResult<void> go_on_from(const StoredResponse* previous, ResponseRequest
 wire::ApiResult<ResponseRequest> read_request(const Dependencies& deps, ResponseStore& store,
                                               const http::Request& request) {
   HEARTH_ASSIGN(ResponseRequest wanted, read_response_request(request.body));
-  HEARTH_TRY(go_on_from(store.find(request.identity.key_id, wanted.previous_response_id, deps.now()), wanted));
+  HEARTH_TRY(
+      go_on_from(store.find(request.identity.key_id, wanted.previous_response_id, deps.now()), wanted));
   return wanted;
 }
 
@@ -150,7 +152,8 @@ Task<void> create_response(const Dependencies& deps, ResponseStore& store, const
     co_await send_error(responder, wanted.error());
     co_return;
   }
-  const auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat);
+  const auto lease =
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

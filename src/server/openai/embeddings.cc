@@ -86,11 +86,11 @@ Json answer_of(const std::string& model, const protocol::Vectors& vectors, bool 
                     {"index", data.size()},
                     {"embedding", embedding_of(vector.numbers(), base64)}});
   }
-  return {{"object", "list"},
-          {"data", std::move(data)},
-          {"model", model},
-          {"usage",
-           {{"prompt_tokens", vectors.n_prompt_tokens()}, {"total_tokens", vectors.n_prompt_tokens()}}}};
+  return {
+      {"object", "list"},
+      {"data", std::move(data)},
+      {"model", model},
+      {"usage", {{"prompt_tokens", vectors.n_prompt_tokens()}, {"total_tokens", vectors.n_prompt_tokens()}}}};
 }
 
 }  // namespace
@@ -102,7 +102,8 @@ Task<void> answer_embeddings(const Dependencies& deps, const http::Request& requ
     co_await send_error(responder, wanted.error());
     co_return;
   }
-  const auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kEmbed);
+  const auto lease =
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kEmbed);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

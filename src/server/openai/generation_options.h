@@ -27,8 +27,8 @@ StreamOptions read_stream_options(const wire::Field& root);
 // Fields that are understood and change nothing, so that it would be wrong to pass over a wrong type.
 void read_ignored(const wire::Field& root);
 
-// Refuses what is asked for and cannot be done: tools that are no empty list, tool_choice that is not "none" or
-// "auto", and whatever of `unsupported` is there at all.
+// Refuses what is asked for and cannot be done: tools that are no empty list, tool_choice that is not "none"
+// or "auto", and whatever of `unsupported` is there at all.
 void refuse_tools(const wire::Field& root);
 void refuse(const wire::Field& root, std::initializer_list<std::string_view> unsupported);
 

@@ -1,5 +1,6 @@
-#include "server/anthropic/api_error.h"
 #include "server/anthropic/models.h"
+
+#include "server/anthropic/api_error.h"
 #include "server/openai/api_error.h"
 #include "server/openai/handlers.h"
 #include "server/wire/timestamp.h"

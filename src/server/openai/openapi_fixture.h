@@ -50,9 +50,9 @@ class OpenApi {
     if (std::string wrong = check_alternatives(value, schema, path); !wrong.empty()) return wrong;
     if (schema.contains("type")) {
       const Json& type = schema["type"];
-      const bool fits = type.is_string()
-                            ? is_type(value, type)
-                            : std::any_of(type.begin(), type.end(), [&](const Json& t) { return is_type(value, t); });
+      const bool fits = type.is_string() ? is_type(value, type)
+                                         : std::any_of(type.begin(), type.end(),
+                                                       [&](const Json& t) { return is_type(value, t); });
       if (!fits) return path + ": expected " + type.dump() + ", found " + value.dump();
     }
     if (schema.contains("enum")) {
@@ -61,7 +61,8 @@ class OpenApi {
         return path + ": expected one of " + names.dump() + ", found " + value.dump();
       }
     }
-    if (schema.contains("const") && schema["const"] != value) return path + ": expected " + schema["const"].dump();
+    if (schema.contains("const") && schema["const"] != value)
+      return path + ": expected " + schema["const"].dump();
     if (value.is_number()) {
       if (schema.contains("minimum") && value < schema["minimum"]) return path + ": too small";
       if (schema.contains("maximum") && value > schema["maximum"]) return path + ": too large";
@@ -92,7 +93,8 @@ class OpenApi {
   std::string check_members(const Json& value, const Json& schema, const std::string& path) const {
     static const Json kNoNames = Json::array();
     for (const Json& name : schema.contains("required") ? schema["required"] : kNoNames) {
-      if (!value.contains(name.get<std::string>())) return path + "." + name.get<std::string>() + ": is missing";
+      if (!value.contains(name.get<std::string>()))
+        return path + "." + name.get<std::string>() + ": is missing";
     }
     static const Json kNoMembers = Json::object();
     const Json& properties = schema.contains("properties") ? schema["properties"] : kNoMembers;
@@ -113,7 +115,8 @@ class OpenApi {
 
   std::string check_items(const Json& value, const Json& schema, const std::string& path) const {
     if (!value.is_array()) return "";
-    if (schema.contains("minItems") && value.size() < schema["minItems"].get<size_t>()) return path + ": too few";
+    if (schema.contains("minItems") && value.size() < schema["minItems"].get<size_t>())
+      return path + ": too few";
     if (!schema.contains("items")) return "";
     for (size_t i = 0; i < value.size(); ++i) {
       std::string wrong = check_value(value[i], schema["items"], path + "[" + std::to_string(i) + "]");

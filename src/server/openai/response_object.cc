@@ -15,15 +15,10 @@ ResponseObject::ResponseObject(std::string model, Json echo, WallTime now)
       created_at_(wire::unix_seconds(now)) {}
 
 Json ResponseObject::object(std::string_view status, const Json& output) const {
-  Json object = {{"id", id_},
-                 {"object", "response"},
-                 {"created_at", created_at_},
-                 {"completed_at", nullptr},
-                 {"status", status},
-                 {"error", nullptr},
-                 {"incomplete_details", nullptr},
-                 {"model", model_},
-                 {"output", output}};
+  Json object = {
+      {"id", id_},        {"object", "response"}, {"created_at", created_at_},     {"completed_at", nullptr},
+      {"status", status}, {"error", nullptr},     {"incomplete_details", nullptr}, {"model", model_},
+      {"output", output}};
   object.update(echo_);
   return object;
 }

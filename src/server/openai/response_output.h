@@ -13,7 +13,8 @@ namespace hearth::server::openai {
 // Each with its type, and without its sequence_number, which only a stream has.
 using ResponseEvents = std::vector<wire::Json>;
 
-// One item after the other: what is thought, what is said. Whoever reads the events to the end has the same items.
+// One item after the other: what is thought, what is said. Whoever reads the events to the end has the same
+// items.
 class ResponseOutput {
  public:
   explicit ResponseOutput(bool logprobs) : logprobs_(logprobs) {}

@@ -83,7 +83,8 @@ void complete_echo(const Field& root, const ResponseRequest& request, Json& echo
   const bool limited = request.generate.max_tokens() > 0;
   echo["instructions"] = request.instructions ? Json(*request.instructions) : Json();
   echo["max_output_tokens"] = limited ? Json(request.generate.max_tokens()) : Json();
-  echo["temperature"] = root["temperature"].present() ? root["temperature"].json() : Json(sampling.temperature());
+  echo["temperature"] =
+      root["temperature"].present() ? root["temperature"].json() : Json(sampling.temperature());
   echo["top_p"] = root["top_p"].present() ? root["top_p"].json() : Json(sampling.top_p());
   echo["top_logprobs"] = request.generate.top_logprobs();
   echo["previous_response_id"] =

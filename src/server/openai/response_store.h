@@ -19,8 +19,8 @@ struct StoredResponse {
   std::string input_items;  // all that it answered, with that of the responses before it
 };
 
-// In memory only, and within limits: beyond them, whoever holds most loses what he has not used for longest. Each
-// identity sees its own responses and no others. Not thread-safe.
+// In memory only, and within limits: beyond them, whoever holds most loses what he has not used for longest.
+// Each identity sees its own responses and no others. Not thread-safe.
 class ResponseStore {
  public:
   struct Limits {

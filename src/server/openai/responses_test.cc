@@ -19,15 +19,19 @@ class OpenAiResponses : public inference::ApiTest {
   OpenAiResponses() {
     add_openai_routes(router_, deps());
     model_.opened.set_has_template_thinking(true);
-    model_.replies = {accepted_reply(7), delta_reply("hm", Delta::THINKING), delta_reply(" so", Delta::THINKING),
+    model_.replies = {accepted_reply(7),
+                      delta_reply("hm", Delta::THINKING),
+                      delta_reply(" so", Delta::THINKING),
                       with_logprob(delta_reply("Hel"), 5, "Hel", -0.5F),
-                      with_logprob(delta_reply("lo"), 6, "lo", -1.5F), finished_reply(Finished::STOP, 7, 4)};
+                      with_logprob(delta_reply("lo"), 6, "lo", -1.5F),
+                      finished_reply(Finished::STOP, 7, 4)};
   }
   std::string id_of(const Json& response) { return response["id"].get<std::string>(); }
 };
 
 TEST_F(OpenAiResponses, WholeAnswer_HasEveryMember) {
-  const Json response = post(kPath, with(kGood, R"("instructions":"Be kind.","metadata":{"k":"v"},"temperature":0.5,
+  const Json response =
+      post(kPath, with(kGood, R"("instructions":"Be kind.","metadata":{"k":"v"},"temperature":0.5,
       "max_output_tokens":9,"reasoning":{"effort":"high"},"user":"u")"));
   EXPECT_TRUE(id_of(response).starts_with("resp_"));
   EXPECT_EQ(response["object"], "response");
@@ -84,8 +88,9 @@ TEST_F(OpenAiResponses, PreviousResponse_IsGoneOnFrom) {
       {"role":"user","content":"most"}])"));
   // What was deleted cannot be gone on from, what came of it can.
   EXPECT_EQ(request(http::Method::kDelete, "/v1/responses/" + second)->json()["deleted"], true);
-  EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, R"("previous_response_id":")" + second + "\""))->status,
-            404);
+  EXPECT_EQ(
+      request(http::Method::kPost, kPath, with(kGood, R"("previous_response_id":")" + second + "\""))->status,
+      404);
   post(kPath, with(kGood, R"("previous_response_id":")" + id_of(third) + "\""));
   EXPECT_EQ(last_messages().size(), 7U);
 }
@@ -99,8 +104,8 @@ TEST_F(OpenAiResponses, Stored_IsFoundByItsOwnerOnly) {
     EXPECT_EQ(request(http::Method::kGet, path + end)->status, 404);
   }
   EXPECT_EQ(request(http::Method::kDelete, path)->status, 404);
-  const auto going_on =
-      request(http::Method::kPost, kPath, with(kGood, R"("previous_response_id":")" + id_of(response) + "\""));
+  const auto going_on = request(http::Method::kPost, kPath,
+                                with(kGood, R"("previous_response_id":")" + id_of(response) + "\""));
   EXPECT_EQ(going_on->status, 404);
   EXPECT_EQ(going_on->json()["error"]["param"], "previous_response_id");
   key_ = "key_1";
@@ -141,7 +146,8 @@ Json reassemble(const std::vector<SseEvent>& events) {
     } else if (type == "response.content_part.added") {
       output[event["output_index"].get<size_t>()]["content"].push_back(event["part"]);
     } else if (type == "response.output_text.delta" || type == "response.reasoning_text.delta") {
-      Json& part = output[event["output_index"].get<size_t>()]["content"][event["content_index"].get<size_t>()];
+      Json& part =
+          output[event["output_index"].get<size_t>()]["content"][event["content_index"].get<size_t>()];
       part["text"] = part["text"].get<std::string>() + event["delta"].get<std::string>();
       for (const Json& token : event.value("logprobs", Json::array())) part["logprobs"].push_back(token);
     } else if (type == "response.output_item.done") {
@@ -166,13 +172,14 @@ TEST_F(OpenAiResponses, Stream_IsTheWholeAnswerInParts) {
   const auto events = stream(kPath, with(all, R"("stream":true)"));
   std::vector<std::string> names;
   for (const SseEvent& event : events) names.push_back(event.name);
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "response.created", "response.in_progress", "response.output_item.added",
-                       "response.content_part.added", "response.reasoning_text.delta",
-                       "response.reasoning_text.delta", "response.reasoning_text.done", "response.content_part.done",
-                       "response.output_item.done", "response.output_item.added", "response.content_part.added",
-                       "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
-                       "response.content_part.done", "response.output_item.done", "response.completed"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{
+                "response.created", "response.in_progress", "response.output_item.added",
+                "response.content_part.added", "response.reasoning_text.delta",
+                "response.reasoning_text.delta", "response.reasoning_text.done", "response.content_part.done",
+                "response.output_item.done", "response.output_item.added", "response.content_part.added",
+                "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
+                "response.content_part.done", "response.output_item.done", "response.completed"}));
   const Json output = reassemble(events);
   EXPECT_EQ(without_ids(output), without_ids(whole["output"]));
   const Json completed = Json::parse(events.back().data)["response"];
@@ -191,7 +198,8 @@ TEST_F(OpenAiResponses, LimitReached_IsIncomplete) {
 }
 
 TEST_F(OpenAiResponses, NothingSaid_IsAnEmptyMessage) {
-  model_.replies = {accepted_reply(1), delta_reply("hm", Delta::THINKING), finished_reply(Finished::STOP, 1, 1)};
+  model_.replies = {accepted_reply(1), delta_reply("hm", Delta::THINKING),
+                    finished_reply(Finished::STOP, 1, 1)};
   const Json output = post(kPath, kGood)["output"];
   ASSERT_EQ(output.size(), 2U);
   EXPECT_EQ(output[1]["content"][0]["text"], "");
@@ -200,7 +208,8 @@ TEST_F(OpenAiResponses, NothingSaid_IsAnEmptyMessage) {
 }
 
 TEST_F(OpenAiResponses, ErrorWithinTheStream_IsItsLastEvent) {
-  model_.replies = {accepted_reply(1), delta_reply("a"), failure_reply(protocol::Failure::UNAVAILABLE, "died")};
+  model_.replies = {accepted_reply(1), delta_reply("a"),
+                    failure_reply(protocol::Failure::UNAVAILABLE, "died")};
   const auto events = stream(kPath, with(kGood, R"("stream":true)"));
   EXPECT_EQ(events.back().name, "response.failed");
   const Json response = Json::parse(events.back().data)["response"];
@@ -248,7 +257,8 @@ TEST_F(OpenAiResponses, WrongField_IsNamed) {
        {R"("top_logprobs":1)",
         "top_logprobs: is only allowed where \"include\" has \"message.output_text.logprobs\""},
        {R"("include":["x"])",
-        "include[0]: expected \"message.output_text.logprobs\" or \"reasoning.encrypted_content\", found \"x\""},
+        "include[0]: expected \"message.output_text.logprobs\" or \"reasoning.encrypted_content\", found "
+        "\"x\""},
        {R"("include":"x")", "include: expected a list, found \"x\""},
        {R"("reasoning":"high")", "reasoning: expected an object, found \"high\""},
        {R"("reasoning":{"effort":"much"})",

@@ -10,7 +10,8 @@ namespace {
 using http::Method;
 
 using PlainHandler = Task<void> (*)(const Dependencies&, const http::Request&, http::Responder&);
-using StoreHandler = Task<void> (*)(const Dependencies&, ResponseStore&, const http::Request&, http::Responder&);
+using StoreHandler = Task<void> (*)(const Dependencies&, ResponseStore&, const http::Request&,
+                                    http::Responder&);
 
 // The state of the routes, which lives as long as one of them.
 struct State {

@@ -9,8 +9,8 @@
 
 namespace hearth::server::openai {
 
-// The routes keep the store of responses among them. /v1/models answers in Anthropic's shape where the request
-// bears `anthropic-version`.
+// The routes keep the store of responses among them. /v1/models answers in Anthropic's shape where the
+// request bears `anthropic-version`.
 void add_openai_routes(http::Router& router, const inference::Dependencies& dependencies,
                        const ResponseStore::Limits& limits = {});
 

@@ -60,7 +60,8 @@ ApiResult<Json> item_list(Json items, const ListQuery& query) {
   if (!query.ascending) std::reverse(items.begin(), items.end());
   auto begin = items.begin();
   if (!query.after.empty()) {
-    begin = std::find_if(items.begin(), items.end(), [&](const Json& item) { return item["id"] == query.after; });
+    begin =
+        std::find_if(items.begin(), items.end(), [&](const Json& item) { return item["id"] == query.after; });
     if (begin == items.end()) return wrong_query("after", "the id of an item", query.after);
     ++begin;
   }
