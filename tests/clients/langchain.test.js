@@ -52,10 +52,11 @@ for (const [name, makeChat, makeEmbeddings] of makers) {
       async () => {
         controller.abort();
         // The package for Ollama looks at the signal with the next part only.
-        await assert.rejects(async () => {
+        try {
           while (!(await parts.next()).done);
-          throw new Error('ended');
-        });
+        } catch {
+          // That it was aborted; what counts is the slot.
+        }
       },
     );
   });
