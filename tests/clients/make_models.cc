@@ -4,8 +4,10 @@
 //
 // chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, embed.gguf makes
 // vectors.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <vector>
 
 #include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
@@ -23,15 +25,27 @@ constexpr const char* kThinkingTemplate =
     "{% for message in messages %}<{{ message.role }}>{{ message.content.split('</think>')[-1] }}\n{% endfor "
     "%}"
     "{% if add_generation_prompt %}<assistant>"
-    "{% if enable_thinking is defined and enable_thinking %}<think>\n{% endif %}{% endif %}";
+    "{% if enable_thinking is defined and enable_thinking %}<think>\n"
+    "{% else %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
+
+// A model whose greedy answers do not end by themselves: the logit of </s> is 0, which is never the greatest.
+GgufWriter endless_llama() {
+  constexpr int64_t kEndToken = 2;
+  TinyLlamaShape shape;
+  shape.context_tokens = kContextTokens;
+  const TinyLlama llama(shape, 1);
+  std::vector<float> output = llama.matrix_values("output.weight");
+  std::fill_n(output.begin() + kEndToken * shape.width, shape.width, 0.0F);
+  GgufWriter writer = llama.gguf({"output.weight"});
+  writer.add_tensor("output.weight", llama.matrix_shape("output.weight"), output);
+  return writer;
+}
 
 void write_models(const std::filesystem::path& folder) {
-  // Of this seed greedy answers do not end by themselves.
-  const TinyLlama llama({.context_tokens = kContextTokens}, 1);
-  GgufWriter chat = llama.gguf();
+  GgufWriter chat = endless_llama();
   chat.add_string("tokenizer.chat_template", kTemplate);
   chat.write(folder / "chat.gguf");
-  GgufWriter think = llama.gguf();
+  GgufWriter think = endless_llama();
   think.add_string("tokenizer.chat_template", kThinkingTemplate);
   think.write(folder / "think.gguf");
   TinyBert({}, 1).gguf().write(folder / "embed.gguf");
