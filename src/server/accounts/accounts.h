@@ -39,7 +39,7 @@ struct FinishedRequest {
 // Whether somebody could come in with a key, for Exposure. `folder` is made where there is none.
 Result<bool> has_usable_key(const std::filesystem::path& folder);
 
-// For the thread of the front. It reads the database on every request, some ten microseconds from the page
+// For the thread of the front. It reads the database on every request, out of the page
 // cache, so that a key that is revoked by another process ends at once; it never writes on that thread.
 class Accounts {
  public:

@@ -11,7 +11,7 @@
 
 namespace hearth::server::http {
 
-// What a key must be allowed for a route. Loopback without keys: everything but kAdmin.
+// What a key must be allowed for a route. Who is asked for one: docs/security.md.
 enum class Scope {
   kPublic,     // nobody is asked for a key: /, /health
   kInference,  // generating, embedding, listing models
