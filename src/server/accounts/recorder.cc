@@ -76,7 +76,7 @@ void Recorder::work() {
     Result<void> done = write(usage, rows);
     lock.lock();
     problem_ = done ? std::nullopt : std::optional(done.error());
-    if (!done) put_back(std::move(usage), std::move(rows));
+    if (!done) put_back(usage, std::move(rows));
     n_flushes_done_ = wanted;
     written_.notify_all();
     if (last) return;
@@ -101,7 +101,7 @@ Result<void> Recorder::write(UsageMap& usage, std::vector<AuditEntry>& rows) {
   }
 }
 
-void Recorder::put_back(UsageMap usage, std::vector<AuditEntry> rows) {
+void Recorder::put_back(const UsageMap& usage, std::vector<AuditEntry> rows) {
   for (const auto& [key, day] : usage) merge(usage_[key], day);
   rows.insert(rows.end(), std::make_move_iterator(rows_.begin()), std::make_move_iterator(rows_.end()));
   rows_ = std::move(rows);

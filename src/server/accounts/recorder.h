@@ -44,7 +44,7 @@ class Recorder {
   void work();
   void note_lost_rows();  // as a row; with mutex_ held
   Result<void> write(UsageMap& usage, std::vector<AuditEntry>& rows);
-  void put_back(UsageMap usage, std::vector<AuditEntry> rows);
+  void put_back(const UsageMap& usage, std::vector<AuditEntry> rows);
 
   const Options options_;
   KeyStore keys_;                  // of the thread

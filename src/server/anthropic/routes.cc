@@ -135,9 +135,9 @@ Task<void> count_tokens(Dependencies deps, const http::Request& request, http::R
 }  // namespace
 
 void add_anthropic_routes(http::Router& router, const Dependencies& dependencies) {
-  const auto add = [&](std::string pattern, auto handler) {
+  const auto add = [&](const std::string& pattern, auto handler) {
     router.add({.method = http::Method::kPost,
-                .pattern = std::move(pattern),
+                .pattern = pattern,
                 .scope = http::Scope::kInference,
                 .dialect = http::Dialect::kAnthropic,
                 .handler = [dependencies, handler](const http::Request& request, http::Responder& responder) {

@@ -5,9 +5,9 @@
 namespace hearth::server::extras {
 
 void add_extra_routes(http::Router& router, const Dependencies& dependencies) {
-  const auto add = [&](std::string pattern, auto handler) {
+  const auto add = [&](const std::string& pattern, auto handler) {
     router.add({.method = http::Method::kPost,
-                .pattern = std::move(pattern),
+                .pattern = pattern,
                 .scope = http::Scope::kInference,
                 .dialect = http::Dialect::kOpenAi,
                 .handler = [dependencies, handler](const http::Request& request, http::Responder& responder) {

@@ -116,7 +116,11 @@ Answer::Answer(Channel& channel, const bool& draining, AnswerOptions options)
     : channel_(channel), draining_(draining), options_(std::move(options)) {}
 
 Answer::~Answer() {
-  channel_.watch(nullptr);
+  try {
+    channel_.watch(nullptr);
+  } catch (...) {
+    // Nobody watches any more, whatever went wrong with it.
+  }
 }
 
 void Answer::on_disconnect(std::function<void()> callback) {

@@ -41,7 +41,7 @@ Result<boost::asio::ip::address> parse_address(const std::string& host) {
 
 // An IPv4 client of a socket for both is one of IPv4.
 boost::asio::ip::address plain_address(const tcp::endpoint& endpoint) {
-  const auto address = endpoint.address();
+  auto address = endpoint.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
   }
@@ -187,9 +187,13 @@ Task<size_t> Server::Impl::drain(std::chrono::milliseconds grace) {
 Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() {
-  impl_->state->draining = true;
-  impl_->close();
-  impl_->cut_all();
+  try {
+    impl_->state->draining = true;
+    impl_->close();
+    impl_->cut_all();
+  } catch (...) {
+    // A handler's callback threw; there is nobody left whom it could be told.
+  }
 }
 
 Result<std::unique_ptr<Server>> Server::create(const Executor& executor, Router router, ServerOptions options,
