@@ -149,7 +149,13 @@ class PoolLease final : public EngineLease {
       : owner_(std::move(owner)), loaded_(std::move(loaded)), load_duration_(load_duration) {}
   PoolLease(const PoolLease&) = delete;
   PoolLease& operator=(const PoolLease&) = delete;
-  ~PoolLease() override { owner_->release(loaded_); }
+  ~PoolLease() override {
+    try {
+      owner_->release(loaded_);
+    } catch (...) {
+      // Setting the timer of its time to live failed: the model stays until somebody needs its place.
+    }
+  }
 
   const CatalogEntry& entry() const override { return loaded_->entry; }
   const protocol::Opened& description() const override { return loaded_->description; }
@@ -479,7 +485,11 @@ ModelPool::ModelPool(const Executor& executor, ModelPoolOptions options)
     : state_(std::make_shared<State>(executor, std::move(options))) {}
 
 ModelPool::~ModelPool() {
-  state_->close();
+  try {
+    state_->close();
+  } catch (...) {
+    // What was not told to end ends with this process, whose end of the socket closes.
+  }
 }
 
 Task<Result<std::unique_ptr<EngineLease>>> ModelPool::acquire(CatalogEntry entry, LoadWish wish) {

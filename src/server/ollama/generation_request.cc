@@ -117,7 +117,7 @@ Json read_tool_call(const Field& call) {
 
 std::string read_role(const Field& field) {
   static constexpr std::array<std::string_view, 4> kRoles{"system", "user", "assistant", "tool"};
-  const std::string role = field.required().string().value_or("");
+  std::string role = field.required().string().value_or("");
   if (field.present() && std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end())
     field.expected(R"("system", "user", "assistant" or "tool")");
   return role;
