@@ -40,24 +40,17 @@ for (const [name, makeChat, makeEmbeddings] of makers) {
     await assert.rejects(makeChat(missingModel, 4).invoke(messages), /no-such-model/);
   });
 
+  // The package for Ollama reads on after an abort until its next part comes, and so says nothing about the server;
+  // Ollama's own client is tested for it.
+  if (name !== 'openai') continue;
   test(`${name}: a client that leaves frees the slot`, async () => {
     const controller = new AbortController();
-    let parts;
     await assertLeavingFreesTheSlot(
       async () => {
         const stream = await makeChat(model, manyTokens).stream(messages, { signal: controller.signal });
-        parts = stream[Symbol.asyncIterator]();
-        await parts.next();
+        await stream[Symbol.asyncIterator]().next();
       },
-      async () => {
-        controller.abort();
-        // The package for Ollama looks at the signal with the next part only.
-        try {
-          while (!(await parts.next()).done);
-        } catch {
-          // That it was aborted; what counts is the slot.
-        }
-      },
+      async () => controller.abort(),
     );
   });
 }
