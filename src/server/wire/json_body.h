@@ -86,6 +86,8 @@ class JsonBody {
 
  private:
   struct State {
+    State() noexcept(false) = default;  // Json's checks itself where assertions are on
+
     Json json;
     std::optional<ApiError> problem;
   };
