@@ -80,7 +80,8 @@ class LineStream {
 
   Task<bool> write(std::string line) {
     if (!responder_.has_begun()) {
-      const bool begun = co_await responder_.begin(200, std::string(wire::kNdjson), std::move(headers_));
+      std::string type(wire::kNdjson);  // named: GCC 12 goes wrong with temporaries of awaited calls
+      const bool begun = co_await responder_.begin(200, std::move(type), std::move(headers_));
       if (!begun) co_return false;
     }
     co_return co_await responder_.write(std::move(line));
