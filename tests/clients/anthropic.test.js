@@ -3,7 +3,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  assertLeavingFreesTheSlot, assertText, manyTokens, messages, missingModel, model, thinkModel, url,
+  assertLeavingFreesTheSlot, assertText, manyTokens, messages, missingModel, model, noLongAnswers, thinkModel, url,
 } from './server.js';
 
 const anthropic = new Anthropic({ baseURL: url, apiKey: 'unused', maxRetries: 0 });
@@ -53,7 +53,7 @@ test('stop sequences end the answer and are named', async () => {
   const answer = await anthropic.messages.create({ ...request, stop_sequences: [stop] });
   assert.equal(answer.stop_reason, 'stop_sequence');
   assert.equal(answer.stop_sequence, stop);
-  assert.equal(answer.content[0].text, whole.slice(0, whole.indexOf(stop)));
+  assert.equal(answer.content[0]?.text ?? '', whole.slice(0, whole.indexOf(stop)));
 });
 
 test('errors are of the class of their status', async () => {
@@ -72,7 +72,7 @@ test('models are listed', async () => {
   assert.ok(ids.some((id) => id === model || id === `${model}:latest`), `${ids}`);
 });
 
-test('a client that leaves frees the slot', async () => {
+test('a client that leaves frees the slot', { skip: noLongAnswers }, async () => {
   let stream;
   await assertLeavingFreesTheSlot(
     async () => {

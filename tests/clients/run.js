@@ -1,14 +1,18 @@
 // Starts a Hearth with small models on a free port, lets the clients of this folder talk to it, and stops it:
 //
-//   tests/clients/run HEARTH MAKE_MODELS [FILE...]
+//   tests/clients/run HEARTH MAKE_MODELS [--real GGUF-OR-FOLDER]... [FILE...]
 //
-// HEARTH and MAKE_MODELS are the built programs; FILEs the tests to run (default: all *.test.js here). Exit codes: 0 all
-// is well, 1 something is not, 77 the clients cannot be installed here.
+// HEARTH and MAKE_MODELS are the built programs; FILEs the tests to run (default: all *.test.js here). With --real, all
+// of it is done with each of these models instead of a small random one; they are looked for in HEARTH_TEST_DATA
+// (default: ../shared/data beside the checkout) unless the path is absolute. Exit codes: 0 all is well, 1 something is
+// not, 77 the clients cannot be installed here, or there is no such model.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { writeChatModel } from './chat_model.js';
 
 const kSkipped = 77;
 const kPromptText = 'a tale'; // that the tests ask for, over and over
@@ -89,19 +93,21 @@ function checkTraces(hearth, home) {
   return wrong;
 }
 
-// Whether all was well with a server that has `models`, and with what it left in `home`.
-async function serveAndTest(hearth, models, home, files) {
+// Whether all was well with a server that has `models`, and with what it left in `home`. `subjects` are what the tests
+// are told of the model to talk with, one after the other.
+async function serveAndTest({ hearth, models, home, files, subjects }) {
   mkdirSync(home);
   const server = spawn(hearth, ['serve', '--host', '127.0.0.1', '--port', '0', '--models', models],
     { env: { ...process.env, HEARTH_HOME: home }, stdio: ['ignore', 'ignore', 'pipe'] });
   server.stderr.on('data', (data) => process.stderr.write(data));
   const wrong = [];
   try {
-    const failed = await runTests(files, {
-      HEARTH_TEST_URL: await listening(server), HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_EMBED_MODEL: 'embed',
-      HEARTH_TEST_THINK_MODEL: 'think',
-    });
-    if (failed !== 0) wrong.push('clients failed, see above');
+    const url = await listening(server);
+    for (const subject of subjects) {
+      console.log(`== ${subject.HEARTH_TEST_MODEL}`);
+      const failed = await runTests(files, { HEARTH_TEST_URL: url, HEARTH_TEST_EMBED_MODEL: 'embed', ...subject });
+      if (failed !== 0) wrong.push(`clients failed with ${subject.HEARTH_TEST_MODEL}, see above`);
+    }
   } catch (error) {
     wrong.push(error.message);
   }
@@ -112,12 +118,33 @@ async function serveAndTest(hearth, models, home, files) {
   return wrong.length === 0;
 }
 
+// Writes chatting copies of real models into `folder`, and says what the tests should be told of them.
+function realModels(names, folder) {
+  const data = process.env.HEARTH_TEST_DATA || join(here, '../../../shared/data');
+  const paths = names.map((name) => resolve(data, name));
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing) skip(`there is no ${missing}: HEARTH_TEST_DATA is to be the folder of test data`);
+  const files = paths.flatMap((path) => (statSync(path).isDirectory()
+    ? readdirSync(path).filter((name) => name.endsWith('.gguf')).sort().map((name) => join(path, name)) : [path]));
+  return files.map((file) => {
+    const { family, longContext } = writeChatModel(file, join(folder, basename(file)));
+    return {
+      HEARTH_TEST_MODEL: basename(file, '.gguf'), HEARTH_TEST_FAMILY: family, ...(longContext ? {} : { HEARTH_TEST_SHORT: '1' }),
+    };
+  });
+}
+
+function parseArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true, options: { real: { type: 'string', multiple: true, default: [] } },
+  });
+  const [hearth, makeModels, ...files] = positionals;
+  if (!makeModels) throw new Error('usage: tests/clients/run HEARTH MAKE_MODELS [--real GGUF-OR-FOLDER]... [FILE...]');
+  return { hearth, makeModels, files, real: values.real };
+}
+
 async function main() {
-  const [hearth, makeModels, ...wanted] = process.argv.slice(2);
-  if (!hearth || !makeModels) {
-    console.error('usage: tests/clients/run HEARTH MAKE_MODELS [FILE...]');
-    return 2;
-  }
+  const { hearth, makeModels, files: wanted, real } = parseArguments();
   install();
   const folder = mkdtempSync(join(tmpdir(), 'hearth-clients-'));
   try {
@@ -126,7 +153,9 @@ async function main() {
     const made = spawnSync(makeModels, [models], { stdio: 'inherit' });
     if (made.status !== 0) throw new Error(`${makeModels} ended with ${made.status ?? made.error}`);
     const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
-    return (await serveAndTest(hearth, models, join(folder, 'home'), files)) ? 0 : 1;
+    const subjects = real.length > 0 ? realModels(real, models)
+      : [{ HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_FAMILY: 'llama', HEARTH_TEST_THINK_MODEL: 'think' }];
+    return (await serveAndTest({ hearth, models, home: join(folder, 'home'), files, subjects })) ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

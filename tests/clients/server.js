@@ -11,12 +11,15 @@ function wanted(name) {
 export const url = wanted('HEARTH_TEST_URL'); // "http://127.0.0.1:11434"
 export const model = wanted('HEARTH_TEST_MODEL'); // that chats
 export const embedModel = wanted('HEARTH_TEST_EMBED_MODEL');
+export const family = wanted('HEARTH_TEST_FAMILY'); // of `model`
 export const thinkModel = process.env.HEARTH_TEST_THINK_MODEL; // whose template opens its thinking; may be unset
 
 export const missingModel = 'no-such-model';
 export const messages = [{ role: 'user', content: 'tell me a tale' }];
 // Answers much longer than it takes to notice that somebody has left.
 export const manyTokens = 15_000;
+// For tests that need such answers: why they cannot be had, or false.
+export const noLongAnswers = process.env.HEARTH_TEST_SHORT ? `the context of ${model} is too short` : false;
 
 // The sum of a metric over all of its labels.
 export async function metric(name) {
