@@ -1,26 +1,31 @@
 // What a server does under load, as its clients see it. Needs Node alone, no packages.
 //
 //   node bench/load/load.js streams     --url URL --model NAME [--streams 1000] [--tokens 64]
-//   node bench/load/load.js idle        --url URL --pid PID    [--connections 10000]
-//   node bench/load/load.js slowloris   --url URL --model NAME [--slow 2000] [--good 50] [--seconds 20]
+//   node bench/load/load.js idle        --url URL --pid PID    [--connections 10000] [--tls] [--most-kib 0]
+//   node bench/load/load.js slowloris   --url URL --model NAME [--slow 2000] [--good 50] [--alone-seconds 10] [--seconds 30]
 //   node bench/load/load.js disconnects --url URL --model NAME [--count 10000] [--at-a-time 50]
+//   node bench/load/load.js overload    --url URL --model NAME [--requests 5000] [--tokens 64]
+//   node bench/load/load.js soak        --url URL --model NAME --pid PID [--users 20] [--seconds 30]
 //
 // --key KEY for a server with keys. Prints a table; exit code 1 where something was not answered as it should be.
 // docs/reliability.md says what the figures mean.
 import { parseArgs } from 'node:util';
 import { disconnects } from './disconnects.js';
 import { idle } from './idle.js';
+import { overload } from './overload.js';
 import { slowloris } from './slowloris.js';
+import { soak } from './soak.js';
 import { streams } from './streams.js';
 
-const scenarios = { streams, idle, slowloris, disconnects };
+const scenarios = { streams, idle, slowloris, disconnects, overload, soak };
 const defaults = {
   url: 'http://127.0.0.1:11434', model: '', key: '', pid: '', streams: '1000', tokens: '64', connections: '10000',
-  slow: '2000', good: '50', seconds: '20', count: '10000', 'at-a-time': '50',
+  slow: '2000', good: '50', seconds: '30', 'alone-seconds': '10', count: '10000', 'at-a-time': '50', requests: '5000',
+  users: '20', 'most-kib': '0',
 };
 
 function usage(message) {
-  console.error(`${message}\nusage: node bench/load/load.js streams|idle|slowloris|disconnects --url URL ... (see load.js)`);
+  console.error(`${message}\nusage: node bench/load/load.js streams|idle|slowloris|disconnects|overload|soak --url URL ... (see load.js)`);
   process.exit(2);
 }
 
@@ -28,16 +33,22 @@ function options() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])),
+      options: {
+        ...Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])),
+        tls: { type: 'boolean', default: false },
+      },
     });
     if (positionals.length !== 1 || !scenarios[positionals[0]]) usage('expected the name of one scenario');
     const numbers = Object.fromEntries(
-      Object.entries(values).filter(([name]) => !['url', 'model', 'key'].includes(name))
+      Object.entries(values).filter(([name]) => !['url', 'model', 'key', 'tls'].includes(name))
         .map(([name, value]) => [name, Number(value)]));
     for (const [name, value] of Object.entries(numbers)) {
       if (!Number.isInteger(value) || value < 0) usage(`--${name}: expected a number, found '${values[name]}'`);
     }
-    return { scenario: positionals[0], ...values, ...numbers, url: new URL(values.url) };
+    const url = new URL(values.url);
+    if (values.tls) url.protocol = 'https:';
+    if (url.protocol === 'https:' && positionals[0] !== 'idle') usage('only idle speaks TLS');
+    return { scenario: positionals[0], ...values, ...numbers, url };
   } catch (error) {
     usage(error.message);
   }
