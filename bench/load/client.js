@@ -7,21 +7,26 @@ const headers = (options) => ({
   'content-type': 'application/json', ...(options.key ? { authorization: `Bearer ${options.key}` } : {}),
 });
 
-// A streamed generation on a connection of its own. Resolves when it has ended, however: { status, text, done,
-// retryAfter, error, firstMs, totalMs }. `onPart(request)` is called with each part of the body.
-export function generate(options, { prompt = 'once', tokens, onPart = () => {} }) {
+// A streamed answer on a connection of its own, to a prompt or, where there are `messages`, in a conversation. Resolves
+// when it has ended, however: { status, text, done, tokens, retryAfter, error, firstMs, totalMs }. `onPart(request)` is
+// called with each part of the body.
+export function generate(options, { prompt = 'once', messages, tokens, onPart = () => {} }) {
+  const asked = messages === undefined ? { prompt } : { messages };
   const body = JSON.stringify({
-    model: options.model, prompt, stream: true, options: { num_predict: tokens, temperature: 0 },
+    model: options.model, ...asked, stream: true, options: { num_predict: tokens, temperature: 0 },
   });
+  const path = messages === undefined ? '/api/generate' : '/api/chat';
   const begin = performance.now();
-  const outcome = { status: 0, text: '', done: false, retryAfter: undefined, error: undefined, firstMs: undefined };
+  const outcome = {
+    status: 0, text: '', done: false, tokens: 0, retryAfter: undefined, error: undefined, firstMs: undefined,
+  };
   return new Promise((resolve) => {
     const end = (error) => {
       outcome.error ??= error?.code ?? error?.message;
       outcome.totalMs = performance.now() - begin;
       resolve(outcome);
     };
-    const request = http.request(new URL('/api/generate', options.url),
+    const request = http.request(new URL(path, options.url),
       { method: 'POST', agent: false, headers: { ...headers(options), 'content-length': Buffer.byteLength(body) } },
       (response) => {
         outcome.status = response.statusCode;
@@ -35,8 +40,9 @@ export function generate(options, { prompt = 'once', tokens, onPart = () => {} }
           if (outcome.status === 200) {
             for (const line of lines.filter(Boolean)) {
               const part = JSON.parse(line);
-              outcome.text += part.response ?? '';
+              outcome.text += part.response ?? part.message?.content ?? '';
               outcome.done ||= part.done === true;
+              outcome.tokens += part.eval_count ?? 0;
               outcome.error ??= part.error;
             }
           }
@@ -78,6 +84,11 @@ export function residentKiB(pid) {
   const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(match[1]);
 }
+
+// What a request has become: its whole answer, a refusal that says when to come back, or something that nobody should get.
+export const isWhole = (one) => one.status === 200 && one.done && !one.error;
+export const isRefused = (one) => one.status === 429 || one.status === 503;
+export const saysWhen = (one) => /^[1-9][0-9]*$/.test(one.retryAfter ?? '');
 
 export function percentile(numbers, share) {
   if (numbers.length === 0) return NaN;

@@ -1,5 +1,5 @@
 // Clients that leave in the middle of their answers: are the slots free at once, and do neighbours get theirs whole?
-import { generate, milliseconds, spread, untilIdle } from './client.js';
+import { generate, isRefused, milliseconds, spread, untilIdle } from './client.js';
 
 const kLongTokens = 4096;
 const kNeighbourTokens = 64;
@@ -47,7 +47,7 @@ export async function disconnects(options) {
       ['clients that left', `${options.count}, ${(options.count / seconds).toFixed(0)} a second`],
       ['free after the last one', idleMs === undefined ? 'never' : milliseconds(idleMs)],
       ['neighbours', `${answered.length} answers, ${spread(answered.map((one) => one.totalMs))}`],
-      ['neighbours refused (429, 503)', `${neighbours.filter((one) => one.status === 429 || one.status === 503).length}`],
+      ['neighbours refused (429, 503)', `${neighbours.filter(isRefused).length}`],
       ['neighbours hurt', `${hurt}`],
     ],
   };

@@ -1,10 +1,12 @@
 // What a server does under load, as its clients see it. Needs Node alone, no packages.
 //
 //   node bench/load/load.js streams     --url URL --model NAME [--streams 1000] [--tokens 64]
-//   node bench/load/load.js idle        --url URL --pid PID    [--connections 10000]
-//   node bench/load/load.js slowloris   --url URL --model NAME [--slow 2000] [--good 50] [--seconds 20]
+//   node bench/load/load.js idle        --url URL --pid PID    [--connections 10000] [--tls] [--most-kib 0]
+//   node bench/load/load.js slowloris   --url URL --model NAME [--slow 2000] [--good 50] [--alone-seconds 10] [--seconds 30]
 //   node bench/load/load.js disconnects --url URL --model NAME [--count 10000] [--at-a-time 50]
 //   node bench/load/load.js turns       --url URL --model NAME [--prompt 8000] [--tokens 16] [--repeat 5]
+//   node bench/load/load.js overload    --url URL --model NAME [--requests 5000] [--tokens 64]
+//   node bench/load/load.js soak        --url URL --model NAME --pid PID [--users 20] [--seconds 30]
 //
 // These start a server of their own, and `hearth bench` beside it, to compare both:
 //
@@ -17,18 +19,20 @@ import { parseArgs } from 'node:util';
 import { disconnects } from './disconnects.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { overload } from './overload.js';
 import { slowloris } from './slowloris.js';
+import { soak } from './soak.js';
 import { streams } from './streams.js';
 import { throughput } from './throughput.js';
 import { turns } from './turns.js';
 
-const scenarios = { streams, idle, slowloris, disconnects, turns, throughput, latency };
-const texts = ['url', 'model', 'key', 'hearth', 'file'];
+const scenarios = { streams, idle, slowloris, disconnects, overload, soak, turns, throughput, latency };
 const defaults = {
   url: 'http://127.0.0.1:11434', model: '', key: '', pid: '', streams: '1000', tokens: '64', connections: '10000',
-  slow: '2000', good: '50', seconds: '20', count: '10000', 'at-a-time': '50', hearth: 'build/release/apps/hearth/hearth', file: '',
-  clients: '32', prompt: '', repeat: '5',
+  slow: '2000', good: '50', seconds: '30', 'alone-seconds': '10', count: '10000', 'at-a-time': '50', requests: '5000',
+  users: '20', 'most-kib': '0', hearth: 'build/release/apps/hearth/hearth', file: '', clients: '32', prompt: '', repeat: '5',
 };
+const texts = ['url', 'model', 'key', 'tls', 'hearth', 'file']; // the others are numbers
 
 function usage(message) {
   console.error(`${message}\nusage: node bench/load/load.js NAME OPTIONS, of ${Object.keys(scenarios).join(', ')} (see load.js)`);
@@ -39,7 +43,10 @@ function options() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])),
+      options: {
+        ...Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])),
+        tls: { type: 'boolean', default: false },
+      },
     });
     if (positionals.length !== 1 || !scenarios[positionals[0]]) usage('expected the name of one scenario');
     values.prompt ||= positionals[0] === 'turns' ? '8000' : '32';
@@ -49,7 +56,10 @@ function options() {
     for (const [name, value] of Object.entries(numbers)) {
       if (!Number.isInteger(value) || value < 0) usage(`--${name}: expected a number, found '${values[name]}'`);
     }
-    return { scenario: positionals[0], ...values, ...numbers, url: new URL(values.url) };
+    const url = new URL(values.url);
+    if (values.tls) url.protocol = 'https:';
+    if (url.protocol === 'https:' && positionals[0] !== 'idle') usage('only idle speaks TLS');
+    return { scenario: positionals[0], ...values, ...numbers, url };
   } catch (error) {
     usage(error.message);
   }

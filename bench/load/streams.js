@@ -1,5 +1,5 @@
 // Many streams at once: is every one answered, with the text that it gets alone?
-import { generate, spread } from './client.js';
+import { generate, isRefused, isWhole, saysWhen, spread } from './client.js';
 
 export async function streams(options) {
   const alone = await generate(options, { tokens: options.tokens });
@@ -7,10 +7,10 @@ export async function streams(options) {
   const all = await Promise.all(
     Array.from({ length: options.streams }, () => generate(options, { tokens: options.tokens })));
   const seconds = (performance.now() - begin) / 1000;
-  const whole = all.filter((one) => one.status === 200 && one.done && !one.error);
+  const whole = all.filter(isWhole);
   const same = whole.filter((one) => one.text === alone.text);
-  const refused = all.filter((one) => one.status === 429 || one.status === 503);
-  const told = refused.filter((one) => one.retryAfter !== undefined);
+  const refused = all.filter(isRefused);
+  const told = refused.filter(saysWhen);
   const others = all.length - whole.length - refused.length;
   return {
     good: alone.done && whole.length + refused.length === all.length && same.length === whole.length &&

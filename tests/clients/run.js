@@ -1,24 +1,23 @@
 // Starts a Hearth with small models on a free port, lets the clients of this folder talk to it, and stops it:
 //
 //   tests/clients/run HEARTH MAKE_MODELS [--real GGUF-OR-FOLDER]... [FILE...]
+//   tests/clients/run --install
 //
 // HEARTH and MAKE_MODELS are the built programs; FILEs the tests to run (default: all *.test.js here). With --real, all
 // of it is done with each of these models instead of a small random one; they are looked for in HEARTH_TEST_DATA
-// (default: ../shared/data beside the checkout) unless the path is absolute. Exit codes: 0 all is well, 1 something is
-// not, 77 the clients cannot be installed here, or there is no such model.
+// (default: ../shared/data beside the checkout) unless the path is absolute. --install gets the packages and does no
+// more. Exit codes: 0 all is well, 1 something is not, 77 the clients cannot be installed here, or there is no such model.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeChatModel } from './chat_model.js';
+import { startHearth, stopHearth, withModels } from './hearth_process.js';
 
 const kSkipped = 77;
 const kPromptText = 'a tale'; // that the tests ask for, over and over
 const kLeastAuditRows = 5;
-const kStartMs = 60_000;
-const kStopMs = 20_000;
 const kInstallMs = 300_000;
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -37,34 +36,6 @@ function install() {
   if (npm.error?.code === 'ENOENT') skip('there is no npm here');
   if (npm.status !== 0) skip('npm ci did not succeed: there may be no network here');
   writeFileSync(mark, lock);
-}
-
-// Resolves with the server's address once it listens.
-function listening(server) {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    const timer = setTimeout(() => reject(new Error(`hearth serve does not listen after ${kStartMs} ms: ${said}`)), kStartMs);
-    server.stderr.on('data', (data) => {
-      said += data;
-      const match = /listens on (https?:\/\/[^\s;,]+)/.exec(said);
-      if (match === null) return;
-      clearTimeout(timer);
-      resolve(match[1]);
-    });
-    server.on('exit', (code, signal) => reject(new Error(`hearth serve ended (${code ?? signal}): ${said}`)));
-    server.on('error', reject);
-  });
-}
-
-// Asks the server to end, by its own process id, and says how it did: 0 for well.
-async function stop(server) {
-  if (server.exitCode !== null || server.signalCode !== null) return server.exitCode ?? server.signalCode;
-  const ended = new Promise((resolve) => server.on('exit', (code, signal) => resolve(code ?? signal)));
-  server.kill('SIGTERM');
-  const timer = setTimeout(() => server.kill('SIGKILL'), kStopMs);
-  const code = await ended;
-  clearTimeout(timer);
-  return code;
 }
 
 function runTests(files, environment) {
@@ -96,13 +67,10 @@ function checkTraces(hearth, home) {
 // Whether all was well with a server that has `models`, and with what it left in `home`. `subjects` are what the tests
 // are told of the model to talk with, one after the other.
 async function serveAndTest({ hearth, models, home, files, subjects }) {
-  mkdirSync(home);
-  const server = spawn(hearth, ['serve', '--host', '127.0.0.1', '--port', '0', '--models', models],
-    { env: { ...process.env, HEARTH_HOME: home }, stdio: ['ignore', 'ignore', 'pipe'] });
-  server.stderr.on('data', (data) => process.stderr.write(data));
   const wrong = [];
+  const server = startHearth(hearth, { models, home });
   try {
-    const url = await listening(server);
+    const url = await server.listens;
     for (const subject of subjects) {
       console.log(`== ${subject.HEARTH_TEST_MODEL}`);
       const failed = await runTests(files, { HEARTH_TEST_URL: url, HEARTH_TEST_EMBED_MODEL: 'embed', ...subject });
@@ -111,7 +79,7 @@ async function serveAndTest({ hearth, models, home, files, subjects }) {
   } catch (error) {
     wrong.push(error.message);
   }
-  const code = await stop(server);
+  const code = await stopHearth(server);
   if (code !== 0) wrong.push(`hearth serve ended with ${code} after SIGTERM, not with 0`);
   wrong.push(...checkTraces(hearth, home));
   for (const problem of wrong) console.error(problem);
@@ -136,29 +104,27 @@ function realModels(names, folder) {
 
 function parseArguments() {
   const { values, positionals } = parseArgs({
-    allowPositionals: true, options: { real: { type: 'string', multiple: true, default: [] } },
+    allowPositionals: true,
+    options: { install: { type: 'boolean', default: false }, real: { type: 'string', multiple: true, default: [] } },
   });
   const [hearth, makeModels, ...files] = positionals;
-  if (!makeModels) throw new Error('usage: tests/clients/run HEARTH MAKE_MODELS [--real GGUF-OR-FOLDER]... [FILE...]');
-  return { hearth, makeModels, files, real: values.real };
+  if (!makeModels && !values.install) {
+    throw new Error('usage: tests/clients/run HEARTH MAKE_MODELS [--real GGUF-OR-FOLDER]... [FILE...]');
+  }
+  return { install: values.install, hearth, makeModels, files, real: values.real };
 }
 
 async function main() {
-  const { hearth, makeModels, files: wanted, real } = parseArguments();
+  const { install: installOnly, hearth, makeModels, files: wanted, real } = parseArguments();
   install();
-  const folder = mkdtempSync(join(tmpdir(), 'hearth-clients-'));
-  try {
-    const models = join(folder, 'models');
-    mkdirSync(models);
-    const made = spawnSync(makeModels, [models], { stdio: 'inherit' });
-    if (made.status !== 0) throw new Error(`${makeModels} ended with ${made.status ?? made.error}`);
-    const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
+  if (installOnly) return 0;
+  const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
+  const good = await withModels(makeModels, (models, folder) => {
     const subjects = real.length > 0 ? realModels(real, models)
       : [{ HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_FAMILY: 'llama', HEARTH_TEST_THINK_MODEL: 'think' }];
-    return (await serveAndTest({ hearth, models, home: join(folder, 'home'), files, subjects })) ? 0 : 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+    return serveAndTest({ hearth, models, home: join(folder, 'home'), files, subjects });
+  });
+  return good ? 0 : 1;
 }
 
 process.exitCode = await main().catch((error) => {

@@ -9,15 +9,8 @@
 #include <csignal>
 #include <exception>
 
-#include "server/accounts/accounts.h"
-#include "server/accounts/exposure.h"
 #include "server/admin/metered_models.h"
-#include "server/admin/routes.h"
-#include "server/anthropic/routes.h"
-#include "server/extras/routes.h"
-#include "server/inference/dependencies.h"
-#include "server/ollama/routes.h"
-#include "server/openai/routes.h"
+#include "server/front/wiring.h"
 
 namespace hearth::server {
 namespace {
@@ -40,8 +33,7 @@ class Front {
 
   Result<void> open_accounts();
   Result<void> listen();
-  http::Router make_router();
-  http::Authenticator make_authenticator();
+  admin::AdminDeps admin_deps();
   void note_answer(const http::Answered& answered);
   void wait_for_signal();
   Task<void> end();
@@ -52,6 +44,7 @@ class Front {
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
   metrics::ServerMetrics metrics_;
   ModelManager models_;
+  Access access_;
   std::unique_ptr<accounts::Accounts> accounts_;
   std::unique_ptr<ModelService> metered_models_;
   std::unique_ptr<http::Server> http_;
@@ -71,9 +64,9 @@ Result<void> Front::open_accounts() {
                                     .has_tls = !options_.http.certificate_path.empty(),
                                     .has_usable_key = has_usable_key,
                                     .insecure = options_.insecure};
-  HEARTH_TRY(accounts::check_exposure(exposure));
+  HEARTH_ASSIGN(access_, access_of(exposure, options_.require_key));
   accounts::Accounts::Options wanted;
-  wanted.require_key = accounts::requires_key(exposure, options_.require_key);
+  wanted.require_key = access_.requires_key;
   wanted.audit = options_.audit;
   HEARTH_ASSIGN(accounts_, accounts::Accounts::open(options_.accounts_folder, wanted));
   metered_models_ = admin::make_metered_models(
@@ -83,36 +76,18 @@ Result<void> Front::open_accounts() {
   return {};
 }
 
-http::Router Front::make_router() {
-  http::Router router;
-  const inference::Dependencies inference{.models = metered_models_.get()};
-  ollama::add_ollama_routes(router, {.models = *metered_models_, .version = options_.version});
-  openai::add_openai_routes(router, inference);
-  anthropic::add_anthropic_routes(router, inference);
-  extras::add_extra_routes(router, inference);
+admin::AdminDeps Front::admin_deps() {
   admin::AdminDeps admin;
   admin.models = metered_models_.get();
   admin.metrics = &metrics_;
   admin.version = options_.version;
-  admin.metrics_are_public = accounts::is_loopback(options_.http.host);
+  admin.metrics_are_public = access_.metrics_are_public;
   admin.n_connections = [this] { return http_ == nullptr ? 0 : http_->stats().n_connections; };
   admin.not_ready = [this]() -> std::optional<std::string> {
     return ending_ ? std::optional<std::string>("the server is shutting down") : std::nullopt;
   };
   admin.problem = [this] { return accounts_->problem(); };
-  admin::add_admin_routes(router, std::move(admin));
-  return router;
-}
-
-http::Authenticator Front::make_authenticator() {
-  return [this](const http::Credentials& credentials) -> http::Authentication {
-    auto decision = accounts_->authenticate(credentials.key, credentials.scope);
-    if (auto* identity = std::get_if<http::Identity>(&decision)) return std::move(*identity);
-    const auto& refusal = std::get<accounts::Refusal>(decision);
-    std::optional<std::chrono::seconds> retry_after;
-    if (refusal.retry_after_s) retry_after = std::chrono::seconds(*refusal.retry_after_s);
-    return http::Refusal{refusal.status, refusal.message, retry_after};
-  };
+  return admin;
 }
 
 void Front::note_answer(const http::Answered& answered) {
@@ -133,8 +108,8 @@ Result<void> Front::listen() {
   http::ServerOptions http = options_.http;
   http.on_answered = [this](const http::Answered& answered) { note_answer(answered); };
   http.report = events_.on_warning;
-  HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(), make_router(), std::move(http),
-                                            make_authenticator()));
+  HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(), make_router(admin_deps()),
+                                            std::move(http), make_authenticator(*accounts_)));
   return {};
 }
 
