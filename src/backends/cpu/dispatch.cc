@@ -5,6 +5,7 @@ namespace hearth::cpu {
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
+extern const TileKernels kAvx2Tiles;
 extern const Kernels kAvx512Kernels;
 extern const TileKernels kAmxTiles;
 #endif
@@ -15,7 +16,7 @@ KernelSet kernels_for(Isa isa) noexcept {
       return {&kScalarKernels, nullptr};
 #if defined(__x86_64__)
     case Isa::kAvx2:
-      return {&kAvx2Kernels, nullptr};
+      return {&kAvx2Kernels, &kAvx2Tiles};
     case Isa::kAvx512:
       return {&kAvx512Kernels, nullptr};
     case Isa::kAmx:

@@ -7,7 +7,7 @@ namespace hearth::cpu {
 
 struct KernelSet {
   const Kernels* kernels;    // null where this build has no such set (kRef is none)
-  const TileKernels* tiles;  // null for sets without a matrix unit
+  const TileKernels* tiles;  // null for sets that have none
 };
 
 // Whether the machine can run them is check_isa's to say.

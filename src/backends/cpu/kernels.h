@@ -48,7 +48,8 @@ struct MatmulKernels {
   MatmulKernel q6_k;
 };
 
-// Matrix-unit kernels for many activation rows, bit-identical to the set's other kernels.
+// Kernels for many activation rows, which unpack weights once for all of them; bit-identical to the set's
+// others.
 struct TileKernels {
   int64_t min_rows;  // activation rows from which they are faster
   // Size of n quantised rows in the tiles' order, `block` elements to a scale; the kernels' scratch memory.

@@ -14,11 +14,31 @@
 #include "backends/cpu/avx2/matmul_small-inl.h"
 #include "backends/cpu/simd/matmul_quantized-inl.h"
 #include "backends/cpu/simd/table-inl.h"
+#include "backends/cpu/avx2/tiles-inl.h"
+#include "backends/cpu/avx2/tiles_k_quants-inl.h"
+#include "backends/cpu/avx2/tiles_small-inl.h"
 // clang-format on
 
 namespace hearth::cpu {
+namespace avx2 {
+namespace {
+
+constexpr TileKernels kTiles{
+    4,
+    packed_bytes,
+    tile_scratch_bytes,
+    pack,
+    {nullptr, nullptr, nullptr, matmul_tiles<SmallWeights<UnsignedQ4_0>>,
+     matmul_tiles<SmallWeights<SmallQ8_0>>, matmul_tiles<SuperWeights<Q4_KType>>,
+     matmul_tiles<SuperWeights<Q5_KType>>, matmul_tiles<SuperWeights<Q6_KType>>},
+};
+
+}  // namespace
+}  // namespace avx2
 
 extern const Kernels kAvx2Kernels;
 const Kernels kAvx2Kernels = avx2::kKernels;
+extern const TileKernels kAvx2Tiles;
+const TileKernels kAvx2Tiles = avx2::kTiles;
 
 }  // namespace hearth::cpu

@@ -26,16 +26,15 @@ inline void spread_scales_of_32(__m128i scales, UnpackedBlock& out) {
   }
 }
 
-inline void unpack(const quant::BlockQ4_K& block, __m128i scales, UnpackedBlock& out) {
+inline void unpack_elements(const quant::BlockQ4_K& block, I (&u)[kSuperVectors]) {
   for (int v = 0; v < kSuperVectors; v += 2) {
     const I both = load_bytes(block.qs + 16 * v);
-    out.u[v] = low_nibbles(both);
-    out.u[v + 1] = high_nibbles(both);
+    u[v] = low_nibbles(both);
+    u[v + 1] = high_nibbles(both);
   }
-  spread_scales_of_32(scales, out);
 }
 
-inline void unpack(const quant::BlockQ5_K& block, __m128i scales, UnpackedBlock& out) {
+inline void unpack_elements(const quant::BlockQ5_K& block, I (&u)[kSuperVectors]) {
   const I top = load_bytes(block.qh);
   const auto fifth_bit = [&](int group) {
     const I bit = _mm256_set1_epi8(static_cast<char>(1 << group));
@@ -43,24 +42,34 @@ inline void unpack(const quant::BlockQ5_K& block, __m128i scales, UnpackedBlock&
   };
   for (int v = 0; v < kSuperVectors; v += 2) {
     const I both = load_bytes(block.qs + 16 * v);
-    out.u[v] = _mm256_or_si256(low_nibbles(both), fifth_bit(v));
-    out.u[v + 1] = _mm256_or_si256(high_nibbles(both), fifth_bit(v + 1));
+    u[v] = _mm256_or_si256(low_nibbles(both), fifth_bit(v));
+    u[v + 1] = _mm256_or_si256(high_nibbles(both), fifth_bit(v + 1));
   }
-  spread_scales_of_32(scales, out);
 }
 
-inline void unpack(const quant::BlockQ6_K& block, __m256i scales, UnpackedBlock& out) {
+inline void unpack_elements(const quant::BlockQ6_K& block, I (&u)[kSuperVectors]) {
   const I top_bits = _mm256_set1_epi8(0x30);
   for (int half = 0; half < 2; ++half) {
     const I first = load_bytes(block.ql + 64 * half);
     const I second = load_bytes(block.ql + 64 * half + 32);
     const I top = load_bytes(block.qh + 32 * half);
-    I* u = out.u + 4 * half;
-    u[0] = _mm256_or_si256(low_nibbles(first), _mm256_and_si256(_mm256_slli_epi16(top, 4), top_bits));
-    u[1] = _mm256_or_si256(low_nibbles(second), _mm256_and_si256(_mm256_slli_epi16(top, 2), top_bits));
-    u[2] = _mm256_or_si256(high_nibbles(first), _mm256_and_si256(top, top_bits));
-    u[3] = _mm256_or_si256(high_nibbles(second), _mm256_and_si256(_mm256_srli_epi16(top, 2), top_bits));
+    I* to = u + 4 * half;
+    to[0] = _mm256_or_si256(low_nibbles(first), _mm256_and_si256(_mm256_slli_epi16(top, 4), top_bits));
+    to[1] = _mm256_or_si256(low_nibbles(second), _mm256_and_si256(_mm256_slli_epi16(top, 2), top_bits));
+    to[2] = _mm256_or_si256(high_nibbles(first), _mm256_and_si256(top, top_bits));
+    to[3] = _mm256_or_si256(high_nibbles(second), _mm256_and_si256(_mm256_srli_epi16(top, 2), top_bits));
   }
+}
+
+// Q4_K and Q5_K: a group of 32 to a vector.
+template <typename Block>
+inline void unpack(const Block& block, __m128i scales, UnpackedBlock& out) {
+  unpack_elements(block, out.u);
+  spread_scales_of_32(scales, out);
+}
+
+inline void unpack(const quant::BlockQ6_K& block, __m256i scales, UnpackedBlock& out) {
+  unpack_elements(block, out.u);
   // Vector v holds groups 2v and 2v + 1, a 128-bit lane each.
   const I low = _mm256_permute2x128_si256(scales, scales, 0x00);
   const I high = _mm256_permute2x128_si256(scales, scales, 0x11);
