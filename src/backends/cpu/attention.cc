@@ -82,7 +82,8 @@ void CpuBackend::do_attention(const Tensor& q, const PagedKv& cache, std::span<c
   const int64_t v_head_dim = cache.v.shape[3];
   const int64_t state_size = v_head_dim + 2;
   const int64_t tokens_per_task = std::max<int64_t>(1, kRowsPerTask / group);
-  const size_t scratch_bytes = static_cast<size_t>(kAttentionChunk * (head_dim + v_head_dim)) * sizeof(float);
+  const size_t scratch_bytes =
+      static_cast<size_t>(kAttentionChunk * (head_dim + std::max(head_dim, v_head_dim))) * sizeof(float);
 
   const auto run_task = [&](const Task& task, int thread, float* state) {
     const SequenceRows& sequence = *task.sequence;

@@ -103,7 +103,7 @@ struct AttentionTask {
   // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
   // where the row sees nothing of the range), then the sum of weights.
   float* state;
-  float* scratch;  // [kAttentionChunk, head_dim + v_head_dim], aligned to 64 bytes
+  float* scratch;  // [kAttentionChunk, head_dim + the larger of both], aligned to 64 bytes
 };
 inline constexpr int64_t kAttentionChunk = 32;  // positions that one update of the softmax covers
 

@@ -35,32 +35,6 @@ inline void configure_tiles(int k_bytes) {
   _tile_loadconfig(&config);
 }
 
-// Transposes 16 x 16 elements of 32 bits.
-inline void transpose(I (&m)[16]) {
-  I pairs[16];
-  for (int i = 0; i < 16; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi32(m[i], m[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi32(m[i], m[i + 1]);
-  }
-  I quads[16];  // quads[4 q + c]: column c of each 128-bit lane, rows 4q .. 4q + 3
-  for (int i = 0; i < 16; i += 4) {
-    quads[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-    quads[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-  }
-  for (int c = 0; c < 4; ++c) {
-    const I even_low = _mm512_shuffle_i32x4(quads[c], quads[c + 4], 0x88);
-    const I odd_low = _mm512_shuffle_i32x4(quads[c], quads[c + 4], 0xDD);
-    const I even_high = _mm512_shuffle_i32x4(quads[c + 8], quads[c + 12], 0x88);
-    const I odd_high = _mm512_shuffle_i32x4(quads[c + 8], quads[c + 12], 0xDD);
-    m[c] = _mm512_shuffle_i32x4(even_low, even_high, 0x88);
-    m[c + 4] = _mm512_shuffle_i32x4(odd_low, odd_high, 0x88);
-    m[c + 8] = _mm512_shuffle_i32x4(even_low, even_high, 0xDD);
-    m[c + 12] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xDD);
-  }
-}
-
 // Sums of a panel: [tile][weight row][activation], to be written as out[activation][weight row].
 inline void write_panel(const float* sums, const MatmulTask& task, int64_t row, int64_t n_rows) {
   for (int64_t first = 0; first < task.n; first += kTileSide, sums += kTileSide * kTileSide) {

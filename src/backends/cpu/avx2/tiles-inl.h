@@ -12,26 +12,6 @@ constexpr int kPanelRows = kHalves * kLanes;
 constexpr int kTileRowsAtOnce =
     4;  // activations: 8 vectors of 16-bit sums, two of weights, one of activations
 
-// Transposes 8 x 8 elements of 32 bits.
-inline void transpose(I (&m)[8]) {
-  I pairs[8];
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm256_unpacklo_epi32(m[i], m[i + 1]);
-    pairs[i + 1] = _mm256_unpackhi_epi32(m[i], m[i + 1]);
-  }
-  I quads[8];  // quads[4 q + c]: column c of each 128-bit lane, rows 4q .. 4q + 3
-  for (int i = 0; i < 8; i += 4) {
-    quads[i] = _mm256_unpacklo_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 1] = _mm256_unpackhi_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 2] = _mm256_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-    quads[i + 3] = _mm256_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-  }
-  for (int c = 0; c < 4; ++c) {
-    m[c] = _mm256_permute2x128_si256(quads[c], quads[c + 4], 0x20);
-    m[c + 4] = _mm256_permute2x128_si256(quads[c], quads[c + 4], 0x31);
-  }
-}
-
 inline I broadcast_4_bytes(const void* p) {
   int32_t bytes;
   __builtin_memcpy(&bytes, p, sizeof(bytes));

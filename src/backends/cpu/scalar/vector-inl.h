@@ -116,5 +116,16 @@ inline void prefetch(const void* p) {
   __builtin_prefetch(p);
 }
 
+// Transposes 4 x 4 elements.
+inline void transpose(F (&m)[kLanes]) {
+  for (int i = 0; i < kLanes; ++i) {
+    for (int j = 0; j < i; ++j) {
+      const float x = m[i].v[j];
+      m[i].v[j] = m[j].v[i];
+      m[j].v[i] = x;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hearth::cpu::HEARTH_ISA
