@@ -10,6 +10,7 @@ namespace hearth::server::accounts {
 bool is_loopback(std::string_view host) {
   if (host == "localhost") return true;
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.find('\0') != std::string_view::npos) return false;  // at which inet_pton takes the text to end
   const std::string text(host);
   in_addr v4{};
   constexpr uint32_t kLoopbackNet = 127;

@@ -14,6 +14,7 @@ TEST(IsLoopback, AddressesAndNames_AreTold) {
         "example.org", "::ffff:192.168.1.2", "127.0.0.1 ", "2130706433"}) {
     EXPECT_FALSE(is_loopback(host)) << host;
   }
+  EXPECT_FALSE(is_loopback(std::string_view("::1\0", 4)));
 }
 
 TEST(CheckExposure, EveryCase_NeedsKeyAndTlsBeyondLoopback) {

@@ -31,6 +31,7 @@ std::string lower_case(std::string_view text) {
 // The bytes of an address: 4, 16, or none where it is no address. Only the usual forms are addresses: what
 // else a resolver would take for one ("127.1", "0x7f000001", "2130706433") is not.
 std::string address_bytes(const std::string& text) {
+  if (text.find('\0') != std::string::npos) return {};  // at which inet_pton takes the text to end
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1)
     return {bytes.begin(), bytes.begin() + sizeof(in_addr)};

@@ -150,6 +150,8 @@ TEST(AccessPolicy, HostOnEachAddress_IsAsTheTableSays) {
     }
   }
   EXPECT_FALSE(policy.allows_host(std::string("localhost\0", 10), "127.0.0.1"));
+  EXPECT_FALSE(policy.allows_host(std::string("[::1\0]", 6), "::1"));
+  EXPECT_FALSE(policy.allows_host(std::string("[::1\0.evil.example]:80", 22), "::1"));
   EXPECT_FALSE(policy.allows_host(std::string(300, 'a') + ".localhost", "127.0.0.1"));
   EXPECT_GE(n_rows, 1200);
 }
