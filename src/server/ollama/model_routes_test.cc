@@ -166,6 +166,20 @@ TEST_F(Embedding, EmbedOneText_IsAListOfOne) {
   EXPECT_FALSE(sent().truncate());
 }
 
+TEST_F(Embedding, EmbedOptions_AreThoseOfGenerate) {
+  const std::string options =
+      R"("keep_alive":"10m","options":{"num_ctx":512,"seed":1,"temperature":0.5,"top_k":1,
+      "top_p":0.5,"min_p":0.5,"stop":["x"],"num_predict":1,"tfs_z":1}})";
+  for (const char* path : {"/api/embed", "/api/embeddings"}) {
+    const auto answer = post(path, R"({"model":"tiny","input":"a","prompt":"a",)" + options);
+    EXPECT_EQ(answer.status, 200) << answer.body();
+    EXPECT_EQ(answer.headers, (http::Headers{{"Hearth-Warning", "ignored unknown options: tfs_z"}}));
+    EXPECT_EQ(service_.log().acquired.back().second.context_tokens, 512);
+    EXPECT_EQ(service_.log().acquired.back().second.keep_alive, Seconds(600));
+    EXPECT_NE(error(post(path, R"({"model":"tiny","options":{"top_k":"x"}})"), 400), "");
+  }
+}
+
 TEST_F(Embedding, NoInput_LoadsTheModel) {
   for (const char* input : {"", R"(,"input":"")", R"(,"input":[])", R"(,"input":null)"}) {
     const auto answer = post("/api/embed", fmt::format(R"({{"model":"tiny"{}}})", input));

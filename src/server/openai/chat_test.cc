@@ -1,8 +1,9 @@
 #include <cmath>
 
 #include "server/inference/api_test_fixture.h"
-#include "server/openai/openapi_fixture.h"
 #include "server/openai/routes.h"
+#include "tests/support/openapi.h"
+#include "tests/support/test_data.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -294,24 +295,23 @@ TEST_F(OpenAiChat, ClientLeaves_CallIsCancelled) {
 
 TEST_F(OpenAiChat, Answers_AreWhatOpenAiDescribes) {
   HEARTH_NEEDS_TEST_DATA(description, "api/openai.json");
-  const auto api = OpenApi::load();
-  ASSERT_TRUE(api) << description;
-  EXPECT_EQ(api->check(post(kPath, kGood), "CreateChatCompletionResponse"), "");
+  const auto api = testing::OpenApi::load(description);
+  EXPECT_EQ(api.check(post(kPath, kGood), "CreateChatCompletionResponse"), "");
   const std::string all =
       with(kGood, R"("logprobs":true,"top_logprobs":1,"stream_options":{"include_usage":true},
       "stream":true)");
   for (const SseEvent& event : stream(kPath, all)) {
     if (event.data == "[DONE]") continue;
-    EXPECT_EQ(api->check(Json::parse(event.data), "CreateChatCompletionStreamResponse"), "") << event.data;
+    EXPECT_EQ(api.check(Json::parse(event.data), "CreateChatCompletionStreamResponse"), "") << event.data;
   }
-  EXPECT_EQ(api->check(request(http::Method::kPost, kPath, "{}")->json(), "ErrorResponse"), "");
+  EXPECT_EQ(api.check(request(http::Method::kPost, kPath, "{}")->json(), "ErrorResponse"), "");
   // The check itself finds what is wrong.
   Json wrong = post(kPath, kGood);
   wrong["choices"][0]["finish_reason"] = "because";
-  EXPECT_NE(api->check(wrong, "CreateChatCompletionResponse"), "");
+  EXPECT_NE(api.check(wrong, "CreateChatCompletionResponse"), "");
   wrong = post(kPath, kGood);
   wrong["choices"][0].erase("message");
-  EXPECT_NE(api->check(wrong, "CreateChatCompletionResponse"), "");
+  EXPECT_NE(api.check(wrong, "CreateChatCompletionResponse"), "");
 }
 
 }  // namespace

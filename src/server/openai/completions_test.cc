@@ -1,6 +1,7 @@
 #include "server/inference/api_test_fixture.h"
-#include "server/openai/openapi_fixture.h"
 #include "server/openai/routes.h"
+#include "tests/support/openapi.h"
+#include "tests/support/test_data.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -141,16 +142,15 @@ TEST_F(OpenAiCompletions, ErrorOfASecondPrompt_EndsTheStream) {
 
 TEST_F(OpenAiCompletions, Answers_AreWhatOpenAiDescribes) {
   HEARTH_NEEDS_TEST_DATA(description, "api/openai.json");
-  const auto api = OpenApi::load();
-  ASSERT_TRUE(api) << description;
-  EXPECT_EQ(api->check(post(kPath, with(kGood, R"("logprobs":1)")), "CreateCompletionResponse"), "");
-  EXPECT_EQ(api->check(get("/v1/models"), "ListModelsResponse"), "");
-  EXPECT_EQ(api->check(get("/v1/models/tiny"), "Model"), "");
+  const auto api = testing::OpenApi::load(description);
+  EXPECT_EQ(api.check(post(kPath, with(kGood, R"("logprobs":1)")), "CreateCompletionResponse"), "");
+  EXPECT_EQ(api.check(get("/v1/models"), "ListModelsResponse"), "");
+  EXPECT_EQ(api.check(get("/v1/models/tiny"), "Model"), "");
   model_.opened.set_is_encoder(true);
   protocol::Reply reply;
   reply.mutable_vectors()->add_vectors()->add_numbers(0.5F);
   model_.replies = {reply};
-  EXPECT_EQ(api->check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"),
+  EXPECT_EQ(api.check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"),
             "");
 }
 

@@ -1,6 +1,7 @@
 #include "server/inference/api_test_fixture.h"
-#include "server/openai/openapi_fixture.h"
 #include "server/openai/routes.h"
+#include "tests/support/openapi.h"
+#include "tests/support/test_data.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -284,22 +285,21 @@ TEST_F(OpenAiResponses, WrongField_IsNamed) {
 
 TEST_F(OpenAiResponses, Answers_AreWhatOpenAiDescribes) {
   HEARTH_NEEDS_TEST_DATA(description, "api/openai.json");
-  const auto api = OpenApi::load();
-  ASSERT_TRUE(api) << description;
+  const auto api = testing::OpenApi::load(description);
   const std::string all = with(kGood, R"("include":["message.output_text.logprobs"],"top_logprobs":1)");
   const Json response = post(kPath, all);
-  EXPECT_EQ(api->check(response, "Response"), "");
+  EXPECT_EQ(api.check(response, "Response"), "");
   for (const SseEvent& event : stream(kPath, with(all, R"("stream":true)"))) {
-    EXPECT_EQ(api->check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
+    EXPECT_EQ(api.check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
   }
-  EXPECT_EQ(api->check(get("/v1/responses/" + id_of(response) + "/input_items"), "ResponseItemList"), "");
+  EXPECT_EQ(api.check(get("/v1/responses/" + id_of(response) + "/input_items"), "ResponseItemList"), "");
   model_.replies = {accepted_reply(1), failure_reply(protocol::Failure::UNAVAILABLE, "died")};
   for (const SseEvent& event : stream(kPath, with(all, R"("stream":true)"))) {
-    EXPECT_EQ(api->check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
+    EXPECT_EQ(api.check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
   }
   Json wrong = response;
   wrong["output"][1]["content"][0].erase("annotations");
-  EXPECT_NE(api->check(wrong, "Response"), "");
+  EXPECT_NE(api.check(wrong, "Response"), "");
 }
 
 }  // namespace
