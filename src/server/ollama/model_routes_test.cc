@@ -202,10 +202,15 @@ TEST_F(Embedding, WhatCannotBe_IsRefused) {
   EXPECT_EQ(error(post("/api/embed", R"({"model":"tiny","input":[1]})"), 400),
             "input[0]: expected a string, found 1");
   EXPECT_EQ(error(post("/api/embed", R"({"model":"nope","input":"a"})"), 404), "model 'nope' not found");
+}
+
+TEST_F(Embedding, ModelThatWritesTexts_MakesVectorsToo) {
   tiny_.opened.set_is_encoder(false);
-  for (const char* path : {"/api/embed", "/api/embeddings"})
-    EXPECT_EQ(error(post(path, R"({"model":"tiny","input":"a"})"), 400),
-              "\"tiny\" does not support embeddings");
+  EXPECT_EQ(post("/api/embed", R"({"model":"tiny","input":["a","b"]})").json()["embeddings"].size(), 2U);
+  EXPECT_EQ(post("/api/embeddings", R"({"model":"tiny","prompt":"a"})").json()["embedding"].size(), 3U);
+  EXPECT_EQ(ask(Method::kGet, "/api/tags").json()["models"][0]["capabilities"], json({"completion"}));
+  tiny_.opened.set_has_pooling(true);
+  EXPECT_EQ(ask(Method::kGet, "/api/tags").json()["models"][0]["capabilities"], json({"embedding"}));
 }
 
 TEST_F(Embedding, EngineThatFails_IsToldAsSuch) {

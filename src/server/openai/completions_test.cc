@@ -210,9 +210,13 @@ TEST_F(OpenAiEmbeddings, WrongField_IsNamed) {
        {R"("encoding_format":1)", "encoding_format: expected a string, found 1"},
        {R"("truncate":1)", "truncate: expected true or false, found 1"},
        {R"("user":1)", "user: expected a string, found 1"}});
+}
+
+TEST_F(OpenAiEmbeddings, ModelThatWritesTexts_MakesVectorsToo) {
   model_.opened.set_is_encoder(false);
-  EXPECT_EQ(request(http::Method::kPost, "/v1/embeddings", kInput)->json()["error"]["message"],
-            "\"tiny\" does not support embeddings");
+  EXPECT_EQ(post("/v1/embeddings", kInput)["data"].size(), 2U);
+  model_.replies = {failure_reply(protocol::Failure::UNSUPPORTED, "pooling_type: expected 0 (none)")};
+  EXPECT_EQ(request(http::Method::kPost, "/v1/embeddings", kInput)->status, 400);
 }
 
 class OpenAiModels : public inference::ApiTest {
