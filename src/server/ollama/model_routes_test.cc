@@ -284,10 +284,10 @@ constexpr FieldCase kFields[] = {
      R"({"model":"tiny","messages":[{"role":"user","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]})",
      "o"},
     {"/api/chat", R"({"model":"tiny","messages":[],"tools":{}})", "l"},
-    {"/api/embed", R"({"model":"tiny","input":{}})", ""},
-    {"/api/embed", R"({"model":"tiny","input":"x","truncate":{}})", ""},
-    {"/api/embed", R"({"model":"tiny","input":"x","dimensions":{}})", ""},
-    {"/api/embeddings", R"({"model":"tiny","prompt":{}})", ""},
+    {"/api/embed", R"({"model":"tiny","input":{}})", "sl"},
+    {"/api/embed", R"({"model":"tiny","input":"x","truncate":{}})", "b"},
+    {"/api/embed", R"({"model":"tiny","input":"x","dimensions":{}})", "i"},
+    {"/api/embeddings", R"({"model":"tiny","prompt":{}})", "s"},
     {"/api/show", R"({"model":{}})", "s"},
     {"/api/show", R"({"model":"tiny","verbose":{}})", "b"},
     {"/api/show", R"({"model":"tiny","system":{}})", "s"},
@@ -312,6 +312,14 @@ constexpr HostileValue kValues[] = {{"s", R"("x")"},
                                     {"l", "[[[[]]]]"}};
 
 TEST_F(ModelRoutes, FieldOfAWrongType_IsA400ThatNamesIt) {
+  const std::vector<protocol::Reply> answer_of_texts = tiny_.replies;
+  tiny_.answer = [&](const protocol::Call& call) {
+    if (!call.has_embed()) return answer_of_texts;
+    protocol::Reply reply;
+    for (int i = 0; i < call.embed().texts_size(); ++i)
+      reply.mutable_vectors()->add_vectors()->add_numbers(1);
+    return std::vector{reply};
+  };
   for (const FieldCase& field : kFields) {
     std::string around = field.around;
     for (const HostileValue& value : kValues) {
