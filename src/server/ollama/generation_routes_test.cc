@@ -213,6 +213,12 @@ TEST_F(Generation, GenerateRaw_SendsTheTextWithItsControlTokens) {
   for (const char* more :
        {R"("raw":true,"system":"x")", R"("raw":true,"template":"x")", R"("raw":true,"context":[1])"})
     EXPECT_NE(error(post("/api/generate", generate(more)), 400), "") << more;
+  tiny_.opened.set_has_template_thinking(true);
+  for (const char* think : {"true", R"("high")"}) {
+    EXPECT_EQ(error(post("/api/generate", generate(fmt::format(R"("raw":true,"think":{})", think))), 400),
+              "think: raw mode does not support thinking");
+  }
+  EXPECT_EQ(post("/api/generate", generate(R"("raw":true,"think":false)")).status, 200);
 }
 
 TEST_F(Generation, ModelWithoutTemplate_GoesOnWithTheText) {
