@@ -104,6 +104,7 @@ Result<void> Engine::check_request(const Request& request) const {
   if (request.prompt.empty())
     return make_error(ErrorCode::kInvalidArgument, "prompt: expected at least one token");
   HEARTH_TRY(check_tokens(request.prompt));
+  if (request.pooling) return check_vector(request);
   const int64_t context_tokens = context_of(request);
   if (static_cast<int64_t>(request.prompt.size()) < context_tokens) return {};
   return make_error(ErrorCode::kResourceExhausted,
@@ -112,12 +113,23 @@ Result<void> Engine::check_request(const Request& request) const {
                     request.prompt.size(), context_tokens);
 }
 
+Result<void> Engine::check_vector(const Request& request) const {
+  if (runner_->hidden_width() == 0)
+    return make_error(ErrorCode::kUnsupported, "vectors of texts: what computes this model gives none");
+  if (static_cast<int64_t>(request.prompt.size()) <= options_.context_tokens) return {};
+  return make_error(
+      ErrorCode::kResourceExhausted,
+      "{} tokens, and the context has {}: expected a shorter text, or a larger context (num_ctx)",
+      request.prompt.size(), options_.context_tokens);
+}
+
 Result<RequestId> Engine::submit(Request request) {
   HEARTH_TRY(check_request(request));
   HEARTH_TRY(scheduler_.check_queue());
   const RequestId id = next_id_++;
   const int64_t context_tokens = context_of(request);
-  scheduler_.add(std::make_unique<Sequence>(id, std::move(request), context_tokens, tokenizer_, blocks_));
+  scheduler_.add(std::make_unique<Sequence>(id, std::move(request), context_tokens, tokenizer_, blocks_,
+                                            runner_->hidden_width()));
   return id;
 }
 
@@ -148,9 +160,14 @@ Result<StepReport> Engine::step() {
 
   std::span<float> logits = logits_;
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
-  for (const auto& [sequence, n_tokens, wants_logits] : slices) {
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const auto& [sequence, n_tokens, wants_logits] = slices[i];
     (sequence->is_decoding() ? report.n_decode_tokens : report.n_prompt_tokens) += n_tokens;
     sequence->advance(n_tokens);
+    if (sequence->is_embedded()) {
+      if (auto event = sequence->take_hidden(hidden_[i])) report.events.push_back(std::move(*event));
+      continue;
+    }
     if (!wants_logits) continue;
     report.events.push_back(sequence->take_next(logits.first(vocabulary)));
     logits = logits.subspan(vocabulary);
@@ -162,11 +179,14 @@ Result<StepReport> Engine::step() {
 Result<void> Engine::run(std::span<const Slice> slices) {
   std::vector<StepSequence> step;
   step.reserve(slices.size());
-  for (const Slice& slice : slices) {
+  hidden_.assign(slices.size(), {});
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const Slice& slice = slices[i];
     const Sequence& s = *slice.sequence;
     const auto tokens =
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
-    step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(), slice.wants_logits ? 1 : 0});
+    step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(),
+                    slice.wants_logits && !s.is_embedded() ? 1 : 0, s.n_hidden(slice.n_tokens), &hidden_[i]});
   }
   return runner_->run(step, logits_);
 }

@@ -52,7 +52,8 @@ class Engine {
 
   // Queues a request. kInvalidArgument for an empty prompt, a token outside the vocabulary or a wrong option;
   // kResourceExhausted, with the numbers, for a prompt that leaves no room for an answer in the context;
-  // kUnavailable, with the numbers, where too many requests wait.
+  // kUnavailable, with the numbers, where too many requests wait; kUnsupported for a vector where the runner
+  // gives none.
   Result<RequestId> submit(Request request);
   // Ends a request at once: its blocks are free when this returns, and no further event comes. Unknown ids
   // are ignored.
@@ -86,6 +87,7 @@ class Engine {
   Result<void> check_request(const Request& request) const;
   Result<void> check_tokens(std::span<const text::TokenId> tokens) const;
   int64_t context_of(const Request& request) const noexcept;
+  Result<void> check_vector(const Request& request) const;
   Result<void> run(std::span<const Slice> slices);
 
   std::unique_ptr<Runner> runner_;
@@ -94,7 +96,8 @@ class Engine {
   KvBlocks blocks_;
   RequestId next_id_ = 1;
   Scheduler scheduler_;
-  std::vector<float> logits_;  // kept between steps
+  std::vector<float> logits_;               // kept between steps
+  std::vector<std::vector<float>> hidden_;  // of each slice
 };
 
 }  // namespace hearth::engine

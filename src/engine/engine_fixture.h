@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <random>
@@ -68,6 +69,14 @@ class HashRunner : public Runner {
   std::span<const models::KvGroup> kv_groups() const noexcept override { return groups_; }
   int64_t kv_block_tokens() const noexcept override { return kBlockTokens; }
   int64_t vocabulary_size() const noexcept override { return kVocabulary; }
+  int64_t hidden_width() const noexcept override { return kHiddenWidth; }
+
+  // A token's final state: what it saw, and where it stands.
+  static constexpr int64_t kHiddenWidth = 2;
+  template <typename TokenAt>
+  static std::array<float, kHiddenWidth> hidden_state(int64_t position, const TokenAt& token_at) {
+    return {static_cast<float>(hash_of(0, position, token_at) % 1024), static_cast<float>(position)};
+  }
 
   Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) override {
     if (fail_next_) {
@@ -90,6 +99,10 @@ class HashRunner : public Runner {
     for (const StepSequence& s : step) {
       const int64_t end = s.start_position + static_cast<int64_t>(s.tokens.size());
       for (int64_t last = end - s.n_logits; last < end; ++last) append_logits(s, last, logits);
+      for (int64_t last = end - s.n_hidden; last < end; ++last) {
+        const auto state = hidden_state(last, [&](int64_t p) { return slot(s, 0, p); });
+        s.hidden->insert(s.hidden->end(), state.begin(), state.end());
+      }
     }
     return {};
   }
@@ -145,6 +158,7 @@ struct Fixture {
     std::vector<text::TokenId> tokens;
     std::string text;
     FinishReason finish = FinishReason::kCancelled;
+    std::vector<float> vector;
   };
 
   std::map<RequestId, Answer> run() {
@@ -158,6 +172,7 @@ struct Fixture {
         if (event.token) answer.tokens.push_back(*event.token);
         answer.text += event.text;
         if (event.finish) answer.finish = *event.finish;
+        if (event.vector) answer.vector = **event.vector;
       }
     }
     return answers;

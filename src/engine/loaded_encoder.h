@@ -33,8 +33,9 @@ class LoadedEncoder {
   // A text's tokens, with those that the model wants at its ends. The errors of Encoder::check.
   Result<std::vector<text::TokenId>> tokenize(std::string_view text) const;
   // As Encoder::encode.
-  Result<std::vector<std::vector<float>>> encode(std::span<const std::vector<text::TokenId>> sequences) {
-    return encoder_->encode(sequences);
+  Result<std::vector<std::vector<float>>> encode(std::span<const std::vector<text::TokenId>> sequences,
+                                                 models::VectorLength length = models::VectorLength::kOne) {
+    return encoder_->encode(sequences, length);
   }
 
  private:

@@ -91,6 +91,11 @@ Result<void> LoadedModel::start() {
   return {};
 }
 
+Result<models::Pooling> LoadedModel::pooling() const {
+  HEARTH_ASSIGN(const std::optional<models::Pooling> declared, models::declared_pooling(*checkpoint_));
+  return declared.value_or(models::Pooling::kLast);
+}
+
 models::KvDemand LoadedModel::kv_demand() const {
   return {.context_tokens = context_tokens_,
           .n_sequences = engine_options_.max_sequences,

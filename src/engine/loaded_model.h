@@ -10,6 +10,7 @@
 #include "models/checkpoint.h"
 #include "models/kv_groups.h"
 #include "models/model.h"
+#include "models/pooling.h"
 #include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -64,6 +65,9 @@ class LoadedModel {
   const models::ModelInfo& info() const noexcept { return model_->info(); }
   int64_t trained_context_tokens() const noexcept { return trained_context_tokens_; }
   int64_t context_tokens() const noexcept { return context_tokens_; }
+  // How a text's vector comes of its tokens': as the model says, else its last token's, which has seen all
+  // others. kUnsupported for a kind that is not known.
+  Result<models::Pooling> pooling() const;
   MemoryDemand memory_demand() const;
   Engine& engine() noexcept { return *engine_; }  // once started
 

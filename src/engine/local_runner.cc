@@ -20,6 +20,8 @@ class LocalRunner : public Runner {
   int64_t kv_block_tokens() const noexcept override { return models::kKvBlockTokens; }
   int64_t vocabulary_size() const noexcept override { return model_.info().vocabulary_size; }
 
+  int64_t hidden_width() const noexcept override { return model_.info().width; }
+
   int64_t n_state_slots() const noexcept override {
     return model_.info().recurrent_layers.empty() ? 0 : options_.n_state_slots;
   }
@@ -29,11 +31,12 @@ class LocalRunner : public Runner {
     HEARTH_CHECK(static_cast<int64_t>(tokens_.size()) <= options_.max_step_tokens);
     HEARTH_CHECK(static_cast<int64_t>(output_rows_.size()) <= options_.max_step_logits);
     const models::Workspace::Scope scope(workspace_);
-    const tensor::Tensor out =
-        model_.forward({tokens_, positions_, sequences_by_group_, output_rows_}, cache_, workspace_);
+    const models::StepOutput out = model_.forward(
+        {tokens_, positions_, sequences_by_group_, output_rows_, hidden_rows_}, cache_, workspace_);
     backend_.synchronize();
-    logits.resize(static_cast<size_t>(out.shape.n_elements()));
-    backend_.read(out, logits);
+    logits.resize(static_cast<size_t>(out.logits.shape.n_elements()));
+    backend_.read(out.logits, logits);
+    read_hidden(step, out.hidden);
     return {};
   }
 
@@ -44,6 +47,7 @@ class LocalRunner : public Runner {
     positions_.clear();
     for (auto& group : sequences_by_group_) group.clear();
     output_rows_.clear();
+    hidden_rows_.clear();
     for (const StepSequence& s : step) {
       const auto first_row = static_cast<int64_t>(tokens_.size());
       const auto n = static_cast<int64_t>(s.tokens.size());
@@ -55,6 +59,22 @@ class LocalRunner : public Runner {
       for (int64_t i = 0; i < n; ++i) positions_.push_back(static_cast<int32_t>(s.start_position + i));
       for (int64_t i = n - s.n_logits; i < n; ++i)
         output_rows_.push_back(static_cast<int32_t>(first_row + i));
+      for (int64_t i = n - s.n_hidden; i < n; ++i)
+        hidden_rows_.push_back(static_cast<int32_t>(first_row + i));
+    }
+  }
+
+  // To each sequence its own.
+  void read_hidden(std::span<const StepSequence> step, const tensor::Tensor& hidden) {
+    if (hidden_rows_.empty()) return;
+    hidden_.resize(static_cast<size_t>(hidden.shape.n_elements()));
+    backend_.read(hidden, hidden_);
+    std::span<const float> rest = hidden_;
+    for (const StepSequence& s : step) {
+      if (s.n_hidden == 0) continue;
+      const auto own = rest.first(static_cast<size_t>(s.n_hidden * hidden_width()));
+      s.hidden->assign(own.begin(), own.end());
+      rest = rest.subspan(own.size());
     }
   }
 
@@ -68,6 +88,8 @@ class LocalRunner : public Runner {
   std::vector<int32_t> positions_;
   std::vector<std::vector<tensor::SequenceRows>> sequences_by_group_;
   std::vector<int32_t> output_rows_;
+  std::vector<int32_t> hidden_rows_;
+  std::vector<float> hidden_;
 };
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "models/pooling.h"
 #include "sampling/sampler.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -31,6 +33,9 @@ struct Request {
   int64_t context_tokens = 0;
   bool logprobs = false;     // each token's event says how probable it was
   int64_t top_logprobs = 0;  // and which were the most probable, up to kMaxTopLogprobs; needs logprobs
+  // The prompt's vector is wanted, as computed, and no answer: of the request, only prompt and tenant count,
+  // and its one event brings the vector.
+  std::optional<models::Pooling> pooling;
   // Control tokens whose names are part of the answer's text, while all others leave nothing in it: the marks
   // that a text::ReasoningParser looks for (text::mark_tokens()).
   std::vector<text::TokenId> visible_control_tokens;
@@ -41,6 +46,7 @@ enum class FinishReason {
   kLength,     // max_tokens reached
   kContext,    // the context is full
   kCancelled,  // cancel() was called
+  kEmbedded,   // it wanted a vector, and has it
 };
 
 // How far a request is.
@@ -76,6 +82,8 @@ struct Event {
   // Of `token`, where asked for, also if its text is held back. Absent for the token by which the model ends
   // its answer, which is no part of it.
   std::optional<Logprobs> logprobs;
+  // Of a request with pooling; kMalformed where the model's numbers are not finite.
+  std::optional<Result<std::vector<float>>> vector;
   RequestStatus status;  // after this event
 };
 

@@ -21,6 +21,10 @@ struct StepSequence {
   std::span<const std::vector<int32_t>> block_tables;
   int64_t state_slot = 0;  // below n_state_slots(), the same for all steps of the sequence
   int64_t n_logits = 0;    // how many of the last tokens want their logits
+  // How many of the last tokens want their final state (Model::forward's hidden), which becomes
+  // [n_hidden, hidden_width()] of `hidden`.
+  int64_t n_hidden = 0;
+  std::vector<float>* hidden = nullptr;
 };
 
 // Not thread-safe.
@@ -37,6 +41,9 @@ class Runner {
   // Sequences whose recurrent state there is room for; 0 where the model has none. If it has, a sequence must
   // be evaluated from its first token on.
   virtual int64_t n_state_slots() const noexcept { return 0; }
+
+  // Of a token's final state; 0: this runner gives none.
+  virtual int64_t hidden_width() const noexcept { return 0; }
 
   // `logits` becomes [sum of n_logits, vocabulary], sequence by sequence in the order of their tokens.
   virtual Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) = 0;

@@ -26,12 +26,13 @@ TokenLogprob logprob_of(text::TokenId token, const sampling::LogSoftmax& softmax
 }  // namespace
 
 Sequence::Sequence(RequestId id, Request request, int64_t context_tokens, const text::Tokenizer& tokenizer,
-                   KvBlocks& blocks)
+                   KvBlocks& blocks, int64_t hidden_width)
     : id_(id),
       request_(std::move(request)),
       context_tokens_(context_tokens),
       tokenizer_(tokenizer),
       blocks_(blocks),
+      hidden_width_(hidden_width),
       n_prompt_(static_cast<int64_t>(request_.prompt.size())),
       tokens_(request_.prompt),
       tables_(blocks.n_groups()),
@@ -40,6 +41,10 @@ Sequence::Sequence(RequestId id, Request request, int64_t context_tokens, const 
                [&tokenizer](text::TokenId token) { return tokenizer.token_bytes(token, /*special=*/false); }),
       detokenizer_(tokenizer, begins_text(request_.prompt, tokenizer)),
       stop_matcher_(request_.stop) {
+  if (request_.pooling) {
+    pooler_.emplace(*request_.pooling, hidden_width_);
+    return;
+  }
   for (const text::TokenId token : tokens_) sampler_.accept(token);
 }
 
@@ -57,8 +62,9 @@ RequestStatus Sequence::status() const noexcept {
 
 void Sequence::start_from_cache() {
   HEARTH_CHECK(published_end_ == nullptr && n_evaluated_ == 0);
-  const auto all_but_last = std::span(tokens_).first(tokens_.size() - 1);
-  KvBlocks::Prefix prefix = blocks_.acquire_prefix(request_.tenant, all_but_last);
+  const bool needs_all = request_.pooling && *request_.pooling != models::Pooling::kLast;
+  const auto findable = std::span(tokens_).first(needs_all ? 0 : tokens_.size() - 1);
+  KvBlocks::Prefix prefix = blocks_.acquire_prefix(request_.tenant, findable);
   tables_ = std::move(prefix.tables);
   published_end_ = prefix.end;
   n_evaluated_ = prefix.n_blocks * blocks_.block_tokens();
@@ -84,6 +90,31 @@ void Sequence::give_back_blocks() {
   }
   blocks_.leave(std::exchange(published_end_, nullptr));
   n_evaluated_ = 0;
+  if (pooler_) pooler_.emplace(*request_.pooling, hidden_width_);
+}
+
+int64_t Sequence::n_hidden(int64_t n) const noexcept {
+  if (!request_.pooling) return 0;
+  switch (*request_.pooling) {
+    case models::Pooling::kMean:
+      return n;
+    case models::Pooling::kFirst:
+      return n_evaluated_ == 0 ? n : 0;
+    case models::Pooling::kLast:
+      return n == n_pending() ? 1 : 0;
+  }
+  return 0;
+}
+
+std::optional<Event> Sequence::take_hidden(std::span<const float> rows) {
+  HEARTH_CHECK(!finished_ && pooler_);
+  pooler_->add(rows);
+  if (n_pending() > 0) return std::nullopt;
+  finished_ = true;
+  Event event = this->event();
+  event.finish = FinishReason::kEmbedded;
+  event.vector = pooler_->vector(models::VectorLength::kAsComputed);
+  return event;
 }
 
 bool Sequence::reserve(int64_t n) {
@@ -100,8 +131,10 @@ bool Sequence::reserve(int64_t n) {
 }
 
 int64_t Sequence::blocks_to_come(size_t group) const {
-  const int64_t n_at_most =
-      request_.max_tokens < 0 ? context_tokens_ : std::min(context_tokens_, n_prompt_ + request_.max_tokens);
+  const int64_t n_at_most = pooler_ ? n_prompt_
+                            : request_.max_tokens < 0
+                                ? context_tokens_
+                                : std::min(context_tokens_, n_prompt_ + request_.max_tokens);
   const int64_t n_soon = static_cast<int64_t>(tokens_.size()) + blocks_.block_tokens();
   const models::KvDemand demand{.context_tokens = std::min(n_soon, n_at_most),
                                 .n_sequences = 1,

@@ -22,10 +22,10 @@ namespace hearth::engine {
 //     never on where keys and values come from: they can be given back and evaluated again at any time.
 class Sequence {
  public:
-  // `request` has been checked. It ends when it has `context_tokens`, which is more than its prompt has. The
-  // blocks and the tokenizer must outlive the sequence.
+  // `request` has been checked. It ends when it has `context_tokens`, which is more than its prompt has,
+  // unless its vector is wanted. The blocks and the tokenizer must outlive the sequence.
   Sequence(RequestId id, Request request, int64_t context_tokens, const text::Tokenizer& tokenizer,
-           KvBlocks& blocks);
+           KvBlocks& blocks, int64_t hidden_width = 0);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
   ~Sequence();
@@ -46,8 +46,13 @@ class Sequence {
   int64_t state_slot() const noexcept { return state_slot_; }
   void set_state_slot(int64_t slot) noexcept { state_slot_ = slot; }
 
+  // Whether its prompt's vector is wanted, and no answer.
+  bool is_embedded() const noexcept { return pooler_.has_value(); }
+  // How many of the next `n` tokens' final states that takes, the last of them.
+  int64_t n_hidden(int64_t n) const noexcept;
+
   // Starts from the longest cached prefix, but leaves at least the last token to evaluate: its logits are
-  // wanted. Requires that it holds no blocks.
+  // wanted; or all whose final states are. Requires that it holds no blocks.
   void start_from_cache();
   // Notes that it has its turn: the prompt's cached tokens are known now. The first time also that it was the
   // n-th to have one.
@@ -64,6 +69,9 @@ class Sequence {
   // The next `n` tokens have been evaluated: full blocks become findable, and those that windows have passed
   // are given back.
   void advance(int64_t n);
+  // Takes the final states of the tokens last advanced by, [n_hidden, width]; the last of the prompt's end
+  // the request with an event.
+  std::optional<Event> take_hidden(std::span<const float> rows);
   // Chooses the next token from the logits after the last one, and says what the caller may show.
   Event take_next(std::span<float> logits);
 
@@ -80,6 +88,7 @@ class Sequence {
   const int64_t context_tokens_;
   const text::Tokenizer& tokenizer_;
   KvBlocks& blocks_;
+  const int64_t hidden_width_;
   const int64_t n_prompt_;
   int64_t n_cached_ = 0;
   int64_t n_evaluated_ = 0;
@@ -94,6 +103,7 @@ class Sequence {
   sampling::Sampler sampler_;
   text::Detokenizer detokenizer_;
   StopMatcher stop_matcher_;
+  std::optional<models::Pooler> pooler_;
 };
 
 }  // namespace hearth::engine

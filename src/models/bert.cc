@@ -195,23 +195,19 @@ Result<std::vector<float>> Bert::encode_tokens(std::span<const std::vector<int32
   return rows;
 }
 
-// Without the key, the mean: what sentence-transformers makes of a plain BERT.
-Result<Pooling> read_pooling(const ConfigReader& reader) {
-  HEARTH_ASSIGN(const int64_t type, reader.count_or("pooling_type", static_cast<int64_t>(Pooling::kMean)));
-  for (const Pooling known : {Pooling::kMean, Pooling::kFirst, Pooling::kLast}) {
-    if (type == static_cast<int64_t>(known)) return known;
-  }
-  return Error(ErrorCode::kUnsupported,
-               reader.error("pooling_type", "1 (mean), 2 (first token) or 3 (last token)", type).message());
-}
-
 Result<BertConfig> read_bert_config(const Checkpoint& checkpoint, const WeightReader& weights) {
   const ConfigReader reader(checkpoint);
   BertConfig c;
   HEARTH_TRY(reader.refuse_if_set("attention.causal"));
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kLayer, /*bias=*/true));
-  HEARTH_ASSIGN(c.transformer, read_transformer_config(reader, norm));
-  HEARTH_ASSIGN(c.pooling, read_pooling(reader));
+  HEARTH_ASSIGN(c.transformer, read_transformer_config(reader, norm, {"attention.causal"}));
+  // Without the key, the mean: what sentence-transformers makes of a plain BERT.
+  HEARTH_ASSIGN(const std::optional<Pooling> pooling, declared_pooling(checkpoint));
+  if (!pooling && reader.has("pooling_type")) {
+    return Error(ErrorCode::kUnsupported,
+                 reader.error("pooling_type", "1 (mean), 2 (first token) or 3 (last token)", 0).message());
+  }
+  c.pooling = pooling.value_or(Pooling::kMean);
   if (weights.has("token_types.weight")) {
     HEARTH_ASSIGN(const uint64_t n_types, checkpoint.u64("tokenizer.ggml.token_type_count"));
     if (n_types == 0 || n_types > static_cast<uint64_t>(ConfigReader::kMaxCount)) {

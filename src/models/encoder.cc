@@ -1,8 +1,5 @@
 #include "models/encoder.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace hearth::models {
 namespace {
 
@@ -40,7 +37,8 @@ Result<void> Encoder::check(std::span<const int32_t> tokens) const {
   return {};
 }
 
-Result<std::vector<std::vector<float>>> Encoder::encode(std::span<const std::vector<int32_t>> sequences) {
+Result<std::vector<std::vector<float>>> Encoder::encode(std::span<const std::vector<int32_t>> sequences,
+                                                        VectorLength length) {
   for (size_t i = 0; i < sequences.size(); ++i) {
     if (const auto checked = check(sequences[i]); !checked)
       return checked.error().in(fmt::format("sequence {}", i));
@@ -53,34 +51,15 @@ Result<std::vector<std::vector<float>>> Encoder::encode(std::span<const std::vec
     std::span<const float> rows = all_rows;
     for (const std::vector<int32_t>& sequence : step) {
       const size_t n_floats = sequence.size() * width;
-      HEARTH_ASSIGN(std::vector<float> vector, pool(info().pooling, rows.first(n_floats), info().width));
+      Pooler pooler(info().pooling, info().width);
+      pooler.add(rows.first(n_floats));
+      HEARTH_ASSIGN(std::vector<float> vector, pooler.vector(length));
       vectors.push_back(std::move(vector));
       rows = rows.subspan(n_floats);
     }
     rest = rest.subspan(step.size());
   }
   return vectors;
-}
-
-Result<std::vector<float>> pool(Pooling pooling, std::span<const float> rows, int64_t width) {
-  const auto n = static_cast<size_t>(width);
-  HEARTH_CHECK(n > 0 && !rows.empty() && rows.size() % n == 0);
-  if (pooling == Pooling::kFirst) rows = rows.first(n);
-  if (pooling == Pooling::kLast) rows = rows.last(n);
-  // The length takes the mean's divisor out again.
-  std::vector<double> sums(n);
-  for (size_t i = 0; i < rows.size(); ++i) sums[i % n] += static_cast<double>(rows[i]);
-  double squares = 0.0;
-  for (const double sum : sums) squares += sum * sum;
-  if (!std::isfinite(squares)) {
-    return make_error(ErrorCode::kMalformed,
-                      "the model computes numbers that are not finite; its file is damaged");
-  }
-  const double inverse_length = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-  std::vector<float> vector(n);
-  std::transform(sums.begin(), sums.end(), vector.begin(),
-                 [&](double sum) { return static_cast<float>(sum * inverse_length); });
-  return vector;
 }
 
 }  // namespace hearth::models

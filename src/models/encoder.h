@@ -11,16 +11,10 @@
 
 #include "base/result.h"
 #include "models/checkpoint.h"
+#include "models/pooling.h"
 #include "tensor/backend.h"
 
 namespace hearth::models {
-
-// How the vectors of a sequence's tokens become one; the values are those of GGUF's pooling_type.
-enum class Pooling : uint8_t {
-  kMean = 1,
-  kFirst = 2,  // of [CLS], where the tokenizer puts it
-  kLast = 3,
-};
 
 // What reports and checks need to know of an encoder.
 struct EncoderInfo {
@@ -47,19 +41,16 @@ class Encoder {
   // with the numbers, for one that is too long.
   Result<void> check(std::span<const int32_t> tokens) const;
 
-  // A vector [width] of unit length for each sequence, in their order. A vector depends, bit by bit, on its
-  // own sequence alone. Errors: those of check(), with the sequence's index; kResourceExhausted where the
+  // A vector [width] for each sequence, in their order. A vector depends, bit by bit, on its own sequence
+  // alone. Errors: those of check(), with the sequence's index; kResourceExhausted where the
   // scratch memory cannot be had; kMalformed where weights make numbers that are not finite.
-  Result<std::vector<std::vector<float>>> encode(std::span<const std::vector<int32_t>> sequences);
+  Result<std::vector<std::vector<float>>> encode(std::span<const std::vector<int32_t>> sequences,
+                                                 VectorLength length = VectorLength::kOne);
 
  protected:
   // The vectors of all tokens of some checked sequences, side by side: [sum of lengths, width].
   virtual Result<std::vector<float>> encode_tokens(std::span<const std::vector<int32_t>> sequences) = 0;
 };
-
-// The vector of a sequence from those of its tokens, rows [n, width] with n > 0, at unit length; computed in
-// double precision. kMalformed where it is not finite. Zeros remain zeros.
-Result<std::vector<float>> pool(Pooling pooling, std::span<const float> rows, int64_t width);
 
 // Builds the encoder that the checkpoint describes; checkpoint and backend must outlive it. Errors:
 // kUnsupported for an architecture that is none of known_encoders(), an option or a type that is not known;

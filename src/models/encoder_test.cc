@@ -263,6 +263,13 @@ TEST(LoadEncoder, ModelThatWritesText_IsRefused_AndTheOtherWayRound) {
   EXPECT_TRUE(is_encoder(machine.checkpoint));
 }
 
+Result<std::vector<float>> pool(Pooling pooling, const std::vector<float>& rows, int64_t width,
+                                VectorLength length = VectorLength::kOne) {
+  Pooler pooler(pooling, width);
+  pooler.add(rows);
+  return pooler.vector(length);
+}
+
 TEST(Pool, EachKind_TakesWhatItSays) {
   const std::vector<float> rows{3, 4, 0, 2, 1, 0};
   const auto near = [](const std::vector<float>& found, float x, float y) {
@@ -272,6 +279,21 @@ TEST(Pool, EachKind_TakesWhatItSays) {
   EXPECT_TRUE(near(*pool(Pooling::kLast, rows, 2), 1.0F, 0.0F));
   const float length = std::sqrt(52.0F);  // the sum is (4, 6)
   EXPECT_TRUE(near(*pool(Pooling::kMean, rows, 2), 4 / length, 6 / length));
+  // As computed: the tokens' own, and their mean.
+  EXPECT_TRUE(near(*pool(Pooling::kFirst, rows, 2, VectorLength::kAsComputed), 3.0F, 4.0F));
+  EXPECT_TRUE(near(*pool(Pooling::kMean, rows, 2, VectorLength::kAsComputed), 4.0F / 3, 2.0F));
+}
+
+TEST(Pool, RowsInParts_AreThoseInOne) {
+  const std::vector<float> rows{3, 4, 0, 2, 1, 0};
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kFirst, Pooling::kLast}) {
+    Pooler parts(pooling, 2);
+    for (size_t i = 0; i < rows.size(); i += 2) {
+      parts.add({});
+      parts.add({&rows[i], 2});
+    }
+    EXPECT_EQ(*parts.vector(VectorLength::kOne), *pool(pooling, rows, 2));
+  }
 }
 
 TEST(Pool, ZerosAndNumbersThatAreNone_AreNotDividedBy) {

@@ -89,6 +89,12 @@ TEST(LoadLlama, KeyOfAnotherType_IsAnError) {
   expect_error(load_error(writer), ErrorCode::kMalformed, {"llama.block_count", "two"});
 }
 
+TEST(LoadLlama, TrainedToSeeWhatFollows_IsRefused) {
+  expect_error(load_error(TinyLlama({}, 1).gguf().add_bool("llama.attention.causal", false)),
+               ErrorCode::kUnsupported, {"llama.attention.causal", "expected true"});
+  EXPECT_EQ(load_error(TinyLlama({}, 1).gguf().add_bool("llama.attention.causal", true)).message(), "");
+}
+
 TEST(LoadLlama, EpsilonNaN_IsRefused) {
   const std::string key = "llama.attention.layer_norm_rms_epsilon";
   const auto writer = TinyLlama({}, 1).gguf({key}).add_f32(key, std::nanf(""));

@@ -38,6 +38,14 @@ struct StepInput {
   // Partition the rows. One list for each group of the cache, which differ in their block tables alone.
   std::span<const std::vector<tensor::SequenceRows>> sequences_by_group;
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
+  std::span<const int32_t> hidden_rows =
+      {};  // rows whose final state is wanted, normalised for the output matrix
+};
+
+// In the workspace until its scope ends.
+struct StepOutput {
+  tensor::Tensor logits;  // [output_rows, vocabulary] F32
+  tensor::Tensor hidden;  // [hidden_rows, width] F32; nothing where there are none
 };
 
 // Not thread-safe: one step at a time.
@@ -49,9 +57,9 @@ class Model {
   // Scratch memory that a step of at most so many rows, and so many of them with logits, needs.
   virtual size_t workspace_bytes(int64_t max_rows, int64_t max_output_rows) const = 0;
 
-  // Appends the step's keys and values to the cache and returns the logits [output_rows, vocabulary] F32, in
-  // `workspace` until its scope ends. `cache` was created for info().kv_layers and recurrent_layers.
-  virtual tensor::Tensor forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
+  // Appends the step's keys and values to the cache. `cache` was created for info().kv_layers and
+  // recurrent_layers.
+  virtual StepOutput forward(const StepInput& step, const KvCache& cache, Workspace& workspace) = 0;
 };
 
 // The longest sequence that the model was trained for. Errors: kUnsupported for an architecture that is not

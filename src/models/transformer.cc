@@ -28,17 +28,20 @@ class Transformer : public Model {
                                         : 0;
     return inputs + 3 * Workspace::bytes_for({max_rows, config_.width}) + layer +
            Workspace::bytes_for({max_output_rows, config_.width}) +
+           Workspace::bytes_for({max_rows, config_.width}) +
            Workspace::bytes_for({max_output_rows, config_.vocabulary_size});
   }
 
-  Tensor forward(const StepInput& input, const KvCache& cache, Workspace& workspace) override {
+  StepOutput forward(const StepInput& input, const KvCache& cache, Workspace& workspace) override {
     const auto step_of = [&](size_t kv_group) {
       return StepContext{backend_, workspace, input, input.sequences_by_group[kv_group]};
     };
     const StepContext step = step_of(0);
     const int64_t n = step.n_rows();
     const auto n_outputs = static_cast<int64_t>(input.output_rows.size());
+    const auto n_hidden = static_cast<int64_t>(input.hidden_rows.size());
     const Tensor logits = workspace.take({n_outputs, config_.vocabulary_size});
+    const Tensor hidden = n_hidden == 0 ? Tensor{} : workspace.take({n_hidden, config_.width});
     const Workspace::Scope scope(workspace);
     const ResidualStream stream{workspace.take({n, config_.width}), workspace.take({n, config_.width}),
                                 workspace.take({n, config_.width}),
@@ -50,13 +53,17 @@ class Transformer : public Model {
       layers_[i]->apply(step_of(layer_cache.kv_group), layer_cache, stream);
     }
 
+    if (n_hidden > 0) {
+      backend_.take_rows(stream.residual, input.hidden_rows, hidden);
+      output_norm_.apply(step, hidden, hidden);
+    }
     const Tensor last = workspace.take({n_outputs, config_.width});
     backend_.take_rows(stream.residual, input.output_rows, last);
     output_norm_.apply(step, last, last);
     backend_.matmul(last, output_, logits);
     if (config_.logit_scale != 1.0F) backend_.scale(logits, config_.logit_scale);
     if (config_.logit_soft_cap > 0) backend_.soft_cap(logits, config_.logit_soft_cap);
-    return logits;
+    return {logits, hidden};
   }
 
  private:
@@ -178,6 +185,16 @@ Result<void> check_no_window(const ConfigReader& reader, int64_t context_tokens,
   return reader.refuse_if_set(key);
 }
 
+// A model that was trained to see what follows, too, answers with nonsense where it does not.
+Result<void> check_causal(const ConfigReader& reader, std::initializer_list<std::string_view> understood) {
+  const std::string_view key = "attention.causal";
+  if (contains(understood, key) || !reader.has(key)) return {};
+  HEARTH_ASSIGN(const bool is_causal, reader.flag(key));
+  if (is_causal) return {};
+  return Error(ErrorCode::kUnsupported,
+               reader.error(key, "true: this architecture sees what came before", 0).message());
+}
+
 Result<void> check_no_particular_keys(const ConfigReader& reader,
                                       std::initializer_list<std::string_view> understood) {
   for (const std::string_view key : kParticularKeys) {
@@ -192,6 +209,7 @@ Result<void> check_no_particular_keys(const ConfigReader& reader,
 Result<TransformerConfig> read_transformer_config(const ConfigReader& reader, const NormConfig& norm,
                                                   std::initializer_list<std::string_view> understood) {
   HEARTH_TRY(check_no_particular_keys(reader, understood));
+  HEARTH_TRY(check_causal(reader, understood));
   TransformerConfig c;
   c.norm = norm;
   HEARTH_ASSIGN(c.n_layers, reader.count("block_count"));

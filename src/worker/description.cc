@@ -54,6 +54,8 @@ void describe_generator(const OpenedModel& model, protocol::Opened& opened) {
   opened.set_embedding_length(info.width);
   opened.set_vocabulary_size(info.vocabulary_size);
   opened.set_context_tokens(generator.context_tokens());
+  const auto pooling = models::declared_pooling(generator.checkpoint());
+  opened.set_has_pooling(pooling && pooling->has_value());
   const engine::MemoryDemand demand = generator.memory_demand();
   opened.mutable_memory()->set_weights_bytes(static_cast<int64_t>(demand.weight_bytes));
   opened.mutable_memory()->set_kv_bytes(static_cast<int64_t>(demand.kv_bytes));
@@ -63,6 +65,7 @@ void describe_generator(const OpenedModel& model, protocol::Opened& opened) {
 void describe_encoder(const engine::LoadedEncoder& encoder, protocol::Opened& opened) {
   const models::EncoderInfo& info = encoder.info();
   opened.set_is_encoder(true);
+  opened.set_has_pooling(true);
   opened.set_architecture(info.architecture);
   opened.set_n_parameters(static_cast<int64_t>(info.n_parameters));
   opened.set_trained_context_tokens(info.context_tokens);

@@ -1,4 +1,4 @@
-// The Embed calls of an engine process, a batch of texts at a time.
+// The Embed calls of an engine process whose model is an encoder, a batch of texts at a time.
 #pragma once
 
 #include <deque>
@@ -8,6 +8,7 @@
 #include "engine/loaded_encoder.h"
 #include "protocol/engine.pb.h"
 #include "worker/reply_sink.h"
+#include "worker/vectors.h"
 
 namespace hearth::worker {
 
@@ -30,7 +31,7 @@ class Embeddings {
  private:
   struct Job {
     uint64_t call_id = 0;
-    size_t dimensions = 0;
+    VectorShape shape;
     size_t n_done = 0;
     int64_t n_tokens = 0;
     std::vector<std::vector<text::TokenId>> sequences;

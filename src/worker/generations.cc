@@ -22,6 +22,7 @@ protocol::Finished::Reason reason_of(engine::FinishReason reason) {
     case engine::FinishReason::kContext:
       return protocol::Finished::CONTEXT;
     case engine::FinishReason::kCancelled:
+    case engine::FinishReason::kEmbedded:  // of no answer
       break;
   }
   return protocol::Finished::CANCELLED;
@@ -140,15 +141,9 @@ bool Generations::cancel(uint64_t call_id) {
   return true;
 }
 
-void Generations::step() {
-  const Clock::time_point began = Clock::now();
-  auto report = engine_.step();
-  if (!report) {
-    fail_all(report.error());
-    return;
-  }
+void Generations::take(const engine::StepReport& report, Clock::time_point began) {
   note_started(began);
-  for (const engine::Event& event : report->events) take(event, began);
+  for (const engine::Event& event : report.events) take(event, began);
 }
 
 // Which requests the step began with. Of those that it also ended, take() hears.

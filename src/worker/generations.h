@@ -36,12 +36,13 @@ class Generations {
   // Ends all answers of the call that are not finished. False: there is no such call.
   bool cancel(uint64_t call_id);
 
-  bool has_work() const noexcept { return engine_.has_work(); }
-  // One step of the engine, and the replies that come of it. If it fails, so do all calls.
-  void step();
+  using Clock = std::chrono::steady_clock;
+  // The replies that come of a step of the engine, which began at `began`.
+  void take(const engine::StepReport& report, Clock::time_point began);
+  // The step failed, and with it all calls.
+  void fail_all(const Error& error);
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Answer;
   struct GenerateCall;
 
@@ -53,7 +54,6 @@ class Generations {
   void send_deltas(Answer& answer, const engine::Event& event);
   void send_delta(const Answer& answer, protocol::Delta delta);
   void finish(Answer& answer, protocol::Finished::Reason reason);
-  void fail_all(const Error& error);
 
   engine::Engine& engine_;
   const text::Tokenizer& tokenizer_;

@@ -100,7 +100,12 @@ Result<void> Service::start(uint64_t id, const protocol::Start& start) {
     GenerationLimits limits;
     limits.max_sequences = std::max<int64_t>(start.options().max_sequences(), 1);
     limits.max_waiting = start.options().max_waiting();
-    generations_.emplace(model_->generator()->engine(), model_->tokenizer(), limits, send_);
+    engine::LoadedModel& generator = *model_->generator();
+    generations_.emplace(generator.engine(), model_->tokenizer(), limits, send_);
+    if (const auto pooling = generator.pooling()) {
+      decoder_embeddings_.emplace(generator.engine(), model_->tokenizer(), *pooling, generator.info().width,
+                                  limits, send_);
+    }
   }
   protocol::Reply reply;
   reply.set_id(id);
@@ -134,8 +139,8 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
 Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {
   HEARTH_ASSIGN(const OpenedModel* model, started_model());
   if (embeddings_) return embeddings_->begin(id, call);
-  return make_error(ErrorCode::kUnsupported, "{}: a model that writes texts: it makes no vectors",
-                    model->checkpoint().name());
+  if (decoder_embeddings_) return decoder_embeddings_->begin(id, call);
+  return model->generator()->pooling().error();
 }
 
 Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) {
@@ -151,16 +156,30 @@ Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) 
 // A call that has ended meanwhile is nobody's mistake.
 void Service::cancel(const protocol::Cancel& cancel) {
   if (generations_) generations_->cancel(cancel.call());
+  if (decoder_embeddings_) decoder_embeddings_->cancel(cancel.call());
   if (embeddings_) embeddings_->cancel(cancel.call());
 }
 
 bool Service::has_work() const noexcept {
-  return (generations_ && generations_->has_work()) || (embeddings_ && embeddings_->has_work());
+  return (generations_ && model_->generator()->engine().has_work()) ||
+         (embeddings_ && embeddings_->has_work());
 }
 
 void Service::step() {
-  if (generations_ && generations_->has_work()) generations_->step();
+  if (generations_ && model_->generator()->engine().has_work()) step_engine();
   if (embeddings_ && embeddings_->has_work()) embeddings_->step();
+}
+
+void Service::step_engine() {
+  const auto began = Generations::Clock::now();
+  const auto report = model_->generator()->engine().step();
+  if (!report) {
+    generations_->fail_all(report.error());
+    if (decoder_embeddings_) decoder_embeddings_->fail_all(report.error());
+    return;
+  }
+  generations_->take(*report, began);
+  if (decoder_embeddings_) decoder_embeddings_->take(*report);
 }
 
 }  // namespace hearth::worker

@@ -7,6 +7,7 @@
 
 #include "protocol/engine.pb.h"
 #include "worker/backend_factory.h"
+#include "worker/decoder_embeddings.h"
 #include "worker/embeddings.h"
 #include "worker/generations.h"
 #include "worker/opened_model.h"
@@ -40,6 +41,7 @@ class Service {
   Result<void> embed(uint64_t id, const protocol::Embed& call);
   Result<void> detokenize(uint64_t id, const protocol::Detokenize& call);
   void cancel(const protocol::Cancel& cancel);
+  void step_engine();
   Result<OpenedModel*> model() const;
   Result<OpenedModel*> started_model() const;
   Result<void> reopen(const protocol::StartOptions& options);
@@ -51,8 +53,9 @@ class Service {
   std::string opened_with_;  // the options, as bytes
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;
-  std::optional<Generations> generations_;
-  std::optional<Embeddings> embeddings_;
+  std::optional<Generations> generations_;               // of a model that writes texts
+  std::optional<DecoderEmbeddings> decoder_embeddings_;  // of such a model's too, if it can be pooled
+  std::optional<Embeddings> embeddings_;                 // of an encoder
 };
 
 }  // namespace hearth::worker

@@ -167,7 +167,7 @@ std::vector<double> TinyLlama::feed_forward(const std::string& prefix, const std
   return out;
 }
 
-std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_t> tokens) const {
+std::vector<std::vector<double>> TinyLlama::hidden(std::span<const int32_t> tokens) const {
   const auto head_dim = static_cast<size_t>(shape_.head_dim);
   const size_t heads_per_kv = static_cast<size_t>(shape_.n_heads / shape_.n_kv_heads);
   std::vector<std::vector<double>> residual;
@@ -207,10 +207,14 @@ std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_
       for (size_t i = 0; i < out.size(); ++i) row[i] += out[i];
     }
   }
+  for (std::vector<double>& row : residual) row = rms_norm("output_norm.weight", row);
+  return residual;
+}
+
+std::vector<std::vector<double>> TinyLlama::probabilities(std::span<const int32_t> tokens) const {
   std::vector<std::vector<double>> result;
-  for (const std::vector<double>& row : residual) {
-    result.push_back(weights_.matvec(shape_.tied ? "token_embd.weight" : "output.weight",
-                                     rms_norm("output_norm.weight", row)));
+  for (const std::vector<double>& row : hidden(tokens)) {
+    result.push_back(weights_.matvec(shape_.tied ? "token_embd.weight" : "output.weight", row));
     softmax(result.back());
   }
   return result;

@@ -37,6 +37,8 @@ class TinyLlama {
   const std::vector<float>& matrix_values(const std::string& name) const { return weights_.matrix(name); }
   const std::vector<float>& vector_values(const std::string& name) const { return weights_.vector(name); }
 
+  // The state of each token that the output matrix is multiplied with: [tokens.size()][width].
+  std::vector<std::vector<double>> hidden(std::span<const int32_t> tokens) const;
   // The softmax after each token: [tokens.size()][kVocabularySize].
   std::vector<std::vector<double>> probabilities(std::span<const int32_t> tokens) const;
 

@@ -125,9 +125,11 @@ TEST_F(Rerank, WrongField_IsNamed) {
   model_.acquire_error = Error(ErrorCode::kResourceExhausted, model_.entry.path + ": no memory");
   EXPECT_EQ(request(http::Method::kPost, "/rerank", kGood)->json()["error"]["message"],
             "tiny:latest: no memory");
+}
+
+TEST_F(Rerank, ModelThatWritesTexts_RanksToo) {
   model_.opened.set_is_encoder(false);
-  EXPECT_EQ(request(http::Method::kPost, "/rerank", kGood)->json()["error"]["message"],
-            "\"tiny\" does not support embeddings");
+  EXPECT_EQ(post("/rerank", kGood)["results"].size(), 4U);
 }
 
 TEST_F(Rerank, VectorsThatDoNotFit_AreAnError) {

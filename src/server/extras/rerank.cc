@@ -35,8 +35,7 @@ Task<void> rerank(const Dependencies& deps, const http::Request& request, http::
     co_await openai::send_error(responder, wanted.error());
     co_return;
   }
-  const auto lease =
-      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kEmbed);
+  const auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kAny);
   if (!lease) {
     co_await openai::send_error(responder, lease.error());
     co_return;

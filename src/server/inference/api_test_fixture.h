@@ -110,6 +110,35 @@ class ApiTest : public ::testing::Test {
     }
   }
 
+  // The fields that generating requests of every API have are refused in the same words.
+  void expect_shared_fields_refused(const std::string& path, const std::string& good) {
+    expect_refused(
+        path, good,
+        {{R"("model":3)", "model: expected a string, found 3"},
+         {R"("model":null)", "model: is required"},
+         {R"("model":"")", "model: is required"},
+         {R"("stream":"yes")", "stream: expected true or false, found \"yes\""},
+         {R"("temperature":"hot")", "temperature: expected a number, found \"hot\""},
+         {R"("temperature":-1)", "temperature: expected a number of 0 or more that 32 bits hold, found -1"},
+         {R"("top_p":2)", "top_p: expected a number from 0 to 1, found 2"},
+         {R"("top_k":"x")", "top_k: expected an integer, found \"x\""},
+         {R"("min_p":"x")", "min_p: expected a number, found \"x\""},
+         {R"("metadata":"x")", "metadata: expected an object, found \"x\""},
+         {R"("num_ctx":0)", "num_ctx: expected an integer of 1 or more, found 0"}});
+  }
+  // Whoever goes away in the middle of a stream ends its call, and lets the model go.
+  void expect_cancelled_when_client_leaves(const std::string& path, const std::string& good) {
+    model_.hangs = true;
+    model_.replies.pop_back();
+    wire::RecordingResponder responder;
+    responder.leaves_after_parts = 2;
+    request_on(responder, http::Method::kPost, path, with(good, R"("stream":true)"));
+    EXPECT_EQ(log().n_cancelled, 1);
+    EXPECT_EQ(log().n_open, 0);
+    EXPECT_EQ(log().n_leases, 0);
+    EXPECT_FALSE(responder.ended);
+  }
+
   FakeModelLog& log() { return service_.log(); }
   const protocol::Generate& last_generate() { return log().calls.back().generate(); }
   Json last_messages() { return Json::parse(last_generate().conversation_json())["messages"]; }

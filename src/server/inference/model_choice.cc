@@ -23,11 +23,6 @@ wire::ApiResult<void> check_ability(const std::string& name, const protocol::Ope
       return {};
     case Ability::kAny:
       return {};
-    case Ability::kEmbed:
-      if (!description.is_encoder()) {
-        return wire::ApiError(400, model + " does not support embeddings", "model");
-      }
-      return {};
   }
   return {};
 }

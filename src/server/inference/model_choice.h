@@ -20,7 +20,7 @@ struct ModelChoice {
 ModelChoice read_model_choice(const wire::Field& root);
 
 // What a model must be good for.
-enum class Ability { kAny, kChat, kComplete, kEmbed };
+enum class Ability { kAny, kChat, kComplete };
 
 // Loads the model, if it can do that, with as much of the context that was wished as it has.
 Task<wire::ApiResult<std::unique_ptr<EngineLease>>> acquire_model(ModelService& models, ModelChoice choice,

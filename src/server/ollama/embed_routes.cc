@@ -71,7 +71,6 @@ Task<ApiResult<Embedded>> compute(OllamaApi api, http::Responder& responder, con
   Embedded embedded;
   const auto model = co_await api.models.describe(request.model);
   if (!model) co_return ApiError(model.error());
-  if (!model->is_encoder()) co_return lacks_capability(request.model, "embeddings");
   if (request.embed.dimensions() > model->embedding_length()) {
     co_return ApiError(400, fmt::format("dimensions: expected at most the model's {}, found {}",
                                         model->embedding_length(), request.embed.dimensions()));

@@ -161,6 +161,9 @@ ApiResult<GenerationRequest> read_generate_request(std::string_view text) {
   if (request.raw &&
       (!request.system.empty() || !request.context.empty() || !request.generate.template_source().empty()))
     body["raw"].reject("raw mode does not support template, system, or context");
+  // Thinking is asked for in the template, which raw goes without.
+  if (request.raw && request.think && request.think->enabled())
+    body["think"].reject("raw mode does not support thinking");
   HEARTH_TRY(body.check());
   if (!request.raw) {
     if (!request.system.empty()) add_message(request.messages, "system", request.system);

@@ -133,6 +133,40 @@ TEST_F(Generation, Options_ReachTheEngine) {
   });
 }
 
+TEST_F(Generation, SamplingOptions_ReachTheEngine) {
+  const std::string options =
+      R"("options":{"top_p":0.5,"min_p":0.25,"typical_p":0.75,"repeat_last_n":-1,"repeat_penalty":1.5,
+      "presence_penalty":0.125,"frequency_penalty":-0.5})";
+  for_both(options, [this](const auto& answer) {
+    EXPECT_EQ(answer.status, 200) << answer.body();
+    const protocol::Sampling sent = generated().sampling();
+    EXPECT_EQ(sent.top_p(), 0.5F);
+    EXPECT_EQ(sent.min_p(), 0.25F);
+    EXPECT_EQ(sent.typical_p(), 0.75F);
+    EXPECT_EQ(sent.repeat_last_n(), -1);
+    EXPECT_EQ(sent.repeat_penalty(), 1.5F);
+    EXPECT_EQ(sent.presence_penalty(), 0.125F);
+    EXPECT_EQ(sent.frequency_penalty(), -0.5F);
+  });
+}
+
+TEST_F(Generation, ShiftAndTruncate_CutNoPrompt) {
+  for (const char* more : {R"("shift":true)", R"("shift":false)", R"("truncate":true)"}) {
+    post("/api/generate", generate(more));
+    EXPECT_EQ(json::parse(generated().conversation_json())["messages"].size(), 1U) << more;
+  }
+  tiny_.replies = {delta_reply("x"), finished_reply(protocol::Finished::CONTEXT, 5, 1)};
+  for_both(R"("shift":true)",
+           [](const auto& answer) { EXPECT_EQ(answer.lines().back()["done_reason"], "length"); });
+}
+
+TEST_F(Generation, ToolsOfMessages_MayBeDescribed) {
+  post("/api/chat", R"({"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"function":
+      {"name":"f","description":"what it does","index":0,"arguments":{}}}]},{"role":"user","content":"u"}]})");
+  const json call = json::parse(generated().conversation_json())["messages"][0]["tool_calls"][0];
+  EXPECT_EQ(call["function"], json::parse(R"({"name":"f","arguments":{}})"));
+}
+
 TEST_F(Generation, NoOptions_LeaveTheDefaults) {
   post("/api/generate", generate(R"("options":{"num_predict":-1,"num_ctx":0,"stop":"x"})"));
   EXPECT_FALSE(generated().has_max_tokens());
@@ -179,6 +213,12 @@ TEST_F(Generation, GenerateRaw_SendsTheTextWithItsControlTokens) {
   for (const char* more :
        {R"("raw":true,"system":"x")", R"("raw":true,"template":"x")", R"("raw":true,"context":[1])"})
     EXPECT_NE(error(post("/api/generate", generate(more)), 400), "") << more;
+  tiny_.opened.set_has_template_thinking(true);
+  for (const char* think : {"true", R"("high")"}) {
+    EXPECT_EQ(error(post("/api/generate", generate(fmt::format(R"("raw":true,"think":{})", think))), 400),
+              "think: raw mode does not support thinking");
+  }
+  EXPECT_EQ(post("/api/generate", generate(R"("raw":true,"think":false)")).status, 200);
 }
 
 TEST_F(Generation, ModelWithoutTemplate_GoesOnWithTheText) {
@@ -251,6 +291,7 @@ TEST_F(Generation, EmptyPrompt_LoadsOrUnloads) {
     EXPECT_EQ(unloaded.json()["done_reason"], "unload");
     EXPECT_FALSE(tiny_.loaded);
   }
+  EXPECT_EQ(post("/api/generate", R"({"model":"tiny","prompt":""})").json()["done_reason"], "load");
   EXPECT_TRUE(service_.log().calls.empty());
   EXPECT_EQ(post("/api/chat", R"({"model":"tiny","messages":[]})").json()["message"]["role"], "assistant");
 }
@@ -296,7 +337,9 @@ TEST_F(Generation, WhatIsNotPartOfThisVersion_IsRefusedAndNotIgnored) {
   for_both(R"("format":{"type":"object"})",
            [this](const auto& answer) { EXPECT_NE(error(answer, 400), ""); });
   for_both(R"("format":"","tools":[])", [](const auto& answer) { EXPECT_EQ(answer.status, 200); });
-  for_both(R"("tools":[{"type":"function"}])", [this](const auto& answer) {
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f","description":"d",
+      "parameters":{"type":"object","properties":{}}}}])";
+  for_both(tools, [this](const auto& answer) {
     EXPECT_EQ(error(answer, 400), "tools: tool calling is not part of this version");
   });
   EXPECT_EQ(error(post("/api/generate", generate(R"("images":["aGk="])")), 400),

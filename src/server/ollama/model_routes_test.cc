@@ -166,6 +166,20 @@ TEST_F(Embedding, EmbedOneText_IsAListOfOne) {
   EXPECT_FALSE(sent().truncate());
 }
 
+TEST_F(Embedding, EmbedOptions_AreThoseOfGenerate) {
+  const std::string options =
+      R"("keep_alive":"10m","options":{"num_ctx":512,"seed":1,"temperature":0.5,"top_k":1,
+      "top_p":0.5,"min_p":0.5,"stop":["x"],"num_predict":1,"tfs_z":1}})";
+  for (const char* path : {"/api/embed", "/api/embeddings"}) {
+    const auto answer = post(path, R"({"model":"tiny","input":"a","prompt":"a",)" + options);
+    EXPECT_EQ(answer.status, 200) << answer.body();
+    EXPECT_EQ(answer.headers, (http::Headers{{"Hearth-Warning", "ignored unknown options: tfs_z"}}));
+    EXPECT_EQ(service_.log().acquired.back().second.context_tokens, 512);
+    EXPECT_EQ(service_.log().acquired.back().second.keep_alive, Seconds(600));
+    EXPECT_NE(error(post(path, R"({"model":"tiny","options":{"top_k":"x"}})"), 400), "");
+  }
+}
+
 TEST_F(Embedding, NoInput_LoadsTheModel) {
   for (const char* input : {"", R"(,"input":"")", R"(,"input":[])", R"(,"input":null)"}) {
     const auto answer = post("/api/embed", fmt::format(R"({{"model":"tiny"{}}})", input));
@@ -188,10 +202,15 @@ TEST_F(Embedding, WhatCannotBe_IsRefused) {
   EXPECT_EQ(error(post("/api/embed", R"({"model":"tiny","input":[1]})"), 400),
             "input[0]: expected a string, found 1");
   EXPECT_EQ(error(post("/api/embed", R"({"model":"nope","input":"a"})"), 404), "model 'nope' not found");
+}
+
+TEST_F(Embedding, ModelThatWritesTexts_MakesVectorsToo) {
   tiny_.opened.set_is_encoder(false);
-  for (const char* path : {"/api/embed", "/api/embeddings"})
-    EXPECT_EQ(error(post(path, R"({"model":"tiny","input":"a"})"), 400),
-              "\"tiny\" does not support embeddings");
+  EXPECT_EQ(post("/api/embed", R"({"model":"tiny","input":["a","b"]})").json()["embeddings"].size(), 2U);
+  EXPECT_EQ(post("/api/embeddings", R"({"model":"tiny","prompt":"a"})").json()["embedding"].size(), 3U);
+  EXPECT_EQ(ask(Method::kGet, "/api/tags").json()["models"][0]["capabilities"], json({"completion"}));
+  tiny_.opened.set_has_pooling(true);
+  EXPECT_EQ(ask(Method::kGet, "/api/tags").json()["models"][0]["capabilities"], json({"embedding"}));
 }
 
 TEST_F(Embedding, EngineThatFails_IsToldAsSuch) {
@@ -265,10 +284,10 @@ constexpr FieldCase kFields[] = {
      R"({"model":"tiny","messages":[{"role":"user","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]})",
      "o"},
     {"/api/chat", R"({"model":"tiny","messages":[],"tools":{}})", "l"},
-    {"/api/embed", R"({"model":"tiny","input":{}})", ""},
-    {"/api/embed", R"({"model":"tiny","input":"x","truncate":{}})", ""},
-    {"/api/embed", R"({"model":"tiny","input":"x","dimensions":{}})", ""},
-    {"/api/embeddings", R"({"model":"tiny","prompt":{}})", ""},
+    {"/api/embed", R"({"model":"tiny","input":{}})", "sl"},
+    {"/api/embed", R"({"model":"tiny","input":"x","truncate":{}})", "b"},
+    {"/api/embed", R"({"model":"tiny","input":"x","dimensions":{}})", "i"},
+    {"/api/embeddings", R"({"model":"tiny","prompt":{}})", "s"},
     {"/api/show", R"({"model":{}})", "s"},
     {"/api/show", R"({"model":"tiny","verbose":{}})", "b"},
     {"/api/show", R"({"model":"tiny","system":{}})", "s"},
@@ -293,6 +312,14 @@ constexpr HostileValue kValues[] = {{"s", R"("x")"},
                                     {"l", "[[[[]]]]"}};
 
 TEST_F(ModelRoutes, FieldOfAWrongType_IsA400ThatNamesIt) {
+  const std::vector<protocol::Reply> answer_of_texts = tiny_.replies;
+  tiny_.answer = [&](const protocol::Call& call) {
+    if (!call.has_embed()) return answer_of_texts;
+    protocol::Reply reply;
+    for (int i = 0; i < call.embed().texts_size(); ++i)
+      reply.mutable_vectors()->add_vectors()->add_numbers(1);
+    return std::vector{reply};
+  };
   for (const FieldCase& field : kFields) {
     std::string around = field.around;
     for (const HostileValue& value : kValues) {

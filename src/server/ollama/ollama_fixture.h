@@ -12,7 +12,7 @@
 
 namespace hearth::server::ollama {
 
-class OllamaTest : public testing::Test {
+class OllamaTest : public ::testing::Test {
  protected:
   OllamaTest() {
     add_ollama_routes(router_, {service_, "1.2.3"});

@@ -133,7 +133,8 @@ Json details_of(const protocol::Opened& description) {
 
 // Tools are not in it, even where the template knows them, as long as requests with tools are refused.
 Json capabilities_of(const protocol::Opened& description) {
-  if (description.is_encoder()) return Json::array({"embedding"});
+  // As Ollama does: an embedding model is for nothing else, although a decoder could.
+  if (description.is_encoder() || description.has_pooling()) return Json::array({"embedding"});
   Json capabilities = Json::array({"completion"});
   if (description.has_template_thinking()) capabilities.push_back("thinking");
   return capabilities;

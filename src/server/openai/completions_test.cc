@@ -1,6 +1,7 @@
 #include "server/inference/api_test_fixture.h"
-#include "server/openai/openapi_fixture.h"
 #include "server/openai/routes.h"
+#include "tests/support/openapi.h"
+#include "tests/support/test_data.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -141,16 +142,15 @@ TEST_F(OpenAiCompletions, ErrorOfASecondPrompt_EndsTheStream) {
 
 TEST_F(OpenAiCompletions, Answers_AreWhatOpenAiDescribes) {
   HEARTH_NEEDS_TEST_DATA(description, "api/openai.json");
-  const auto api = OpenApi::load();
-  ASSERT_TRUE(api) << description;
-  EXPECT_EQ(api->check(post(kPath, with(kGood, R"("logprobs":1)")), "CreateCompletionResponse"), "");
-  EXPECT_EQ(api->check(get("/v1/models"), "ListModelsResponse"), "");
-  EXPECT_EQ(api->check(get("/v1/models/tiny"), "Model"), "");
+  const auto api = testing::OpenApi::load(description);
+  EXPECT_EQ(api.check(post(kPath, with(kGood, R"("logprobs":1)")), "CreateCompletionResponse"), "");
+  EXPECT_EQ(api.check(get("/v1/models"), "ListModelsResponse"), "");
+  EXPECT_EQ(api.check(get("/v1/models/tiny"), "Model"), "");
   model_.opened.set_is_encoder(true);
   protocol::Reply reply;
   reply.mutable_vectors()->add_vectors()->add_numbers(0.5F);
   model_.replies = {reply};
-  EXPECT_EQ(api->check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"),
+  EXPECT_EQ(api.check(post("/v1/embeddings", R"({"model":"tiny","input":"a"})"), "CreateEmbeddingResponse"),
             "");
 }
 
@@ -210,9 +210,13 @@ TEST_F(OpenAiEmbeddings, WrongField_IsNamed) {
        {R"("encoding_format":1)", "encoding_format: expected a string, found 1"},
        {R"("truncate":1)", "truncate: expected true or false, found 1"},
        {R"("user":1)", "user: expected a string, found 1"}});
+}
+
+TEST_F(OpenAiEmbeddings, ModelThatWritesTexts_MakesVectorsToo) {
   model_.opened.set_is_encoder(false);
-  EXPECT_EQ(request(http::Method::kPost, "/v1/embeddings", kInput)->json()["error"]["message"],
-            "\"tiny\" does not support embeddings");
+  EXPECT_EQ(post("/v1/embeddings", kInput)["data"].size(), 2U);
+  model_.replies = {failure_reply(protocol::Failure::UNSUPPORTED, "pooling_type: expected 0 (none)")};
+  EXPECT_EQ(request(http::Method::kPost, "/v1/embeddings", kInput)->status, 400);
 }
 
 class OpenAiModels : public inference::ApiTest {
