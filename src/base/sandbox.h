@@ -21,7 +21,7 @@ Result<std::string> seal_process();
 
 // What a process that downloads keeps besides.
 struct DownloadReach {
-  std::vector<std::filesystem::path> writable;  // folders: files in and below them
+  std::vector<std::filesystem::path> writable;  // folders: files in and below them; or files
   std::vector<std::filesystem::path> readable;  // files and folders; those that are not there are left out
 };
 

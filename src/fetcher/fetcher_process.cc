@@ -56,20 +56,6 @@ std::vector<std::filesystem::path> readable_paths(const FetchOrder& order) {
   return paths;
 }
 
-// The folders of the store that blobs are written to, made where they are missing: manifests and their
-// versions are none of them.
-Result<std::vector<std::filesystem::path>> writable_folders(const FetchOrder& order) {
-  const std::filesystem::path root = order.store_root();
-  std::vector<std::filesystem::path> folders;
-  for (const std::filesystem::path& folder : store::registry::folders_of_pull(root)) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) return make_error(ErrorCode::kIo, "{}: {}", folder.string(), error.message());
-    folders.push_back(folder);
-  }
-  return folders;
-}
-
 // The resolver loads its parts when it first looks up a name, which is denied once memory cannot become code.
 void load_resolver() {
   addrinfo* found = nullptr;
@@ -80,7 +66,7 @@ Result<std::string> seal(const FetchOrder& order) {
   DownloadReach reach;
   reach.readable = readable_paths(order);
   if (order.kind() == FetchOrder::PULL) {
-    HEARTH_ASSIGN(reach.writable, writable_folders(order));
+    HEARTH_ASSIGN(reach.writable, store::registry::make_places_of_pull(order.store_root()));
   }
   load_resolver();
   return seal_downloader(reach);

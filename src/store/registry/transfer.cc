@@ -1,5 +1,8 @@
 #include "store/registry/transfer.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "base/excerpt.h"
 #include "store/files.h"
 #include "store/registry/download.h"
@@ -98,9 +101,16 @@ class Pull {
 
 }  // namespace
 
-std::vector<std::filesystem::path> folders_of_pull(const std::filesystem::path& root) {
+Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesystem::path& root) {
   const Places places{root};
-  return {places.blobs(), places.partial(), places.incoming(), places.verified()};
+  std::vector<std::filesystem::path> made{places.blobs(), places.partial(), places.incoming(),
+                                          places.verified()};
+  for (const std::filesystem::path& folder : made) {
+    HEARTH_TRY(make_folder(folder));
+  }
+  HEARTH_TRY(open_locked(places.lock(), O_RDWR | O_CREAT, LOCK_SH, Wait::kYes));
+  made.push_back(places.lock());
+  return made;
 }
 
 Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events) {

@@ -26,8 +26,9 @@ struct Pulled {
   std::vector<UniqueDescriptor> present;
 };
 
-// The folders of a store at `root` that pull() writes to: none with names or manifests in it.
-std::vector<std::filesystem::path> folders_of_pull(const std::filesystem::path& root);
+// What pull() writes to in a store at `root`: folders, made where they are missing, and the store's lock.
+// There are no names or manifests in them. kIo.
+Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesystem::path& root);
 
 // Fetches the manifest and every blob of it that the store has not, and verifies all of them; writes no
 // manifest. A blob of the right digest's name and another content is fetched anew. Waits for a blob that
