@@ -36,7 +36,8 @@ class Front {
       : options_(std::move(options)),
         events_(events),
         metrics_(options_.version),
-        models_(context_.get_executor(), options_.models) {}
+        models_(context_.get_executor(), options_.models),
+        transfers_(make_transfer_service(context_.get_executor(), options_.transfers)) {}
 
   Result<void> open_accounts();
   Result<void> listen();
@@ -52,6 +53,7 @@ class Front {
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
   metrics::ServerMetrics metrics_;
   ModelManager models_;
+  std::unique_ptr<TransferService> transfers_;
   std::unique_ptr<accounts::Accounts> accounts_;
   std::unique_ptr<ModelService> metered_models_;
   std::unique_ptr<http::Server> http_;
@@ -86,7 +88,8 @@ Result<void> Front::open_accounts() {
 http::Router Front::make_router() {
   http::Router router;
   const inference::Dependencies inference{.models = metered_models_.get()};
-  ollama::add_ollama_routes(router, {.models = *metered_models_, .version = options_.version});
+  ollama::add_ollama_routes(
+      router, {.models = *metered_models_, .version = options_.version, .transfers = transfers_.get()});
   openai::add_openai_routes(router, inference);
   anthropic::add_anthropic_routes(router, inference);
   extras::add_extra_routes(router, inference);
