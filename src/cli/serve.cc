@@ -10,7 +10,6 @@
 #include "server/front/front.h"
 #include "server/wire/duration.h"
 #include "store/registry/credentials.h"
-#include "store/store.h"
 
 namespace hearth::cli {
 namespace {
@@ -135,9 +134,9 @@ bool is_offline_by_environment() {
 Result<server::TransferOptions> transfer_options(const ServeOptions& options,
                                                  const std::filesystem::path& models) {
   server::TransferOptions transfers;
-  if (store::Store::is_store(models)) transfers.store_root = models;
-  transfers.offline = options.offline || is_offline_by_environment();
   std::error_code error;
+  if (std::filesystem::is_directory(models, error)) transfers.store_root = models;
+  transfers.offline = options.offline || is_offline_by_environment();
   if (!options.ca_file.empty()) {
     transfers.ca_file = std::filesystem::canonical(options.ca_file, error).string();
     if (error) return make_error(ErrorCode::kNotFound, "--ca-file: {}: {}", options.ca_file, error.message());

@@ -148,8 +148,8 @@ class FetcherService final : public TransferService {
     if (options_.store_root.empty()) {
       return make_error(
           ErrorCode::kUnsupported,
-          "cannot {} {}: the server's models are a folder of files, and no store (hearth serve --models)",
-          what, name.text());
+          "cannot {} {}: the server has one model, and no folder for a store (hearth serve --models)", what,
+          name.text());
     }
     HEARTH_ASSIGN(const store::Store store, store::Store::open(options_.store_root));
     if (wish.kind == TransferWish::Kind::kPush) {

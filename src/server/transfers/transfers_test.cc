@@ -179,9 +179,9 @@ class KilledFetcher : public TransfersTest {
     timer.async_wait([&](const boost::system::error_code&) { ::kill((*fetcher)->pid(), SIGKILL); });
     context_.restart();
     context_.run();
-    if (!has_fetched)
-      EXPECT_NE(failure.find("the fetcher process ended unexpectedly (signal 9)"), std::string::npos)
-          << failure;
+    const bool was_killed =
+        failure.find("the fetcher process ended unexpectedly (signal 9)") != std::string::npos;
+    EXPECT_TRUE(has_fetched || was_killed) << failure;
     return has_fetched;
   }
 };
@@ -218,7 +218,9 @@ TEST_F(KilledFetcher, NextPull_GoesOnAndReadsAPartAStreamAgain) {
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->faults.empty());
   }
-  EXPECT_EQ(store_.count_files("hearth/partial"), 0U);
+  // Killed just after the blob got its place, the notes of its ranges stay, and nothing else.
+  for (const auto& entry : std::filesystem::directory_iterator(store_.root() / "hearth/partial"))
+    EXPECT_EQ(entry.path().extension(), ".ranges");
 }
 
 }  // namespace
