@@ -22,7 +22,7 @@ LEVELS = [
     ["backends", "models", "sampling"],
     ["engine"],
     ["protocol"],
-    ["cluster", "train", "server", "worker"],
+    ["cluster", "train", "server", "worker", "fetcher"],
     ["cli"],
     ["apps"],
 ]

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,8 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
@@ -28,6 +31,7 @@
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "tests/support/temporary_folder.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -36,14 +40,16 @@
 namespace hearth {
 namespace {
 
+using Seal = std::function<Result<std::string>()>;
+
 // What a sealed child says of its acts: a line for each that went wrong.
-std::string report_of_sealed(const std::function<std::string()>& acts) {
+std::string report_of_sealed(const std::function<std::string()>& acts, const Seal& seal = seal_process) {
   int ends[2];
   EXPECT_EQ(pipe(ends), 0);
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
-    const auto sealed = seal_process();
+    const auto sealed = seal();
     const std::string report = sealed ? acts() : "not sealed: " + sealed.error().message() + "\n";
     const ssize_t written = write(ends[1], report.data(), report.size());
     _exit(written == static_cast<ssize_t>(report.size()) ? 0 : 1);
@@ -290,6 +296,114 @@ TEST(SealedProcess, WhatComputingNeeds_StillWorks) {
   });
   EXPECT_EQ(report, "");
   for (const int descriptor : {pair[0], pair[1], file}) close(descriptor);
+}
+
+// --- Downloaders
+
+class SealedDownloader : public ::testing::Test {
+ protected:
+  SealedDownloader() {
+    for (const char* name : {"blobs", "partial", "manifests"})
+      std::filesystem::create_directory(folder_ / name);
+    std::ofstream(folder_ / "manifests" / "model") << "manifest";
+    std::ofstream(folder_ / "certificates") << "pem";
+  }
+  Seal seal() const {
+    return [this] {
+      return seal_downloader({.writable = {folder_ / "blobs", folder_ / "partial"},
+                              .readable = {folder_ / "certificates", folder_ / "none"}});
+    };
+  }
+  static bool has_landlock() { return syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) >= 2; }
+
+  hearth::testing::TemporaryFolder folder_;
+};
+
+TEST_F(SealedDownloader, ForbiddenActs_AreDeniedOneByOne) {
+  std::vector<Act> acts;
+  add_processes(acts);
+  add_memory_and_kernel(acts);
+  // Which the C library or libcurl needs for itself.
+  constexpr std::string_view kAllowed[] = {"eventfd2", "fcntl", "dup"};
+  std::erase_if(acts,
+                [&](const Act& act) { return std::ranges::find(kAllowed, act.name) != std::end(kAllowed); });
+  for (const int family : {AF_UNIX, AF_PACKET, AF_VSOCK})
+    acts.push_back(
+        {fmt::format("socket of family {}", family), [family] { return ::socket(family, SOCK_DGRAM, 0); }});
+  acts.push_back({"listen", call(SYS_listen, 3, 1)});
+  acts.push_back({"accept4", call(SYS_accept4, 3, nullptr, nullptr, 0)});
+  acts.push_back({"chroot", call(SYS_chroot, "/")});
+  acts.push_back({"mount", call(SYS_mount, "none", "/tmp", "tmpfs", 0, nullptr)});
+  acts.push_back({"symlink", call(SYS_symlinkat, "/etc/passwd", AT_FDCWD, (folder_ / "blobs/link").c_str())});
+  if (has_landlock()) {
+    const auto path = [this](const char* name) { return (folder_ / name).string(); };
+    const auto opening = [](const std::string& file, int flags) {
+      return [=] { return static_cast<long>(::open(file.c_str(), flags, 0600)); };
+    };
+    acts.push_back({"reading of another file", opening("/etc/passwd", O_RDONLY), EACCES});
+    acts.push_back({"writing beside the store", opening(path("file"), O_WRONLY | O_CREAT), EACCES});
+    acts.push_back({"writing of a manifest", opening(path("manifests/model"), O_WRONLY), EACCES});
+    acts.push_back({"removal of a manifest",
+                    [p = path("manifests/model")] { return static_cast<long>(::unlink(p.c_str())); },
+                    EACCES});
+    acts.push_back({"writing of certificates", opening(path("certificates"), O_WRONLY), EACCES});
+  }
+  EXPECT_GE(acts.size(), 50U);
+  const std::string report = report_of_sealed(
+      [&] {
+        std::string failures;
+        for (const Act& act : acts) {
+          errno = 0;
+          if (act.attempt() == -1 && errno == act.expected_errno) continue;
+          failures += fmt::format("{}: errno {}\n", act.name, std::strerror(errno));
+        }
+        return failures;
+      },
+      seal());
+  EXPECT_EQ(report, "");
+}
+
+TEST_F(SealedDownloader, WhatDownloadingNeeds_StillWorks) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string report = report_of_sealed(
+      [&]() -> std::string {
+        std::string failures;
+        const auto expect = [&](bool held, const char* what) {
+          if (!held) failures += fmt::format("{}: {}\n", what, std::strerror(errno));
+        };
+        const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+        expect(::connect(socket, reinterpret_cast<sockaddr*>(&address), size) == 0, "a connection");
+        const std::string from = folder_ / "partial/x";
+        const int file = ::open(from.c_str(), O_RDWR | O_CREAT, 0600);
+        expect(::pwrite(file, "x", 1, 100) == 1 && ::ftruncate(file, 50) == 0 && ::fdatasync(file) == 0,
+               "a file");
+        expect(::rename(from.c_str(), (folder_ / "blobs/x").c_str()) == 0, "its new name");
+        expect(::open((folder_ / "certificates").c_str(), O_RDONLY) >= 0, "a certificate");
+        int from_thread = 0;
+        std::thread([&] { from_thread = 7; }).join();
+        expect(from_thread == 7, "a thread");
+        return failures;
+      },
+      seal());
+  EXPECT_EQ(report, "");
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "blobs/x"));
+  ::close(listener);
+}
+
+TEST_F(SealedDownloader, FolderThatIsMissing_IsTold) {
+  if (!has_landlock()) GTEST_SKIP() << "the kernel has no Landlock";
+  const std::string report = report_of_sealed([] { return "sealed\n"; },
+                                              [this] {
+                                                return seal_downloader({{folder_ / "none"}, {}});
+                                              });
+  EXPECT_NE(report.find("none: No such file"), std::string::npos) << report;
 }
 
 TEST(SealedProcess, Description_SaysWhatTheKernelHas) {

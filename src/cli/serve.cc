@@ -1,4 +1,5 @@
 // hearth serve: answer the clients of Ollama, OpenAI and Anthropic.
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/command.h"
@@ -8,6 +9,7 @@
 #include "server/accounts/folder.h"
 #include "server/front/front.h"
 #include "server/wire/duration.h"
+#include "store/registry/credentials.h"
 
 namespace hearth::cli {
 namespace {
@@ -34,6 +36,10 @@ struct ServeOptions {
   bool require_key = false;
   bool no_audit = false;
   bool insecure = false;
+  bool offline = false;
+  std::string ca_file;
+  std::string limit_rate;
+  std::vector<std::string> token_hosts;
 };
 
 std::string environment(const char* name) {
@@ -100,6 +106,47 @@ Result<std::filesystem::path> choose_models(const ServeOptions& options,
   return folder;
 }
 
+// "500K", "20M", "1G" of bytes in a second, powers of 1000; 0 for none.
+Result<uint64_t> parse_rate(const std::string& text) {
+  if (text.empty()) return 0;
+  const size_t n_digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string unit = text.substr(n_digits);
+  int64_t number = 0;
+  const uint64_t factor = unit.empty()  ? 1U
+                          : unit == "K" ? 1'000U
+                          : unit == "M" ? 1'000'000U
+                          : unit == "G" ? 1'000'000'000U
+                                        : 0U;
+  constexpr int64_t kMost = 1'000'000'000;
+  if (factor == 0 || !parse_whole_number(text.substr(0, n_digits), number) || number < 1 || number > kMost) {
+    return make_error(ErrorCode::kUsage,
+                      "--limit-rate: expected bytes per second such as 500K, 20M or 1G, found '{}'", text);
+  }
+  return static_cast<uint64_t>(number) * factor;
+}
+
+// HEARTH_OFFLINE=1; what is set to 0 or to nothing is not set.
+bool is_offline_by_environment() {
+  const std::string value = environment("HEARTH_OFFLINE");
+  return !value.empty() && value != "0" && value != "false";
+}
+
+Result<server::TransferOptions> transfer_options(const ServeOptions& options,
+                                                 const std::filesystem::path& models) {
+  server::TransferOptions transfers;
+  std::error_code error;
+  if (std::filesystem::is_directory(models, error)) transfers.store_root = models;
+  transfers.offline = options.offline || is_offline_by_environment();
+  if (!options.ca_file.empty()) {
+    transfers.ca_file = std::filesystem::canonical(options.ca_file, error).string();
+    if (error) return make_error(ErrorCode::kNotFound, "--ca-file: {}: {}", options.ca_file, error.message());
+  }
+  HEARTH_ASSIGN(transfers.max_bytes_per_s, parse_rate(options.limit_rate));
+  transfers.token_hosts = options.token_hosts;
+  transfers.docker_config = store::registry::docker_config_path().string();
+  return transfers;
+}
+
 Result<server::FrontOptions> front_options(const ServeOptions& options) {
   server::FrontOptions front;
   HEARTH_ASSIGN(const Bind bind, choose_bind(options));
@@ -128,6 +175,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   start.set_cache_type_k(std::string(tensor::dtype_name(options.kv_types.k)));
   start.set_cache_type_v(std::string(tensor::dtype_name(options.kv_types.v)));
   start.set_n_threads(static_cast<int32_t>(options.n_threads));
+  HEARTH_ASSIGN(front.transfers, transfer_options(options, front.models.models));
   front.require_key = options.require_key;
   front.audit = !options.no_audit;
   front.insecure = options.insecure;
@@ -158,7 +206,7 @@ a Hugging Face folder in the folder of models, and is called by its name without
 On loopback no key is needed as long as none was made. Other machines are answered over TLS and with keys only: see
 hearth help key.
 
-Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME; options come first.
+Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME, HEARTH_OFFLINE; options come first.
 
 Examples:
   hearth serve --models ~/models
@@ -215,6 +263,28 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       ->group("Access");
 }
 
+void add_registry_options(CLI::App& command, ServeOptions& options) {
+  const char* group = "Registries";
+  command.add_flag("--offline", options.offline, "pull and push nothing (HEARTH_OFFLINE=1 says the same)")
+      ->group(group);
+  command
+      .add_option("--ca-file", options.ca_file,
+                  "certificates to verify registries with, PEM, in place of the system's")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--limit-rate", options.limit_rate,
+                  "bytes per second that a pull or push may take: 500K, 20M, 1G")
+      ->type_name("RATE")
+      ->group(group);
+  command
+      .add_option("--token-host", options.token_hosts,
+                  "a host that may give tokens for a registry of another name; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME")
+      ->group(group);
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& parser, Action& action) {
@@ -230,6 +300,7 @@ void add_serve_command(CLI::App& parser, Action& action) {
                    "seconds that answers may still take when the server is told to end (default: 30)");
   add_memory_options(*command, *options);
   add_access_options(*command, *options);
+  add_registry_options(*command, *options);
   command->footer(kServeExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return run_server(*options, context); };

@@ -188,6 +188,10 @@ Result<void> run_remote(const RemoteRun& run, const Context& context) {
   HEARTH_ASSIGN(HttpClient client, HttpClient::from_environment());
   RemoteSession session(run, std::move(client), context);
   Result<void> done = run.prompt ? session.answer(*run.prompt) : session.talk();
+  if (!done && done.error().code() == ErrorCode::kNotFound) {
+    return make_error(ErrorCode::kNotFound, "{}; `hearth pull {}` fetches it where its registry has it",
+                      done.error().message(), run.model);
+  }
   if (done || done.error().code() != ErrorCode::kUnavailable) return done;
   return done.error().in(
       fmt::format("{} is no file or folder here, and so a model of the server", run.model));

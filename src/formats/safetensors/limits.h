@@ -13,6 +13,5 @@ constexpr uint64_t kMaxMetadataPairs = 65'536;
 constexpr uint64_t kMaxRank = 8;
 constexpr uint64_t kMaxShards = 1'024;
 constexpr uint64_t kMaxIndexBytes = 64'000'000;  // of model.safetensors.index.json
-constexpr uint64_t kMaxJsonDepth = 64;           // of index and configuration; a header has three levels
 
 }  // namespace hearth::safetensors

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/excerpt.h"
-#include "formats/safetensors/json_text.h"
+#include "base/json_text.h"
 #include "formats/safetensors/limits.h"
 
 namespace hearth::safetensors {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "formats/safetensors/json_text.h"
+#include "base/json_text.h"
 #include "models/huggingface/config.h"
 #include "models/huggingface/hyperparameters.h"
 #include "text/tokenizer/huggingface/huggingface.h"
@@ -24,8 +24,7 @@ std::string_view text_of(const MappedFile& file) {
 
 Result<json> read_json(const Folder& folder, std::string_view name) {
   HEARTH_ASSIGN(const MappedFile file, folder.map(name, kMaxConfigBytes));
-  auto parsed =
-      safetensors::parse_json({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  auto parsed = parse_json({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
   if (!parsed) return parsed.error().in(name);
   return parsed;
 }

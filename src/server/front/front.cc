@@ -29,7 +29,8 @@ class Front {
       : options_(std::move(options)),
         events_(events),
         metrics_(options_.version),
-        models_(context_.get_executor(), options_.models) {}
+        models_(context_.get_executor(), options_.models),
+        transfers_(make_transfer_service(context_.get_executor(), options_.transfers)) {}
 
   Result<void> open_accounts();
   Result<void> listen();
@@ -44,6 +45,7 @@ class Front {
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
   metrics::ServerMetrics metrics_;
   ModelManager models_;
+  std::unique_ptr<TransferService> transfers_;
   Access access_;
   std::unique_ptr<accounts::Accounts> accounts_;
   std::unique_ptr<ModelService> metered_models_;
@@ -108,8 +110,9 @@ Result<void> Front::listen() {
   http::ServerOptions http = options_.http;
   http.on_answered = [this](const http::Answered& answered) { note_answer(answered); };
   http.report = events_.on_warning;
-  HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(), make_router(admin_deps()),
-                                            std::move(http), make_authenticator(*accounts_)));
+  HEARTH_ASSIGN(http_,
+                http::Server::create(context_.get_executor(), make_router(admin_deps(), transfers_.get()),
+                                     std::move(http), make_authenticator(*accounts_)));
   return {};
 }
 

@@ -9,12 +9,14 @@
 #include "base/result.h"
 #include "server/http/server.h"
 #include "server/models/model_manager.h"
+#include "server/transfers/transfers.h"
 
 namespace hearth::server {
 
 struct FrontOptions {
   http::ServerOptions http;  // its hooks are set by the front
   ModelManagerOptions models;
+  TransferOptions transfers;
   std::filesystem::path accounts_folder;  // keys and audit log
   bool require_key = false;               // on loopback too
   bool insecure = false;                  // reachable from elsewhere without keys or TLS

@@ -8,6 +8,7 @@
 #include "server/admin/routes.h"
 #include "server/http/authenticator.h"
 #include "server/http/router.h"
+#include "server/transfers/transfers.h"
 
 namespace hearth::server {
 
@@ -20,8 +21,9 @@ struct Access {
 // `require_key`: as it was asked for. kUsage: the server would be reachable from elsewhere unprotected.
 Result<Access> access_of(const accounts::Exposure& exposure, bool require_key);
 
-// Every route of every API. What `admin` points to must outlive the router.
-http::Router make_router(admin::AdminDeps admin);
+// Every route of every API. What `admin` points to, and `transfers` (null: nothing is pulled or pushed), must
+// outlive the router.
+http::Router make_router(admin::AdminDeps admin, TransferService* transfers);
 
 // Asks `accounts`, which must outlive it.
 http::Authenticator make_authenticator(accounts::Accounts& accounts);

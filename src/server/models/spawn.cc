@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 namespace hearth::server {
 namespace {
@@ -59,7 +60,15 @@ std::vector<char*> pointers_of(const std::vector<std::string>& texts) {
 }
 
 Error spawn_error(const char* action, int error) {
-  return make_error(ErrorCode::kIo, "cannot start an engine process: {}: {}", action, std::strerror(error));
+  return make_error(ErrorCode::kIo, "cannot start a process: {}: {}", action, std::strerror(error));
+}
+
+std::vector<std::string> environment_of(std::initializer_list<const char*> names) {
+  std::vector<std::string> environment;
+  for (const char* name : names) {
+    if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
+  }
+  return environment;
 }
 
 }  // namespace
@@ -98,12 +107,14 @@ Result<SpawnedProcess> spawn(const std::string& executable, const std::vector<st
 }
 
 std::vector<std::string> engine_environment() {
-  std::vector<std::string> environment;
-  for (const char* name : {"HEARTH_ISA", "TZ", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-                           "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
-    if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
-  }
-  return environment;
+  return environment_of({"HEARTH_ISA", "TZ", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                         "TSAN_OPTIONS", "LSAN_OPTIONS"});
+}
+
+std::vector<std::string> fetcher_environment() {
+  return environment_of({"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", "no_proxy",
+                         "NO_PROXY", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+                         "LSAN_OPTIONS"});
 }
 
 }  // namespace hearth::server

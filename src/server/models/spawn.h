@@ -25,5 +25,7 @@ Result<SpawnedProcess> spawn(const std::string& executable, const std::vector<st
 
 // What an engine process needs of this process's environment: "NAME=value".
 std::vector<std::string> engine_environment();
+// What a fetcher process needs of it: proxies, besides what programs in general do.
+std::vector<std::string> fetcher_environment();
 
 }  // namespace hearth::server

@@ -16,6 +16,10 @@ Task<void> chat(OllamaApi api, const http::Request& request, http::Responder& re
 Task<void> embed(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> embeddings(OllamaApi api, const http::Request& request, http::Responder& responder);
 
+// transfer_routes.cc
+Task<void> pull(OllamaApi api, const http::Request& request, http::Responder& responder);
+Task<void> push(OllamaApi api, const http::Request& request, http::Responder& responder);
+
 // model_routes.cc
 Task<void> list_models(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> list_running(OllamaApi api, const http::Request& request, http::Responder& responder);

@@ -103,11 +103,11 @@ TEST_F(ModelRoutes, ShowOfWhatIsNotThere_Is404) {
 }
 
 TEST_F(ModelRoutes, StoreRoutes_Are501) {
-  const std::vector<std::pair<Method, const char*>> routes{
-      {Method::kPost, "/api/create"},         {Method::kPost, "/api/pull"},
-      {Method::kPost, "/api/push"},           {Method::kPost, "/api/copy"},
-      {Method::kDelete, "/api/delete"},       {Method::kPost, "/api/blobs/sha256:00"},
-      {Method::kHead, "/api/blobs/sha256:00"}};
+  const std::vector<std::pair<Method, const char*>> routes{{Method::kPost, "/api/create"},
+                                                           {Method::kPost, "/api/copy"},
+                                                           {Method::kDelete, "/api/delete"},
+                                                           {Method::kPost, "/api/blobs/sha256:00"},
+                                                           {Method::kHead, "/api/blobs/sha256:00"}};
   for (const auto& [method, path] : routes)
     EXPECT_NE(error(ask(method, path, "{}"), 501).find("model store"), std::string::npos) << path;
   EXPECT_EQ(router_.match(Method::kPost, "/api/me").route, nullptr);

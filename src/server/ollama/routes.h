@@ -6,13 +6,15 @@
 
 #include "server/http/router.h"
 #include "server/models/model_service.h"
+#include "server/transfers/transfers.h"
 
 namespace hearth::server::ollama {
 
-// What the handlers work with. The service must outlive the router.
+// What the handlers work with. The services must outlive the router.
 struct OllamaApi {
   ModelService& models;
-  std::string version;  // of Hearth, as /api/version tells it
+  std::string version;                   // of Hearth, as /api/version tells it
+  TransferService* transfers = nullptr;  // null: nothing is pulled or pushed
 };
 
 void add_ollama_routes(http::Router& router, const OllamaApi& api);

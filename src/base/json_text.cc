@@ -1,13 +1,12 @@
-#include "formats/safetensors/json_text.h"
+#include "base/json_text.h"
 
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
 #include "base/excerpt.h"
-#include "formats/safetensors/limits.h"
 
-namespace hearth::safetensors {
+namespace hearth {
 namespace {
 
 // Refuses what a document made of the text would hide or fall over: keys that occur twice, of which it keeps
@@ -71,4 +70,4 @@ Result<nlohmann::json> parse_json(std::string_view text) {
   return nlohmann::json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
-}  // namespace hearth::safetensors
+}  // namespace hearth

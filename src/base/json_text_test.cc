@@ -1,10 +1,10 @@
-#include "formats/safetensors/json_text.h"
+#include "base/json_text.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-namespace hearth::safetensors {
+namespace hearth {
 namespace {
 
 TEST(JsonText, Values_AreRead) {
@@ -42,4 +42,4 @@ TEST(JsonText, TooDeep_IsRefused) {
 }
 
 }  // namespace
-}  // namespace hearth::safetensors
+}  // namespace hearth

@@ -1,0 +1,193 @@
+#include "server/transfers/transfers.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "base/excerpt.h"
+#include "protocol/status.h"
+#include "server/async/queue.h"
+#include "server/transfers/fetcher_process.h"
+#include "store/store.h"
+
+namespace hearth::server {
+namespace {
+
+namespace asio = boost::asio;
+using protocol::FetchOrder;
+using protocol::FetchReport;
+
+constexpr std::string_view kVerifying = "verifying sha256 digest";
+
+// Writes manifests: they are on the disk before anybody is told so, which may take a while.
+class ManifestWriter {
+ public:
+  explicit ManifestWriter(const Executor& executor) : executor_(executor) {}
+
+  Task<Result<void>> write(std::filesystem::path root, store::ModelName name, std::string manifest) {
+    const auto written = std::make_shared<Queue<Result<void>>>(executor_);
+    asio::post(thread_, [executor = executor_, written, root = std::move(root), name = std::move(name),
+                         manifest = std::move(manifest)] {
+      Result<void> result = write_now(root, name, manifest);
+      const auto shared = std::make_shared<Result<void>>(std::move(result));
+      asio::post(executor, [written, shared] { written->push(std::move(*shared)); });
+    });
+    std::optional<Result<void>> result = co_await written->next();
+    co_return std::move(*result);
+  }
+
+ private:
+  static Result<void> write_now(const std::filesystem::path& root, const store::ModelName& name,
+                                const std::string& manifest) {
+    HEARTH_ASSIGN(const store::Store store, store::Store::open(root));
+    const auto digest = store.write_manifest(name, manifest);
+    return digest ? Result<void>() : Result<void>(digest.error());
+  }
+
+  const Executor executor_;
+  asio::thread_pool thread_{1};
+};
+
+class FetcherTransfer final : public Transfer {
+ public:
+  FetcherTransfer(TransferWish wish, store::ModelName name, std::filesystem::path root,
+                  ManifestWriter& writer, std::unique_ptr<FetcherProcess> fetcher)
+      : wish_(std::move(wish)),
+        name_(std::move(name)),
+        root_(std::move(root)),
+        writer_(writer),
+        fetcher_(std::move(fetcher)) {}
+
+  void cancel() override { fetcher_->stop(); }
+
+  Task<std::optional<Result<TransferStatus>>> next() override {
+    using Next = std::optional<Result<TransferStatus>>;
+    if (is_over_) co_return Next();
+    if (!std::exchange(has_begun_, true))
+      co_return Next(TransferStatus{is_push() ? "retrieving manifest" : "pulling manifest"});
+    if (manifest_) {
+      Next last = co_await write_manifest();
+      co_return last;
+    }
+    while (true) {
+      const std::optional<FetchReport> report = co_await fetcher_->next();
+      if (!report) co_return end(Error(ErrorCode::kUnavailable, "the fetcher process did not answer"));
+      if (report->has_failure()) co_return end(protocol::error_of(report->failure()));
+      if (report->has_fetched()) co_return conclude(report->fetched());
+      if (report->has_progress()) {
+        const auto status = status_of(report->progress());
+        if (status) co_return Next(*status);
+      }
+    }
+  }
+
+ private:
+  bool is_push() const { return wish_.kind == TransferWish::Kind::kPush; }
+
+  // The fetcher has talked to strangers: what it says is checked like what they say.
+  std::optional<TransferStatus> status_of(const protocol::LayerProgress& progress) {
+    const auto digest = store::Digest::parse(progress.digest());
+    if (!digest) return std::nullopt;
+    if (progress.verifying()) {
+      // Once: how far it is has no place in this API.
+      if (said_verifying_ == digest->text()) return std::nullopt;
+      said_verifying_ = digest->text();
+      return TransferStatus{std::string(kVerifying)};
+    }
+    constexpr size_t kShown = 12;
+    return TransferStatus{
+        fmt::format("{} {}", is_push() ? "pushing" : "pulling", digest->hex().substr(0, kShown)),
+        digest->text(), progress.total_bytes(), std::min(progress.completed_bytes(), progress.total_bytes())};
+  }
+
+  std::optional<Result<TransferStatus>> conclude(const protocol::Fetched& fetched) {
+    if (is_push()) return end(TransferStatus{"success"});
+    manifest_ = fetched.manifest();
+    return Result<TransferStatus>(TransferStatus{"writing manifest"});
+  }
+
+  Task<std::optional<Result<TransferStatus>>> write_manifest() {
+    std::filesystem::path root = root_;
+    store::ModelName name = name_;
+    std::string manifest = *manifest_;
+    const Result<void> written =
+        co_await writer_.write(std::move(root), std::move(name), std::move(manifest));
+    if (!written) co_return end(written.error());
+    co_return end(TransferStatus{"success"});
+  }
+
+  std::optional<Result<TransferStatus>> end(Result<TransferStatus> last) {
+    is_over_ = true;
+    fetcher_->stop();
+    return last;
+  }
+
+  const TransferWish wish_;
+  const store::ModelName name_;
+  const std::filesystem::path root_;
+  ManifestWriter& writer_;
+  const std::unique_ptr<FetcherProcess> fetcher_;
+  std::optional<std::string> manifest_;
+  std::string said_verifying_;
+  bool has_begun_ = false;
+  bool is_over_ = false;
+};
+
+class FetcherService final : public TransferService {
+ public:
+  FetcherService(const Executor& executor, TransferOptions options)
+      : executor_(executor), options_(std::move(options)), writer_(executor) {}
+
+  Result<std::unique_ptr<Transfer>> begin(const TransferWish& wish) override {
+    const char* what = wish.kind == TransferWish::Kind::kPull ? "pull" : "push";
+    HEARTH_ASSIGN(store::ModelName name, store::ModelName::parse(wish.name));
+    if (options_.offline) {
+      return make_error(ErrorCode::kUnsupported,
+                        "cannot {} {}: the server is offline (hearth serve --offline, HEARTH_OFFLINE)", what,
+                        name.text());
+    }
+    if (options_.store_root.empty()) {
+      return make_error(
+          ErrorCode::kUnsupported,
+          "cannot {} {}: the server has one model, and no folder for a store (hearth serve --models)", what,
+          name.text());
+    }
+    HEARTH_ASSIGN(const store::Store store, store::Store::open(options_.store_root));
+    if (wish.kind == TransferWish::Kind::kPush) {
+      HEARTH_TRY(store.find(name));
+    }
+    HEARTH_ASSIGN(auto fetcher, FetcherProcess::start(executor_, options_.executable, order_for(wish, name)));
+    return std::unique_ptr<Transfer>(std::make_unique<FetcherTransfer>(
+        wish, std::move(name), options_.store_root, writer_, std::move(fetcher)));
+  }
+
+ private:
+  FetchOrder order_for(const TransferWish& wish, const store::ModelName& name) const {
+    FetchOrder order;
+    order.set_kind(wish.kind == TransferWish::Kind::kPull ? FetchOrder::PULL : FetchOrder::PUSH);
+    order.set_name(name.full_text());
+    order.set_store_root(options_.store_root.string());
+    order.set_insecure(wish.insecure);
+    order.set_plain_http(wish.name.starts_with("http://"));
+    order.set_ca_file(options_.ca_file);
+    order.set_docker_config(options_.docker_config);
+    for (const std::string& host : options_.token_hosts) order.add_token_hosts(host);
+    order.set_max_bytes_per_s(options_.max_bytes_per_s);
+    order.set_part_bytes(options_.part_bytes);
+    order.set_stall_timeout_s(options_.stall_timeout_s);
+    order.set_first_pause_ms(options_.first_pause_ms);
+    order.set_max_tries(options_.max_tries);
+    return order;
+  }
+
+  const Executor executor_;
+  const TransferOptions options_;
+  ManifestWriter writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<TransferService> make_transfer_service(const Executor& executor, TransferOptions options) {
+  return std::make_unique<FetcherService>(executor, std::move(options));
+}
+
+}  // namespace hearth::server

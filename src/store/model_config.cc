@@ -1,0 +1,69 @@
+#include "store/model_config.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/excerpt.h"
+#include "base/json_text.h"
+
+namespace hearth::store {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// A text or nothing: null is how Go writes what is not there.
+Result<void> read_text(const json& object, const char* key, std::string& text) {
+  const auto at = object.find(key);
+  if (at == object.end() || at->is_null()) return {};
+  if (!at->is_string()) {
+    return make_error(ErrorCode::kMalformed, "config: {}: expected a text, found {}", key,
+                      excerpt(at->dump(-1, ' ', true, json::error_handler_t::replace)));
+  }
+  text = at->get<std::string>();
+  return {};
+}
+
+Result<void> read_texts(const json& object, const char* key, std::vector<std::string>& texts) {
+  const auto at = object.find(key);
+  if (at == object.end() || at->is_null()) return {};
+  const bool are_texts =
+      at->is_array() && std::all_of(at->begin(), at->end(), [](const json& one) { return one.is_string(); });
+  if (!are_texts) return make_error(ErrorCode::kMalformed, "config: {}: expected an array of texts", key);
+  texts = at->get<std::vector<std::string>>();
+  return {};
+}
+
+}  // namespace
+
+Result<ModelConfig> ModelConfig::parse(std::string_view text) {
+  const auto document = parse_json(text);
+  if (!document) return document.error().in("config");
+  if (!document->is_object()) return Error(ErrorCode::kMalformed, "config: expected an object");
+  ModelConfig config;
+  HEARTH_TRY(read_text(*document, "model_format", config.format));
+  HEARTH_TRY(read_text(*document, "model_family", config.family));
+  HEARTH_TRY(read_texts(*document, "model_families", config.families));
+  HEARTH_TRY(read_text(*document, "model_type", config.parameters));
+  HEARTH_TRY(read_text(*document, "file_type", config.quantisation));
+  if (const auto rootfs = document->find("rootfs"); rootfs != document->end() && rootfs->is_object()) {
+    HEARTH_TRY(read_texts(*rootfs, "diff_ids", config.layer_digests));
+  }
+  return config;
+}
+
+std::string ModelConfig::serialise() const {
+  ordered_json document;
+  document["model_format"] = format;
+  document["model_family"] = family;
+  document["model_families"] = families;
+  document["model_type"] = parameters;
+  document["file_type"] = quantisation;
+  // What the format of images demands of one.
+  document["architecture"] = "amd64";
+  document["os"] = "linux";
+  document["rootfs"] = {{"type", "layers"}, {"diff_ids", layer_digests}};
+  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,197 @@
+#include "store/registry/download.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/excerpt.h"
+
+namespace hearth::store::registry {
+namespace {
+
+class Download {
+ public:
+  Download(Session& session, PartialBlob& blob, const OnBytes& on_bytes)
+      : session_(session), blob_(blob), on_bytes_(on_bytes), completed_bytes_(blob.completed_bytes()) {
+    const auto missing = blob.missing(session.options().part_bytes);
+    waiting_.assign(missing.begin(), missing.end());
+  }
+
+  Result<void> run() {
+    on_bytes_(completed_bytes_);
+    const size_t n_streams = std::min(std::max<size_t>(session_.options().n_streams, 1), waiting_.size());
+    for (size_t i = 0; i < n_streams; ++i) {
+      streams_.push_back(std::make_unique<Stream>(session_.backoff()));
+      begin_next(*streams_.back());
+    }
+    HEARTH_TRY(session_.run([this] { return failed_ || n_active_ == 0; }));
+    return failed_ ? Result<void>(*failed_) : Result<void>();
+  }
+
+ private:
+  // One connection's work: a part, and how far it has come.
+  struct Stream {
+    explicit Stream(Backoff backoff) : pauses(backoff) {}
+    Backoff pauses;
+    ByteRange range;
+    uint64_t at = 0;
+    uint64_t tried_from = 0;  // where `at` was when the request went out
+    bool head_is_checked = false;
+  };
+
+  void begin_next(Stream& stream) {
+    if (waiting_.empty() || wants_whole_) return finish_stream();
+    stream.range = waiting_.front();
+    stream.at = stream.range.begin;
+    stream.pauses.reset();
+    waiting_.pop_front();
+    ++n_active_;
+    request(stream);
+  }
+
+  // With the last part of all: if the registry knows no ranges, it is asked for everything.
+  void finish_stream() {
+    if (!wants_whole_ || n_active_ > 0 || is_whole_) return;
+    is_whole_ = true;
+    completed_bytes_ = 0;
+    Stream& stream = *streams_.front();
+    stream.range = {0, blob_.size_bytes()};
+    stream.at = 0;
+    stream.pauses.reset();
+    ++n_active_;
+    request(stream);
+  }
+
+  Call call_for(const Stream& stream) const {
+    Call call{.path = "blobs/" + blob_.digest().text()};
+    if (!is_whole_)
+      call.headers.push_back(fmt::format("Range: bytes={}-{}", stream.at, stream.range.end - 1));
+    return call;
+  }
+
+  void request(Stream& stream) {
+    stream.tried_from = stream.at;
+    stream.head_is_checked = false;
+    session_.send(
+        call_for(stream),
+        [this, &stream](const Head& head, std::string_view bytes) { return take(stream, head, bytes); },
+        [this, &stream](Result<Response> response) { conclude(stream, std::move(response)); });
+  }
+
+  Error wrong(const Stream& stream, std::string_view expected, std::string_view found) const {
+    const auto url = session_.url_of(call_for(stream));
+    return make_error(ErrorCode::kMalformed, "GET {}: expected {}, found {}",
+                      url ? url->shown() : session_.host(), expected, found);
+  }
+
+  Result<void> check_head(Stream& stream, const Head& head) {
+    if (head.status == 200 && !is_whole_ && (stream.at != 0 || stream.range.end != blob_.size_bytes())) {
+      wants_whole_ = true;
+      return Error(ErrorCode::kUnsupported, "no ranges");
+    }
+    const uint64_t expected_bytes = stream.range.end - stream.at;
+    if (head.status == 206) {
+      const std::string expected = fmt::format("bytes {}-", stream.at);
+      const std::string total = fmt::format("/{}", blob_.size_bytes());
+      const auto range = head.header("content-range").value_or("none");
+      if (!range.starts_with(expected) || (!range.ends_with(total) && !range.ends_with("/*"))) {
+        return wrong(stream, fmt::format("Content-Range: {}{}{}", expected, stream.range.end - 1, total),
+                     excerpt(range));
+      }
+    }
+    const auto length = head.header("content-length");
+    if (length && head.status == 200 && *length != fmt::format("{}", expected_bytes))
+      return wrong(stream, fmt::format("{} bytes, as the manifest says", expected_bytes), excerpt(*length));
+    return {};
+  }
+
+  Result<void> take(Stream& stream, const Head& head, std::string_view bytes) {
+    if (!stream.head_is_checked) {
+      HEARTH_TRY(check_head(stream, head));
+      stream.head_is_checked = true;
+    }
+    if (bytes.size() > stream.range.end - stream.at) {
+      return wrong(stream,
+                   fmt::format("{} bytes, as the manifest says", stream.range.end - stream.tried_from),
+                   "more of them");
+    }
+    HEARTH_TRY(blob_.write(stream.at, bytes_of(bytes)));
+    stream.at += bytes.size();
+    on_bytes_(completed_bytes_ + bytes_in_flight());
+    return {};
+  }
+
+  uint64_t bytes_in_flight() const {
+    uint64_t n = 0;
+    for (const auto& stream : streams_) n += stream->at - stream->range.begin;
+    return n;
+  }
+
+  void conclude(Stream& stream, Result<Response> response) {
+    if (failed_) return;
+    if (wants_whole_ && !is_whole_ && (!response || stream.at < stream.range.end)) return drop(stream);
+    if (response && response->head.status != 200 && response->head.status != 206)
+      response = session_.unexpected(call_for(stream), *response, "200 or 206");
+    if (response && stream.at < stream.range.end) {
+      response = make_error(ErrorCode::kUnavailable, "{}",
+                            wrong(stream, fmt::format("{} bytes", stream.range.end - stream.tried_from),
+                                  fmt::format("{}", stream.at - stream.tried_from))
+                                .message());
+    }
+    if (!response) return try_again(stream, response.error());
+    const uint64_t n_bytes = stream.range.size_bytes();
+    if (const auto on_disk = blob_.complete(stream.range); !on_disk) return fail(on_disk.error());
+    completed_bytes_ += n_bytes;
+    stream.range = {};
+    stream.at = 0;
+    --n_active_;
+    begin_next(stream);
+  }
+
+  // It will be fetched with all the rest.
+  void drop(Stream& stream) {
+    stream.range = {};
+    stream.at = 0;
+    --n_active_;
+    finish_stream();
+  }
+
+  void try_again(Stream& stream, const Error& error) {
+    if (error.code() != ErrorCode::kUnavailable) return fail(error);
+    if (is_whole_) {
+      stream.at = 0;  // without ranges there is no going on
+    } else if (stream.at > stream.tried_from) {
+      stream.pauses.reset();
+    }
+    const auto pause = stream.pauses.next();
+    if (!pause) return fail(error.in(fmt::format("gave up after {} tries", session_.options().max_tries)));
+    session_.after(*pause, [this, &stream] {
+      if (!failed_) request(stream);
+    });
+  }
+
+  void fail(const Error& error) {
+    if (!failed_) failed_ = error;
+  }
+
+  Session& session_;
+  PartialBlob& blob_;
+  const OnBytes& on_bytes_;
+  uint64_t completed_bytes_;  // on the disk
+  std::deque<ByteRange> waiting_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  size_t n_active_ = 0;
+  bool wants_whole_ = false;  // the registry knows no ranges
+  bool is_whole_ = false;     // and everything is on its way in one
+  std::optional<Error> failed_;
+};
+
+}  // namespace
+
+Result<void> download(Session& session, PartialBlob& blob, const OnBytes& on_bytes) {
+  return Download(session, blob, on_bytes).run();
+}
+
+}  // namespace hearth::store::registry
