@@ -2,10 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "formats/gguf/gguf.h"
 #include "tests/support/gguf_walk.h"
 #include "tests/support/gguf_writer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace hearth::gguf {
 
@@ -44,22 +43,6 @@ inline ErrorCode error_code(std::string_view bytes) {
   return result ? ErrorCode::kCancelled : result.error().code();
 }
 
-// A folder that goes with the test.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(std::string_view name)
-      : path_(std::filesystem::path(::testing::TempDir()) / fmt::format("{}_{}", name, ::getpid())) {
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using hearth::testing::TemporaryFolder;
 
 }  // namespace hearth::gguf

@@ -135,7 +135,7 @@ TEST(ParsingMemory, LongNames_AreViewsInErrorsToo) {
 }
 
 TEST(ParsingMemory, SplitsOfMostEntries_StayWithinTheLimit) {
-  const TemporaryFolder folder("gguf_memory");
+  const TemporaryFolder folder;
   for (const uint32_t n_parts : {2U, 3U, static_cast<uint32_t>(kMaxParts)}) {
     GgufWriter writer;
     writer.set_alignment(8);
@@ -155,7 +155,7 @@ TEST(ParsingMemory, SplitsOfMostEntries_StayWithinTheLimit) {
 }
 
 TEST(ParsingMemory, PartsOfMostPairs_AreReadOneAtATime) {
-  const TemporaryFolder folder("gguf_memory_pairs");
+  const TemporaryFolder folder;
   constexpr uint32_t kPairParts = 8;
   GgufBytes part;
   part.header(0, kMaxMetadataPairs);

@@ -147,7 +147,7 @@ TEST(File, Accessors_OfKeysOfAnotherType_SayWhatIsThere) {
 }
 
 TEST(File, Open_AFile_IsTheSameAsItsBytes) {
-  const TemporaryFolder folder("gguf_test");
+  const TemporaryFolder folder;
   small_model().write(folder / "model.gguf");
   const auto file = File::open(folder / "model.gguf");
   ASSERT_TRUE(file) << file.error().message();
@@ -158,7 +158,7 @@ TEST(File, Open_AFile_IsTheSameAsItsBytes) {
 }
 
 TEST(File, Open_AFileThatMoves_KeepsItsViews) {
-  const TemporaryFolder folder("gguf_move_test");
+  const TemporaryFolder folder;
   small_model().write(folder / "model.gguf");
   auto file = File::open(folder / "model.gguf");
   ASSERT_TRUE(file);
@@ -169,7 +169,7 @@ TEST(File, Open_AFileThatMoves_KeepsItsViews) {
 }
 
 TEST(File, Open_WhatIsNoFile_IsAClearError) {
-  const TemporaryFolder folder("gguf_no_file_test");
+  const TemporaryFolder folder;
   EXPECT_EQ(File::open(folder / "missing.gguf").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(File::open(folder.path()).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(File::open(""));

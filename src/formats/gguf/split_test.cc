@@ -42,7 +42,7 @@ TEST(SplitName, Parse_AnyOtherName_IsNone) {
 }
 
 TEST(Split, Open_AnyPart_OpensAll) {
-  const TemporaryFolder folder("gguf_split");
+  const TemporaryFolder folder;
   for (const auto& path : seven_tensors().write_split(folder.path(), "m", 3)) {
     const auto file = File::open(path);
     ASSERT_TRUE(file) << file.error().message();
@@ -63,7 +63,7 @@ TEST(Split, Open_AnyPart_OpensAll) {
 }
 
 TEST(Split, Open_MorePartsThanTensors_IsFine) {
-  const TemporaryFolder folder("gguf_split_empty_parts");
+  const TemporaryFolder folder;
   const auto paths = seven_tensors().write_split(folder.path(), "m", 9);
   const auto file = File::open(paths[4]);
   ASSERT_TRUE(file) << file.error().message();
@@ -71,7 +71,7 @@ TEST(Split, Open_MorePartsThanTensors_IsFine) {
 }
 
 TEST(Split, Open_WithoutSplitKeys_TrustsTheNames) {
-  const TemporaryFolder folder("gguf_split_no_keys");
+  const TemporaryFolder folder;
   GgufWriter().add_tensor("a", {1}, {1}).write(folder / "m-00001-of-00002.gguf");
   GgufWriter().add_tensor("b", {1}, {2}).write(folder / "m-00002-of-00002.gguf");
   const auto file = File::open(folder / "m-00001-of-00002.gguf");
@@ -80,7 +80,7 @@ TEST(Split, Open_WithoutSplitKeys_TrustsTheNames) {
 }
 
 TEST(Split, Open_AMissingPart_IsNamed) {
-  const TemporaryFolder folder("gguf_split_missing");
+  const TemporaryFolder folder;
   const auto paths = seven_tensors().write_split(folder.path(), "m", 3);
   std::filesystem::remove(paths[1]);
   EXPECT_EQ(File::open(paths[0]).error().code(), ErrorCode::kNotFound);
@@ -90,7 +90,7 @@ TEST(Split, Open_AMissingPart_IsNamed) {
 }
 
 TEST(Split, Open_ADamagedPart_IsNamed) {
-  const TemporaryFolder folder("gguf_split_damaged");
+  const TemporaryFolder folder;
   const auto paths = seven_tensors().write_split(folder.path(), "m", 3);
   std::filesystem::resize_file(paths[2], std::filesystem::file_size(paths[2]) - 64);
   EXPECT_TRUE(error_of(paths[0]).starts_with("m-00003-of-00003.gguf: tensor blk.6.weight: expected 16 bytes"))
@@ -98,7 +98,7 @@ TEST(Split, Open_ADamagedPart_IsNamed) {
 }
 
 TEST(Split, Open_KeysThatContradictTheNames_AreRefused) {
-  const TemporaryFolder folder("gguf_split_keys");
+  const TemporaryFolder folder;
   const auto three = seven_tensors().write_split(folder.path(), "m", 3);
   std::filesystem::rename(three[1], folder / "x-00001-of-00001.gguf");
   EXPECT_EQ(error_of(folder / "x-00001-of-00001.gguf"),
@@ -110,7 +110,7 @@ TEST(Split, Open_KeysThatContradictTheNames_AreRefused) {
 }
 
 TEST(Split, Open_AWrongTotalOfTensors_IsRefused) {
-  const TemporaryFolder folder("gguf_split_total");
+  const TemporaryFolder folder;
   GgufWriter()
       .add_tensor("a", {1}, {1})
       .add_i32("split.tensors.count", 3)
@@ -123,7 +123,7 @@ TEST(Split, Open_AWrongTotalOfTensors_IsRefused) {
 }
 
 TEST(Split, Open_ATensorInTwoParts_IsRefused) {
-  const TemporaryFolder folder("gguf_split_twice");
+  const TemporaryFolder folder;
   for (const char* name : {"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}) {
     GgufWriter().add_tensor("a", {1}, {1}).write(folder / name);
   }
@@ -132,7 +132,7 @@ TEST(Split, Open_ATensorInTwoParts_IsRefused) {
 }
 
 TEST(Split, Open_NamesThatCannotBe_AreRefused) {
-  const TemporaryFolder folder("gguf_split_names");
+  const TemporaryFolder folder;
   for (const char* name : {"m-00000-of-00002.gguf", "m-00003-of-00002.gguf", "m-00000-of-00000.gguf"}) {
     EXPECT_EQ(File::open(folder / name).error().code(), ErrorCode::kMalformed) << name;
   }
