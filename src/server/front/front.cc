@@ -86,7 +86,8 @@ Result<void> Front::open_accounts() {
 http::Router Front::make_router() {
   http::Router router;
   const inference::Dependencies inference{.models = metered_models_.get()};
-  ollama::add_ollama_routes(router, {.models = *metered_models_, .version = options_.version});
+  ollama::add_ollama_routes(
+      router, {.models = *metered_models_, .version = options_.version, .store = models_.store()});
   openai::add_openai_routes(router, inference);
   anthropic::add_anthropic_routes(router, inference);
   extras::add_extra_routes(router, inference);

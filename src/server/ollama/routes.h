@@ -7,12 +7,17 @@
 #include "server/http/router.h"
 #include "server/models/model_service.h"
 
+namespace hearth::server {
+class ModelStore;
+}
+
 namespace hearth::server::ollama {
 
-// What the handlers work with. The service must outlive the router.
+// What the handlers work with. The service and the store must outlive the router.
 struct OllamaApi {
   ModelService& models;
-  std::string version;  // of Hearth, as /api/version tells it
+  std::string version;          // of Hearth, as /api/version tells it
+  ModelStore* store = nullptr;  // of `models`; null: there is no folder for one
 };
 
 void add_ollama_routes(http::Router& router, const OllamaApi& api);
