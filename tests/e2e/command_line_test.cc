@@ -8,9 +8,9 @@
 namespace hearth::testing {
 namespace {
 
-const Arguments kCommands{"run",   "serve",      "list",   "show",    "ps",       "stop",
-                          "key",   "audit",      "embed",  "inspect", "tokenize", "render",
-                          "bench", "perplexity", "logits", "hardware"};
+const Arguments kCommands{"run",    "serve",    "list",    "show",     "ps",     "stop",  "key",
+                          "audit",  "embed",    "inspect", "tokenize", "render", "bench", "perplexity",
+                          "logits", "hardware", "cp",      "rm",       "verify", "gc"};
 
 TEST(CommandLine, NoArguments_ShowsHelpOnStderrAndFails) {
   const Outcome outcome = run_hearth({});
