@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "cli/command.h"
+#include "cli/models_folder.h"
 #include "cli/options.h"
 #include "cli/units.h"
 #include "server/accounts/exposure.h"
@@ -90,22 +91,6 @@ Result<Bind> choose_bind(const ServeOptions& options) {
   return bind;
 }
 
-// --models, HEARTH_MODELS, or the folder "models" beside the accounts, which is made.
-Result<std::filesystem::path> choose_models(const ServeOptions& options,
-                                            const std::filesystem::path& accounts) {
-  const std::string named = options.models.empty() ? environment("HEARTH_MODELS") : options.models;
-  std::error_code error;
-  if (!named.empty()) {
-    if (std::filesystem::exists(named, error)) return std::filesystem::path(named);
-    return make_error(ErrorCode::kNotFound, "{}: no such file or folder ({} is where the models are)", named,
-                      options.models.empty() ? "HEARTH_MODELS" : "--models");
-  }
-  const std::filesystem::path folder = accounts.parent_path() / "models";
-  std::filesystem::create_directories(folder, error);
-  if (error) return make_error(ErrorCode::kIo, "{}: {}", folder.string(), error.message());
-  return folder;
-}
-
 // "500K", "20M", "1G" of bytes in a second, powers of 1000; 0 for none.
 Result<uint64_t> parse_rate(const std::string& text) {
   if (text.empty()) return 0;
@@ -157,7 +142,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   front.http.allowed_hosts = options.allowed_hosts;
   front.http.allowed_origins = options.allowed_origins;
   HEARTH_ASSIGN(front.accounts_folder, server::accounts::accounts_folder());
-  HEARTH_ASSIGN(front.models.models, choose_models(options, front.accounts_folder));
+  HEARTH_ASSIGN(front.models.models, models_folder(options.models));
   const auto keep_alive = server::wire::parse_go_duration(options.keep_alive);
   if (!keep_alive) {
     return make_error(ErrorCode::kUsage,
@@ -200,13 +185,18 @@ Result<void> run_server(const ServeOptions& options, const Context& context) {
 }
 
 constexpr const char* kServeExamples =
-    R"(The clients of Ollama, of OpenAI (at /v1) and of Anthropic are answered at the same address. A model is a GGUF file or
-a Hugging Face folder in the folder of models, and is called by its name without the ending.
+    R"(The clients of Ollama, of OpenAI (at /v1) and of Anthropic are answered at the same address. A model is one of
+the store, which may be Ollama's, or a GGUF file or a Hugging Face folder in the folder of models, called by its name
+without the ending.
 
 On loopback no key is needed as long as none was made. Other machines are answered over TLS and with keys only: see
 hearth help key.
 
-Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME, HEARTH_OFFLINE; options come first.
+Models are in the folder of --models, else of HEARTH_MODELS, else in HEARTH_HOME's folder models, else in that of
+OLLAMA_MODELS, else in ~/.ollama/models where Ollama has its store there, else in Hearth's own.
+
+Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME, HEARTH_OFFLINE,
+OLLAMA_MODELS; options come first.
 
 Examples:
   hearth serve --models ~/models

@@ -8,9 +8,10 @@
 namespace hearth::testing {
 namespace {
 
-const Arguments kCommands{"run",   "serve",      "list",   "show",     "ps",       "stop",
-                          "key",   "audit",      "embed",  "inspect",  "tokenize", "render",
-                          "bench", "perplexity", "logits", "hardware", "pull",     "push"};
+const Arguments kCommands{"run",    "serve",      "list",   "show",     "ps",       "stop",
+                          "key",    "audit",      "embed",  "inspect",  "tokenize", "render",
+                          "bench",  "perplexity", "logits", "hardware", "cp",       "rm",
+                          "verify", "gc",         "pull",   "push"};
 
 TEST(CommandLine, NoArguments_ShowsHelpOnStderrAndFails) {
   const Outcome outcome = run_hearth({});

@@ -1,5 +1,5 @@
-// Commands that talk to a server: ps, stop, list, show, pull and push; and what `hearth run NAME` does with a
-// name.
+// Commands that talk to a server: ps, stop, list, show, cp, rm, pull and push; and what `hearth run NAME`
+// does with a name.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,8 @@ void add_ps_command(CLI::App& parser, Action& action);
 void add_stop_command(CLI::App& parser, Action& action);
 void add_list_command(CLI::App& parser, Action& action);
 void add_show_command(CLI::App& parser, Action& action);
+void add_cp_command(CLI::App& parser, Action& action);
+void add_rm_command(CLI::App& parser, Action& action);
 void add_pull_command(CLI::App& parser, Action& action);
 void add_push_command(CLI::App& parser, Action& action);
 

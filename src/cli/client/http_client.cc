@@ -134,7 +134,8 @@ Result<HttpClient> HttpClient::from_environment() {
   return HttpClient(std::move(address), std::move(key));
 }
 
-Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, const std::string* body) const {
+Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, const std::string* body,
+                                 const char* method) const {
   const Handle curl(curl_easy_init(), &curl_easy_cleanup);
   if (!curl) return make_error(ErrorCode::kResourceExhausted, "no memory for a request");
   exchange.curl = curl.get();
@@ -158,6 +159,7 @@ Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, co
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
     set(CURLOPT_POSTFIELDS, body->data());
   }
+  if (method != nullptr) set(CURLOPT_CUSTOMREQUEST, method);
   set(CURLOPT_HTTPHEADER, headers.list);
 
   const CURLcode code = curl_easy_perform(curl.get());
@@ -188,6 +190,18 @@ Result<Json> HttpClient::post(const std::string& path, const Json& body) const {
   if (json.is_object()) return json;
   return make_error(ErrorCode::kMalformed, "{}{}: expected a JSON object, found {}", address_.url, path,
                     quoted_excerpt(exchange.pending));
+}
+
+Result<void> HttpClient::post_for_nothing(const std::string& path, const Json& body) const {
+  Exchange exchange;
+  const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return perform(exchange, path, &text);
+}
+
+Result<void> HttpClient::remove(const std::string& path, const Json& body) const {
+  Exchange exchange;
+  const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return perform(exchange, path, &text, "DELETE");
 }
 
 Result<void> HttpClient::post_for_lines(const std::string& path, const Json& body,

@@ -26,6 +26,9 @@ class HttpClient {
 
   Result<Json> get(const std::string& path) const;
   Result<Json> post(const std::string& path, const Json& body) const;
+  // Where nothing is answered but that it is done.
+  Result<void> post_for_nothing(const std::string& path, const Json& body) const;
+  Result<void> remove(const std::string& path, const Json& body) const;
   // Each line as it comes. A line that holds an "error" is one.
   Result<void> post_for_lines(const std::string& path, const Json& body, const OnLine& on_line) const;
 
@@ -33,7 +36,9 @@ class HttpClient {
 
  private:
   struct Exchange;
-  Result<void> perform(Exchange& exchange, const std::string& path, const std::string* body) const;
+  // `method`: null for POST where there is a body, else GET.
+  Result<void> perform(Exchange& exchange, const std::string& path, const std::string* body,
+                       const char* method = nullptr) const;
 
   ServerAddress address_;
   std::string api_key_;  // empty: none

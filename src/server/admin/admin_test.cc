@@ -42,7 +42,7 @@ class FakeModels final : public ModelService {
   Task<Result<protocol::Inspection>> inspect(std::string, bool) override { co_return protocol::Inspection(); }
   Result<bool> unload(std::string_view) override { return false; }
 
-  CatalogEntry entry{"tiny:latest", "/models/tiny.gguf", "", 0, {}};
+  CatalogEntry entry{"tiny:latest", "/models/tiny.gguf", "", 0, {}, nullptr};
   std::vector<RunningModel> running_models;
   std::deque<Reply> replies;
 

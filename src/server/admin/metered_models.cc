@@ -118,6 +118,12 @@ class MeteredModels final : public ModelService {
   Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override {
     return inner_.inspect(std::move(name), verbose);
   }
+  Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override {
+    return inner_.describe_entry(std::move(entry));
+  }
+  const protocol::Opened* known_description(const CatalogEntry& entry) const override {
+    return inner_.known_description(entry);
+  }
   Result<bool> unload(std::string_view name) override { return inner_.unload(name); }
 
  private:

@@ -135,7 +135,7 @@ class Subject {
     admin.models = &models_;
     admin.metrics = &metrics_;
     admin.metrics_are_public = access->metrics_are_public;
-    router = make_router(std::move(admin), nullptr);
+    router = make_router(std::move(admin), {});
   }
 
   // By the document alone.

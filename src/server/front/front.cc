@@ -110,9 +110,10 @@ Result<void> Front::listen() {
   http::ServerOptions http = options_.http;
   http.on_answered = [this](const http::Answered& answered) { note_answer(answered); };
   http.report = events_.on_warning;
-  HEARTH_ASSIGN(http_,
-                http::Server::create(context_.get_executor(), make_router(admin_deps(), transfers_.get()),
-                                     std::move(http), make_authenticator(*accounts_)));
+  HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(),
+                                            make_router(admin_deps(), {.store = models_.store(),
+                                                                       .transfers = transfers_.get()}),
+                                            std::move(http), make_authenticator(*accounts_)));
   return {};
 }
 

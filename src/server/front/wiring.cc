@@ -16,11 +16,13 @@ Result<Access> access_of(const accounts::Exposure& exposure, bool require_key) {
                 .metrics_are_public = accounts::is_loopback(exposure.host)};
 }
 
-http::Router make_router(admin::AdminDeps admin, TransferService* transfers) {
+http::Router make_router(admin::AdminDeps admin, const StoreServices& stores) {
   http::Router router;
   const inference::Dependencies inference{.models = admin.models};
-  ollama::add_ollama_routes(router,
-                            {.models = *admin.models, .version = admin.version, .transfers = transfers});
+  ollama::add_ollama_routes(router, {.models = *admin.models,
+                                     .version = admin.version,
+                                     .store = stores.store,
+                                     .transfers = stores.transfers});
   openai::add_openai_routes(router, inference);
   anthropic::add_anthropic_routes(router, inference);
   extras::add_extra_routes(router, inference);

@@ -8,6 +8,7 @@
 #include "server/admin/routes.h"
 #include "server/http/authenticator.h"
 #include "server/http/router.h"
+#include "server/models/model_store.h"
 #include "server/transfers/transfers.h"
 
 namespace hearth::server {
@@ -21,9 +22,14 @@ struct Access {
 // `require_key`: as it was asked for. kUsage: the server would be reachable from elsewhere unprotected.
 Result<Access> access_of(const accounts::Exposure& exposure, bool require_key);
 
-// Every route of every API. What `admin` points to, and `transfers` (null: nothing is pulled or pushed), must
-// outlive the router.
-http::Router make_router(admin::AdminDeps admin, TransferService* transfers);
+// What changes which models there are; null: it cannot be done.
+struct StoreServices {
+  ModelStore* store = nullptr;
+  TransferService* transfers = nullptr;
+};
+
+// Every route of every API. What `admin` and `stores` point to must outlive the router.
+http::Router make_router(admin::AdminDeps admin, const StoreServices& stores);
 
 // Asks `accounts`, which must outlive it.
 http::Authenticator make_authenticator(accounts::Accounts& accounts);

@@ -1,9 +1,8 @@
 #include "server/models/catalog.h"
 
-#include <openssl/evp.h>
+#include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <system_error>
 
@@ -37,11 +36,6 @@ bool may_follow(char c) {
   return may_begin(c) || c == '-' || c == '.';
 }
 
-bool is_name_part(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxPartLength && may_begin(text.front()) &&
-         std::all_of(text.begin(), text.end(), may_follow);
-}
-
 // The nearest part of a name to what a file is called; empty where nothing is left.
 std::string as_name_part(std::string_view text) {
   while (!text.empty() && !may_begin(text.front())) text.remove_prefix(1);
@@ -57,15 +51,6 @@ std::string name_of(std::string_view stem) {
   const std::string tag = colon == std::string_view::npos ? "" : as_name_part(stem.substr(colon + 1));
   if (model.empty()) return "";
   return fmt::format("{}:{}", model, tag.empty() ? std::string(kDefaultTag) : tag);
-}
-
-std::string sha256(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned length = 0;
-  HEARTH_CHECK(EVP_Digest(text.data(), text.size(), hash.data(), &length, EVP_sha256(), nullptr) == 1);
-  std::string digits;
-  for (unsigned i = 0; i < length; ++i) digits += fmt::format("{:02x}", hash[i]);
-  return digits;
 }
 
 // Adds one file's size to the entry, and its time if it is the newest.
@@ -91,6 +76,25 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
   }
   std::ranges::sort(entries);
   return entries;
+}
+
+// Changes with whatever changes the file.
+std::string stamp_of(const fs::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return "";
+  return fmt::format("{} {} {}.{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+}
+
+CatalogEntry entry_of(const std::shared_ptr<const StoredModel>& model) {
+  const store::StoredManifest& stored = model->manifest;
+  CatalogEntry entry;
+  entry.name = stored.name.text();
+  if (model->unusable.empty()) entry.path = model->store.blob_path(model->weights().digest).string();
+  entry.digest = stored.digest.hex();
+  entry.size_bytes = static_cast<int64_t>(stored.manifest.size_bytes());
+  entry.modified_at = stored.modified_at;
+  entry.stored = model;
+  return entry;
 }
 
 // The stem of what is a model's own name; nothing for a file that is none.
@@ -129,19 +133,29 @@ bool count_files(const fs::path& path, CatalogEntry& entry) {
 
 }  // namespace
 
-Result<std::string> canonical_model_name(std::string_view name) {
-  std::string_view rest = name;
-  for (const std::string_view prefix : {"registry.ollama.ai/", "library/"}) {
-    if (lower(rest.substr(0, prefix.size())) == prefix) rest.remove_prefix(prefix.size());
+void Catalog::scan_store() {
+  const auto store = store::Store::open(path_);
+  const auto files = store ? store->manifest_files() : store.error();
+  if (!files) {
+    warnings_.push_back(files.error().message());
+    return;
   }
-  const size_t colon = rest.rfind(':');
-  const std::string_view model = rest.substr(0, colon);
-  const std::string_view tag = colon == std::string_view::npos ? kDefaultTag : rest.substr(colon + 1);
-  if (!is_name_part(model) || !is_name_part(tag)) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "expected a model's name such as tiny or tiny:q4, found {}", quoted_excerpt(name));
+  std::map<std::string, Remembered> remembered;
+  for (const store::ManifestFile& file : *files) {
+    Remembered& now = remembered[file.path.string()];
+    now.stamp = stamp_of(file.path);
+    const auto before = stored_.find(file.path.string());
+    if (before != stored_.end() && before->second.stamp == now.stamp) {
+      now.model = before->second.model;
+    } else if (auto read = StoredModel::read(*store, file)) {
+      now.model = std::make_shared<const StoredModel>(std::move(*read));
+    } else {
+      now.stamp.clear();
+      warnings_.push_back(read.error().message() + "; it is left out");
+    }
+    if (now.model) by_key_.emplace(file.name.key(), entry_of(now.model));
   }
-  return lower(fmt::format("{}:{}", model, tag));
+  stored_ = std::move(remembered);
 }
 
 void Catalog::add(const fs::path& path) {
@@ -159,9 +173,10 @@ void Catalog::add(const fs::path& path) {
     warnings_.push_back(fmt::format("{}: cannot be read; it is left out", file));
     return;
   }
-  entry.digest = sha256(
-      fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes, entry.modified_at.time_since_epoch().count()));
-  const auto [at, is_new] = by_key_.try_emplace(lower(entry.name), entry);
+  entry.digest = store::Digest::of(fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes,
+                                               entry.modified_at.time_since_epoch().count()))
+                     .hex();
+  const auto [at, is_new] = by_key_.try_emplace(store::ModelName::parse(entry.name)->key(), entry);
   if (is_new) return;
   warnings_.push_back(fmt::format("{}: {} is {} already; rename one of them", file, entry.name,
                                   excerpt(fs::path(at->second.path).filename().string())));
@@ -173,6 +188,7 @@ void Catalog::scan() {
   std::error_code error;
   const bool is_one_model = !fs::is_directory(path_, error) || fs::exists(path_ / "config.json", error);
   if (is_one_model) return add(path_.has_filename() ? path_ : path_.parent_path());
+  scan_store();
   for (const fs::path& path : sorted_entries(path_)) add(path);
 }
 
@@ -184,9 +200,9 @@ std::vector<CatalogEntry> Catalog::entries() {
 }
 
 Result<CatalogEntry> Catalog::find(std::string_view name) {
-  const auto canonical = canonical_model_name(name);
+  const auto wanted = store::ModelName::parse(name);
   scan();
-  const auto found = canonical ? by_key_.find(*canonical) : by_key_.end();
+  const auto found = wanted ? by_key_.find(wanted->key()) : by_key_.end();
   if (found != by_key_.end()) return found->second;
   return make_error(ErrorCode::kNotFound, "model '{}' not found", excerpt(name));
 }

@@ -1,4 +1,4 @@
-// The models that a folder holds, under the names that clients call them by.
+// The models that a folder holds, in its store and as files, under the names that clients call them by.
 #pragma once
 
 #include <filesystem>
@@ -12,18 +12,16 @@
 
 namespace hearth::server {
 
-// What a client's name stands for: "Tiny" and "library/tiny:latest" are "tiny:latest". kInvalidArgument for
-// what is no name.
-Result<std::string> canonical_model_name(std::string_view name);
-
-// Finds every *.gguf file (of a split model its first part) and every sub-folder with a config.json.
-// `tiny.gguf` is tiny:latest, `tiny:q4.gguf` tiny:q4; characters that no name has become '-'. Of two files of
-// one name the first in the order of file names wins.
+// Finds what the store knows (store/store.h), and beside it every *.gguf file (of a split model its first
+// part) and every sub-folder with a config.json. `tiny.gguf` is tiny:latest, `tiny:q4.gguf` tiny:q4;
+// characters that no name has become '-'. Of two files of one name the first in the order of file names wins,
+// and what is in the store before both.
 //
 // Links among the folder's entries are followed, wherever they lead: whoever may write there has put them
 // there. Links within a Hugging Face folder are held to safetensors::Folder's rule.
 //
-// Not thread-safe. The folder is looked through each time: names and sizes, no contents.
+// Not thread-safe. The folder is looked through each time: names and sizes, no contents. Of the store,
+// manifests are read again when their file has changed.
 class Catalog {
  public:
   // A folder, or a single model.
@@ -37,11 +35,18 @@ class Catalog {
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
+  struct Remembered {
+    std::string stamp;  // of the manifest's file
+    std::shared_ptr<const StoredModel> model;
+  };
+
   void scan();
+  void scan_store();
   void add(const std::filesystem::path& path);
 
   const std::filesystem::path path_;
-  std::map<std::string, CatalogEntry> by_key_;  // the name in lower case
+  std::map<std::string, CatalogEntry> by_key_;  // by store::ModelName::key()
+  std::map<std::string, Remembered> stored_;    // by the path of the manifest
   std::vector<std::string> warnings_;
 };
 

@@ -112,7 +112,8 @@ class FakeModelService : public ModelService {
                    .path = "/models/" + name + ".gguf",
                    .digest = std::string(64, 'a'),
                    .size_bytes = 1'234'567,
-                   .modified_at = WallTime(std::chrono::seconds(1'700'000'000))};
+                   .modified_at = WallTime(std::chrono::seconds(1'700'000'000)),
+                   .stored = nullptr};
     model.opened.set_format("gguf");
     model.opened.set_architecture("llama");
     model.opened.set_n_parameters(1'100'000'000);
@@ -168,6 +169,8 @@ class FakeModelService : public ModelService {
     if (model == nullptr) co_return not_found(name);
     co_return model->inspection;
   }
+  Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override { return describe(entry.name); }
+  const protocol::Opened* known_description(const CatalogEntry& /*entry*/) const override { return nullptr; }
   Result<bool> unload(std::string_view name) override {
     FakeModel* model = look_up(name);
     if (model == nullptr) return not_found(name);

@@ -91,4 +91,17 @@ Result<ModelFiles> open_model_files(const fs::path& path) {
   return fs::is_directory(path, error) ? open_folder(path) : open_file(path);
 }
 
+Result<ModelFiles> open_model_files(const CatalogEntry& entry) {
+  if (!entry.stored) return open_model_files(fs::path(entry.path));
+  const StoredModel& model = *entry.stored;
+  if (!model.unusable.empty()) {
+    return make_error(ErrorCode::kUnsupported, "model '{}' cannot be loaded: {}", entry.name, model.unusable);
+  }
+  auto blob = model.store.open_blob(model.weights().digest);
+  if (!blob) return blob.error().in(entry.name);
+  ModelFiles files{"model.gguf", {}};
+  files.files.push_back({files.name, std::move(*blob)});
+  return files;
+}
+
 }  // namespace hearth::server

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/unique_descriptor.h"
+#include "server/models/model_service.h"
 
 namespace hearth::server {
 
@@ -23,5 +24,9 @@ struct ModelFiles {
 // Links in a folder that lead out of it are refused, but for those of Hugging Face's cache
 // (safetensors::Folder). Errors: kNotFound, kIo, kInvalidArgument for what is no regular file.
 Result<ModelFiles> open_model_files(const std::filesystem::path& path);
+
+// Of a model of the catalog. In the store that is one GGUF file, which counts as in use as long as its
+// descriptor, or the engine's copy of it, is open; kUnsupported where it cannot be loaded.
+Result<ModelFiles> open_model_files(const CatalogEntry& entry);
 
 }  // namespace hearth::server

@@ -4,9 +4,30 @@
 
 namespace hearth::server {
 
+namespace {
+
+// Any folder may become a store: the first model that is pulled or created makes it one.
+std::unique_ptr<ModelStore> open_store(const Executor& executor, const std::filesystem::path& models) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(models, error) || std::filesystem::exists(models / "config.json", error))
+    return nullptr;
+  auto store = store::Store::open(models);
+  return store ? std::make_unique<ModelStore>(executor, std::move(*store)) : nullptr;
+}
+
+ModelPoolOptions with_check(ModelPoolOptions options,
+                            std::function<Task<Result<void>>(CatalogEntry entry)> check) {
+  options.check = std::move(check);
+  return options;
+}
+
+}  // namespace
+
 ModelManager::ModelManager(const Executor& executor, ModelManagerOptions options)
-    : catalog_(std::move(options.models)),
-      pool_(executor, options.pool),
+    : store_(open_store(executor, options.models)),
+      catalog_(std::move(options.models)),
+      pool_(executor,
+            with_check(options.pool, [this](CatalogEntry entry) { return check(std::move(entry)); })),
       probes_(std::make_unique<ModelProbes>(executor, options.pool.executable, options.pool.start)) {}
 
 ModelManager::~ModelManager() = default;
@@ -42,14 +63,32 @@ Task<Result<protocol::Inspection>> ModelManager::inspect(std::string name, bool 
   co_return co_await probes_->inspect(std::move(*entry), verbose);
 }
 
+Task<Result<protocol::Opened>> ModelManager::describe_entry(CatalogEntry entry) {
+  return probes_->describe(std::move(entry));
+}
+
+const protocol::Opened* ModelManager::known_description(const CatalogEntry& entry) const {
+  const protocol::Opened* loaded = pool_.description(entry);
+  return loaded != nullptr ? loaded : probes_->known(entry);
+}
+
+// A blob that was damaged on the disk must not answer as if it were the model.
+Task<Result<void>> ModelManager::check(CatalogEntry entry) {
+  if (!entry.stored || store_ == nullptr || !entry.stored->unusable.empty()) co_return Result<void>();
+  const store::Digest digest = entry.stored->weights().digest;
+  Result<void> verified = co_await store_->ensure_verified(digest);
+  if (verified) co_return verified;
+  co_return verified.error().in(fmt::format("model '{}'", entry.name));
+}
+
 Result<bool> ModelManager::unload(std::string_view name) {
   const auto entry = catalog_.find(name);
   if (entry) return pool_.unload(entry->name);
   // What is loaded may have gone from the folder.
-  const auto canonical = canonical_model_name(name);
+  const auto wanted = store::ModelName::parse(name);
   for (const RunningModel& model : pool_.running()) {
-    if (canonical && canonical_model_name(model.entry.name).value_or("") == *canonical)
-      return pool_.unload(model.entry.name);
+    const auto running = store::ModelName::parse(model.entry.name);
+    if (wanted && running && same_model(*wanted, *running)) return pool_.unload(model.entry.name);
   }
   return entry.error();
 }

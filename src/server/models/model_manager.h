@@ -9,11 +9,12 @@
 #include "server/models/catalog.h"
 #include "server/models/model_pool.h"
 #include "server/models/model_service.h"
+#include "server/models/model_store.h"
 
 namespace hearth::server {
 
 struct ModelManagerOptions {
-  std::filesystem::path models;  // a folder (Catalog), or a single model
+  std::filesystem::path models;  // a folder (Catalog), which may be a store, or a single model
   ModelPoolOptions pool;
 };
 
@@ -29,7 +30,12 @@ class ModelManager final : public ModelService {
   Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish wish) override;
   Task<Result<protocol::Opened>> describe(std::string name) override;
   Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override;
+  Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override;
+  const protocol::Opened* known_description(const CatalogEntry& entry) const override;
   Result<bool> unload(std::string_view name) override;
+
+  // Of the models' folder; null where there is a single model and no folder.
+  ModelStore* store() noexcept { return store_.get(); }
 
   std::vector<LoadingModel> loading() const { return pool_.loading(); }
   // What people should know of the folder; of the last look at it.
@@ -38,6 +44,9 @@ class ModelManager final : public ModelService {
   Task<void> shut_down() { return pool_.shut_down(); }
 
  private:
+  Task<Result<void>> check(CatalogEntry entry);
+
+  std::unique_ptr<ModelStore> store_;
   Catalog catalog_;
   ModelPool pool_;
   std::unique_ptr<class ModelProbes> probes_;

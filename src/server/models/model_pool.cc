@@ -275,7 +275,14 @@ Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<
   const CatalogEntry& entry = load->progress.entry;
   load->progress.doing = "opening";
   if (is_closed_) co_return Error(ErrorCode::kUnavailable, "the server is shutting down");
-  auto files = open_model_files(entry.path);
+  if (options_.check) {
+    load->progress.doing = "verifying";
+    CatalogEntry checked = entry;
+    const Result<void> is_good = co_await options_.check(std::move(checked));
+    if (!is_good) co_return is_good.error();
+    load->progress.doing = "opening";
+  }
+  auto files = open_model_files(entry);
   if (!files) co_return files.error();
   auto process = EngineProcess::start(executor_, options_.executable, entry.name, std::move(*files));
   if (!process) co_return process.error();

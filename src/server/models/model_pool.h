@@ -18,13 +18,15 @@ struct ModelPoolOptions {
   size_t max_loaded = 3;                      // 0: as many as memory allows
   uint64_t memory_bytes = 0;                  // for all models together; 0: what the machine has
   size_t max_waiting = 512;                   // requests that may wait for a load
+  // Called before a model's files are opened to be loaded; its error is the load's. May be absent.
+  std::function<Task<Result<void>>(CatalogEntry entry)> check;
   std::function<uint64_t()> available_bytes;  // without: available_memory_bytes() (tests say their own)
 };
 
 // A model on its way.
 struct LoadingModel {
   CatalogEntry entry;
-  std::string doing;      // "opening", "waiting for memory", "starting"
+  std::string doing;      // "verifying", "opening", "waiting for memory", "starting"
   double fraction = 0.0;  // 0 to 1, of these steps
 };
 

@@ -41,7 +41,7 @@ class Turn {
 Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool with_inspection, bool verbose) {
   while (n_running_ >= kMaxRunning) co_await monitor_.changed();
   const Turn turn(n_running_, monitor_);
-  auto files = open_model_files(entry.path);
+  auto files = open_model_files(entry);
   if (!files) co_return files.error();
   const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
   if (!process) co_return process.error();

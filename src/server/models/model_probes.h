@@ -23,6 +23,10 @@ class ModelProbes {
         monitor_(executor) {}
 
   Task<Result<protocol::Opened>> describe(CatalogEntry entry);
+  const protocol::Opened* known(const CatalogEntry& entry) const {
+    const auto found = descriptions_.find(entry.digest);
+    return found == descriptions_.end() ? nullptr : &found->second;
+  }
   Task<Result<protocol::Inspection>> inspect(CatalogEntry entry, bool verbose);
 
  private:

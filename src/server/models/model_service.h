@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "protocol/engine.pb.h"
 #include "server/async/task.h"
+#include "server/models/stored_model.h"
 
 namespace hearth::server {
 
@@ -25,9 +26,10 @@ using WallTime = std::chrono::system_clock::time_point;
 struct CatalogEntry {
   std::string name;    // "tiny:latest": as people and clients call it
   std::string path;    // of the file or folder; never told to clients
-  std::string digest;  // 64 hex digits; of path, size and time while nothing better is known
+  std::string digest;  // 64 hex digits: of its manifest; of a file or folder, of path, size and time
   int64_t size_bytes = 0;
   WallTime modified_at;
+  std::shared_ptr<const StoredModel> stored;  // of a model in the store; null: a file or a folder
 };
 
 // A model that is loaded.
@@ -83,6 +85,10 @@ class ModelService {
   // What opening the model tells, without loading it; kept for as long as the files do not change.
   virtual Task<Result<protocol::Opened>> describe(std::string name) = 0;
   virtual Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) = 0;
+  // The same of an entry that the catalog need not have.
+  virtual Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) = 0;
+  // What is known of a model without asking an engine; null where nothing is. Valid until the next call.
+  virtual const protocol::Opened* known_description(const CatalogEntry& entry) const = 0;
   // Unloads it once its requests have ended. False: it was not loaded.
   virtual Result<bool> unload(std::string_view name) = 0;
 };

@@ -6,6 +6,7 @@
 #include "server/ollama/records.h"
 #include "server/ollama/refusal.h"
 #include "server/ollama/run_options.h"
+#include "server/ollama/stored_layers.h"
 #include "server/wire/generation_pump.h"
 #include "server/wire/stream_text.h"
 
@@ -66,6 +67,13 @@ void limit_context(Generation& generation, const protocol::Opened& model) {
     wanted = most;
   }
   generation.asked.generate.set_context_tokens(*wanted);
+}
+
+// What a model of the store says is the default of its requests.
+ApiResult<StoredLayers> stored_layers_of(const OllamaApi& api, const std::string& model) {
+  const auto entry = api.models.find(model);
+  if (!entry || !entry->stored) return StoredLayers();
+  return read_stored_layers(*entry->stored);
 }
 
 // --- Answering
@@ -178,6 +186,10 @@ Task<ApiResult<void>> run(Generation& generation) {
   }
   const auto model = co_await models.describe(asked.model);
   if (!model) co_return ApiError(model.error());
+  const ApiResult<StoredLayers> stored = stored_layers_of(generation.api, asked.model);
+  if (!stored) co_return stored.error();
+  const ApiResult<void> has_options = apply_stored_options(*stored, asked);
+  if (!has_options) co_return has_options.error();
   const ApiResult<void> fits = fit_to_model(asked, *model);
   if (!fits) co_return fits.error();
   limit_context(generation, *model);
@@ -190,6 +202,9 @@ Task<ApiResult<void>> run(Generation& generation) {
     co_await generation.responder.send(std::move(response));
     co_return ApiResult<void>();
   }
+  // Where there is no chat template there is no place for them.
+  const bool has_chat = !model->chat_format().empty() || !asked.generate.template_source().empty();
+  if (has_chat) apply_stored_messages(*stored, asked);
   if (asked.render_only) co_return co_await show_prompt(generation, **lease);
   const ApiResult<void> prepared = co_await prepare_prompt(**lease, generation.responder, asked);
   if (!prepared) co_return prepared.error();

@@ -27,7 +27,14 @@ Task<void> show_model(OllamaApi api, const http::Request& request, http::Respond
 Task<void> tell_version(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> tell_status(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> say_hello(OllamaApi api, const http::Request& request, http::Responder& responder);
-// What would change the models of a store.
+// What is not there yet.
 Task<void> refuse_store(OllamaApi api, const http::Request& request, http::Responder& responder);
+
+// create_routes.cc
+Task<void> create_model(OllamaApi api, const http::Request& request, http::Responder& responder);
+
+// store_routes.cc
+Task<void> copy_model(OllamaApi api, const http::Request& request, http::Responder& responder);
+Task<void> delete_model(OllamaApi api, const http::Request& request, http::Responder& responder);
 
 }  // namespace hearth::server::ollama

@@ -1,10 +1,13 @@
 // What models there are, which are loaded, what is in them; and the server itself.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "server/ollama/handlers.h"
 #include "server/ollama/records.h"
 #include "server/ollama/refusal.h"
 #include "server/ollama/run_options.h"
+#include "server/ollama/stored_layers.h"
 #include "server/wire/json_body.h"
 #include "server/wire/timestamp.h"
 
@@ -66,13 +69,42 @@ std::string quoted_block(std::string_view text) {
   return fmt::format("\"\"\"{}\"\"\"", text);
 }
 
-std::string modelfile_of(const CatalogEntry& entry, const protocol::Opened& model,
-                         const std::string& system) {
+// What of a model is text: of its layers, where it is in the store, else of its file.
+struct ModelTexts {
+  std::string chat_template;  // that Hearth renders
+  std::string system;
+  std::vector<std::string> licenses;
+  std::vector<std::string> parameters;  // "temperature 0.6"
+  Json messages = Json::array();
+};
+
+ApiResult<ModelTexts> texts_of(const CatalogEntry& entry, const protocol::Opened& model,
+                               const std::string& asked_system) {
+  ModelTexts texts;
+  texts.chat_template = model.chat_template();
+  if (entry.stored) {
+    HEARTH_ASSIGN(StoredLayers layers, read_stored_layers(*entry.stored));
+    texts.system = std::move(layers.system);
+    texts.licenses = std::move(layers.licenses);
+    texts.parameters = parameter_lines(layers.parameters);
+    texts.messages = std::move(layers.messages);
+  }
+  if (texts.licenses.empty() && !model.license().empty()) texts.licenses.push_back(model.license());
+  if (!asked_system.empty()) texts.system = asked_system;
+  return texts;
+}
+
+std::string modelfile_of(const CatalogEntry& entry, const ModelTexts& texts) {
   std::string text = fmt::format("# Modelfile written by Hearth\n\nFROM {}\n", entry.name);
-  if (!model.chat_template().empty())
-    text += fmt::format("TEMPLATE {}\n", quoted_block(model.chat_template()));
-  if (!system.empty()) text += fmt::format("SYSTEM {}\n", quoted_block(system));
-  if (!model.license().empty()) text += fmt::format("LICENSE {}\n", quoted_block(model.license()));
+  if (!texts.chat_template.empty()) text += fmt::format("TEMPLATE {}\n", quoted_block(texts.chat_template));
+  if (!texts.system.empty()) text += fmt::format("SYSTEM {}\n", quoted_block(texts.system));
+  for (const std::string& parameter : texts.parameters) text += fmt::format("PARAMETER {}\n", parameter);
+  for (const std::string& license : texts.licenses)
+    text += fmt::format("LICENSE {}\n", quoted_block(license));
+  for (const Json& message : texts.messages) {
+    text += fmt::format("MESSAGE {} {}\n", message["role"].get<std::string>(),
+                        quoted_block(message["content"].get<std::string>()));
+  }
   return text;
 }
 
@@ -105,11 +137,17 @@ Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) 
   auto metadata = metadata_of(*inspection);
   if (!metadata) co_return metadata.error();
 
+  const auto texts = texts_of(*entry, *model, request.system);
+  if (!texts) co_return texts.error();
+
   Json record = Json::object();
-  if (!model->license().empty()) record["license"] = model->license();
-  record["modelfile"] = modelfile_of(*entry, *model, request.system);
-  record["template"] = model->chat_template();
-  if (!request.system.empty()) record["system"] = request.system;
+  if (!texts->licenses.empty()) record["license"] = fmt::format("{}", fmt::join(texts->licenses, "\n"));
+  record["modelfile"] = modelfile_of(*entry, *texts);
+  if (!texts->parameters.empty())
+    record["parameters"] = fmt::format("{}", fmt::join(texts->parameters, "\n"));
+  record["template"] = texts->chat_template;
+  if (!texts->system.empty()) record["system"] = texts->system;
+  if (!texts->messages.empty()) record["messages"] = texts->messages;
   record["details"] = details_of(*model);
   metadata->erase("tokenizer.chat_template");  // it is `template`
   if (!metadata->contains("general.parameter_count"))
@@ -121,6 +159,20 @@ Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) 
   co_return record;
 }
 
+// A thousand models of a store must not start a thousand engines to be listed: its configs tell what is not
+// known.
+Task<void> add_description(OllamaApi api, const CatalogEntry& entry, Json& record) {
+  const protocol::Opened* known = api.models.known_description(entry);
+  if (entry.stored && known == nullptr) {
+    record["details"] = details_of(entry.stored->config);
+    co_return;
+  }
+  // A file that cannot be opened is still there to be seen.
+  const auto described = co_await api.models.describe(entry.name);
+  record["details"] = details_of(described ? *described : protocol::Opened());
+  record["capabilities"] = described ? capabilities_of(*described) : Json::array();
+}
+
 }  // namespace
 
 Task<void> list_models(OllamaApi api, const http::Request& /*request*/, http::Responder& responder) {
@@ -130,15 +182,11 @@ Task<void> list_models(OllamaApi api, const http::Request& /*request*/, http::Re
   });
   Json models = Json::array();
   for (const CatalogEntry& entry : entries) {
-    // A file that cannot be opened is still there to be seen.
-    const auto described = co_await api.models.describe(entry.name);
-    const protocol::Opened model = described ? *described : protocol::Opened();
     Json record = entry_record(entry);
     record["modified_at"] = wire::utc_timestamp(entry.modified_at);
     record["size"] = entry.size_bytes;
     record["digest"] = entry.digest;
-    record["details"] = details_of(model);
-    record["capabilities"] = described ? capabilities_of(model) : Json::array();
+    co_await add_description(api, entry, record);
     models.push_back(std::move(record));
   }
   http::Response response = json_response({{"models", std::move(models)}});
@@ -189,10 +237,9 @@ Task<void> say_hello(OllamaApi /*api*/, const http::Request& /*request*/, http::
 
 Task<void> refuse_store(OllamaApi /*api*/, const http::Request& request, http::Responder& responder) {
   constexpr int kNotImplemented = 501;
-  http::Response response = refusal(
-      {kNotImplemented, fmt::format("{} {}: the model store is not part of this version; models are the "
-                                    "files in the server's model folders",
-                                    http::method_name(request.method), request.path)});
+  http::Response response =
+      refusal({kNotImplemented, fmt::format("{} {}: this is not part of this version",
+                                            http::method_name(request.method), request.path)});
   co_await responder.send(std::move(response));
 }
 

@@ -131,6 +131,17 @@ Json details_of(const protocol::Opened& description) {
   return details;
 }
 
+Json details_of(const store::ModelConfig& config) {
+  Json families = Json::array();
+  for (const std::string& family : config.families) families.push_back(family);
+  return {{"parent_model", ""},
+          {"format", config.format},
+          {"family", config.family},
+          {"families", std::move(families)},
+          {"parameter_size", config.parameters},
+          {"quantization_level", config.quantisation}};
+}
+
 // Tools are not in it, even where the template knows them, as long as requests with tools are refused.
 Json capabilities_of(const protocol::Opened& description) {
   // As Ollama does: an embedding model is for nothing else, although a decoder could.

@@ -44,6 +44,8 @@ wire::Json logprobs_of(const protocol::Delta& delta);
 
 // "details" of a model, as /api/tags, /api/ps and /api/show have them.
 wire::Json details_of(const protocol::Opened& description);
+// The same, as far as the store's config tells it.
+wire::Json details_of(const store::ModelConfig& config);
 wire::Json capabilities_of(const protocol::Opened& description);
 // "8.0B", "7B", "134.52M".
 std::string parameter_size(int64_t n_parameters);

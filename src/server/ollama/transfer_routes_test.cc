@@ -57,7 +57,8 @@ class TransferRoutesTest : public OllamaTest {
     transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 0});
     transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 40});
   }
-  void end_with(Result<TransferStatus> last) { transfers_.script.push_back(std::move(last)); }
+  void end_with(TransferStatus last) { transfers_.script.emplace_back(std::move(last)); }
+  void end_with(Error last) { transfers_.script.emplace_back(std::move(last)); }
 
   ScriptedTransfers transfers_;
 };

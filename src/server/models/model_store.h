@@ -1,0 +1,70 @@
+// The store of a server's models, worked on beside the thread of the front: hashing takes seconds, and what
+// has to be on the disk waits for the disk.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "server/async/queue.h"
+#include "server/async/task.h"
+#include "store/store.h"
+
+namespace hearth::server {
+
+// For the thread of the front. Its destruction ends the hashing and waits for the rest of the work that has
+// begun.
+class ModelStore {
+ public:
+  ModelStore(const Executor& executor, store::Store store) : executor_(executor), store_(std::move(store)) {}
+  ModelStore(const ModelStore&) = delete;
+  ModelStore& operator=(const ModelStore&) = delete;
+  ~ModelStore() {
+    is_ending_ = true;
+    threads_.join();
+  }
+
+  // For what does not wait: paths, sizes, small files.
+  const store::Store& store() const noexcept { return store_; }
+
+  // Work in progress asks this.
+  store::Progress while_running() const {
+    return [this](uint64_t) { return !is_ending_.load(); };
+  }
+
+  // Does the work on another thread, which may use what it captured and the store, and gives its result. Goes
+  // on to its end where the coroutine does not.
+  template <typename T>
+  Task<T> run(std::function<T(const store::Store&)> work) {
+    auto results = std::make_shared<Queue<T>>(executor_);
+    boost::asio::post(threads_, [this, results, work = std::move(work)]() mutable {
+      auto result = std::make_shared<T>(work(store_));
+      work = nullptr;
+      boost::asio::post(executor_,
+                        [results = std::move(results), result] { results->push(std::move(*result)); });
+    });
+    std::optional<T> result = co_await results->next();
+    co_return std::move(*result);
+  }
+
+  // store::Store::ensure_verified.
+  Task<Result<void>> ensure_verified(store::Digest digest) {
+    std::function<Result<void>(const store::Store&)> work =
+        [digest, progress = while_running()](const store::Store& store) {
+          return store.ensure_verified(digest, progress);
+        };
+    return run<Result<void>>(std::move(work));
+  }
+
+ private:
+  const Executor executor_;
+  const store::Store store_;
+  std::atomic<bool> is_ending_ = false;
+  boost::asio::thread_pool threads_{2};  // one more than a blob that is being hashed
+};
+
+}  // namespace hearth::server
