@@ -5,22 +5,9 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <charconv>
-#include <optional>
 
 namespace hearth::cli {
 namespace {
-
-// "q8_0", in either case, to a type that caches may have.
-std::optional<tensor::DType> parse_cache_type(std::string text) {
-  using tensor::DType;
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
-    if (tensor::dtype_name(dtype) == text) return dtype;
-  }
-  return std::nullopt;
-}
 
 void add_cache_type_option(CLI::App& command, const char* name, const char* description,
                            tensor::DType& type) {
@@ -36,6 +23,17 @@ void add_cache_type_option(CLI::App& command, const char* name, const char* desc
 }
 
 }  // namespace
+
+std::optional<tensor::DType> parse_cache_type(std::string text) {
+  using tensor::DType;
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    if (tensor::dtype_name(dtype) == text) return dtype;
+  }
+  return std::nullopt;
+}
 
 // CLI11 cuts "[a,b]" apart in an argument that allows extra ones; without them it takes as many as are
 // expected, and with TakeAll is content with fewer.

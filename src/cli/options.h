@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ void add_count_option(CLI::App& command, const std::string& name, int64_t& value
 
 // --num-thread; 0 stays where it is not given.
 void add_threads_option(CLI::App& command, int64_t& n_threads);
+
+// "q8_0", in either case, to a type that caches may have.
+std::optional<tensor::DType> parse_cache_type(std::string text);
 
 // --cache-type-k and --cache-type-v, for commands that run a model or reckon its memory.
 void add_cache_type_options(CLI::App& command, models::KvTypes& types);

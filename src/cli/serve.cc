@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/models_folder.h"
 #include "cli/options.h"
+#include "cli/serve_options.h"
 #include "cli/units.h"
 #include "server/accounts/exposure.h"
 #include "server/accounts/folder.h"
@@ -17,34 +18,8 @@ namespace {
 
 constexpr uint16_t kDefaultPort = 11434;
 
-struct ServeOptions {
-  std::string host;  // "HOST" or "HOST:PORT"
-  int64_t port = -1;
-  std::string models;
-  int64_t context_tokens = 0;
-  int64_t max_sequences = 8;
-  int64_t max_waiting = 512;
-  int64_t max_loaded = 3;
-  int64_t memory_gib = 0;
-  int64_t n_threads = 0;
-  int64_t grace_s = 30;
-  std::string keep_alive = "5m";
-  models::KvTypes kv_types;
-  std::string certificate;
-  std::string key;
-  std::vector<std::string> allowed_hosts;
-  std::vector<std::string> allowed_origins;
-  bool require_key = false;
-  bool no_audit = false;
-  bool insecure = false;
-  bool offline = false;
-  std::string ca_file;
-  std::string limit_rate;
-  std::vector<std::string> token_hosts;
-};
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
+std::string environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
   return value == nullptr ? "" : value;
 }
 
@@ -54,7 +29,7 @@ struct Bind {
 };
 
 // "HOST", "HOST:PORT", ":PORT", "[IPV6]:PORT", an IPv6 address, and a URL of http as HEARTH_HOST may be one.
-Result<Bind> parse_bind(std::string_view text, const char* where) {
+Result<Bind> parse_bind(std::string_view text, const std::string& where) {
   Bind bind;
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
@@ -85,8 +60,7 @@ Result<Bind> parse_bind(std::string_view text, const char* where) {
 }
 
 Result<Bind> choose_bind(const ServeOptions& options) {
-  HEARTH_ASSIGN(Bind bind, options.host.empty() ? parse_bind(environment("HEARTH_HOST"), "HEARTH_HOST")
-                                                : parse_bind(options.host, "--host"));
+  HEARTH_ASSIGN(Bind bind, parse_bind(options.host, options.host_source));
   if (options.port >= 0) bind.port = static_cast<uint16_t>(options.port);
   return bind;
 }
@@ -145,9 +119,8 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   HEARTH_ASSIGN(front.models.models, models_folder(options.models));
   const auto keep_alive = server::wire::parse_go_duration(options.keep_alive);
   if (!keep_alive) {
-    return make_error(ErrorCode::kUsage,
-                      "--keep-alive: expected a duration such as 5m, 1h30m, 0s or -1s, found '{}'",
-                      options.keep_alive);
+    return make_error(ErrorCode::kUsage, "{}: expected a duration such as 5m, 1h30m, 0s or -1s, found '{}'",
+                      options.keep_alive_source, options.keep_alive);
   }
   front.models.pool.keep_alive = *keep_alive;
   front.models.pool.max_loaded = static_cast<size_t>(options.max_loaded);
@@ -195,18 +168,29 @@ hearth help key.
 Models are in the folder of --models, else of HEARTH_MODELS, else in HEARTH_HOME's folder models, else in that of
 OLLAMA_MODELS, else in ~/.ollama/models where Ollama has its store there, else in Hearth's own.
 
-Environment: HEARTH_HOST (HOST:PORT), HEARTH_MODELS, HEARTH_HOME, HEARTH_OFFLINE,
-OLLAMA_MODELS; options come first.
-
+{}
 Examples:
   hearth serve --models ~/models
-  hearth serve --models ~/models --num-ctx 16384 --parallel 16 --cache-type-k q8_0 --cache-type-v q8_0
+  hearth serve --models ~/models --context 16384 --parallel 16 --cache-type-k q8_0 --cache-type-v q8_0
   hearth serve --host 0.0.0.0 --tls-cert server.pem --tls-key server.key --allow-host ai.example.org)";
+
+std::string serve_footer() {
+  const std::string variables =
+      "Environment, where the option is not given; OLLAMA_ in place of HEARTH_ is read where that is not "
+      "set:\n" +
+      environment_help() +
+      "  HEARTH_HOME               the folder of keys, audit log and models\n"
+      "  HEARTH_OFFLINE            --offline\n";
+  std::string footer = kServeExamples;
+  return footer.replace(footer.find("{}"), 2, variables);
+}
 
 void add_memory_options(CLI::App& command, ServeOptions& options) {
   constexpr int64_t kMost = int64_t{1} << 40;
-  add_count_option(command, "--num-ctx", options.context_tokens, 1, kMost,
-                   "tokens of context of a model, where no request asks for more");
+  add_count_option(
+      command, "--context,--num-ctx", options.context_tokens, 1, kMost,
+      "tokens of context of a model, where no request asks for more (default: 8192, or what the model was "
+      "trained for)");
   add_count_option(command, "--parallel", options.max_sequences, 1, 4096,
                    "answers that a model works on at once (default: 8)");
   add_count_option(command, "--max-waiting", options.max_waiting, 1, 1 << 20,
@@ -291,9 +275,17 @@ void add_serve_command(CLI::App& parser, Action& action) {
   add_memory_options(*command, *options);
   add_access_options(*command, *options);
   add_registry_options(*command, *options);
-  command->footer(kServeExamples);
-  command->callback([options, &action] {
-    action = [options](const Context& context) { return run_server(*options, context); };
+  command->footer(serve_footer());
+  command->callback([options, command, &action] {
+    std::set<std::string> given;
+    for (const CLI::Option* option : command->get_options()) {
+      if (option->count() == 0) continue;
+      for (const std::string& name : option->get_lnames()) given.insert("--" + name);
+    }
+    action = [options, given](const Context& context) -> Result<void> {
+      HEARTH_TRY(read_environment(environment, given, *options));
+      return run_server(*options, context);
+    };
   });
 }
 

@@ -275,7 +275,7 @@ TEST(RemoteRun, Chat_SendsThePromptAndWritesTheAnswer) {
 
 TEST(RemoteRun, AnswerWithoutItsEnd_IsAnError) {
   OneAnswer server(answer(200, "{\"message\":{\"content\":\"Hel\"},\"done\":false}\n"));
-  setenv("HEARTH_HOST", server.url().c_str(), 1);
+  setenv("OLLAMA_HOST", server.url().c_str(), 1);
   const RemoteRun run{
       .model = "tiny", .prompt = "hi", .system = "", .parameters = {}, .raw = false, .verbose = false};
   const Console console(ColorMode::kNever, true);
@@ -285,7 +285,7 @@ TEST(RemoteRun, AnswerWithoutItsEnd_IsAnError) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "Hel");
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message(), "the server's answer ended early");
-  unsetenv("HEARTH_HOST");
+  unsetenv("OLLAMA_HOST");
 }
 
 }  // namespace

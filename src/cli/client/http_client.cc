@@ -126,7 +126,9 @@ HttpClient::HttpClient(ServerAddress address, std::string api_key)
 }
 
 Result<HttpClient> HttpClient::from_environment() {
-  HEARTH_ASSIGN(ServerAddress address, parse_server_address(environment("HEARTH_HOST")));
+  // Who comes from Ollama has its variable.
+  const std::string own = environment("HEARTH_HOST");
+  HEARTH_ASSIGN(ServerAddress address, parse_server_address(own.empty() ? environment("OLLAMA_HOST") : own));
   std::string key = environment("HEARTH_API_KEY");
   const bool is_plain = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!is_plain)

@@ -45,9 +45,10 @@ Result<ServerAddress> parse_server_address(std::string_view text) {
   const bool has_scheme = text.find("://") != std::string_view::npos;
   const UrlHandle url(curl_url(), &curl_url_cleanup);
   const auto refused = [text] {
-    return make_error(ErrorCode::kUsage,
-                      "HEARTH_HOST: expected host, host:port, http://host or https://host, found {}",
-                      quoted_excerpt(text));
+    return make_error(
+        ErrorCode::kUsage,
+        "HEARTH_HOST (or OLLAMA_HOST): expected host, host:port, http://host or https://host, found {}",
+        quoted_excerpt(text));
   };
   if (!url || curl_url_set(url.get(), CURLUPART_URL, with_scheme(text).c_str(), 0) != CURLUE_OK)
     return refused();
