@@ -19,20 +19,21 @@ class ScriptedTransfers final : public TransferService {
     ~Scripted() override { --owner_.n_open; }
     Task<std::optional<Result<TransferStatus>>> next() override {
       using Next = std::optional<Result<TransferStatus>>;
-      if (owner_.n_cancelled > 0 && !script_.empty()) {
-        script_.clear();
-        co_return Next(Error(ErrorCode::kCancelled, "cancelled"));
-      }
+      if (is_over_) co_return Next();
+      is_over_ = owner_.n_cancelled > 0 || script_.empty();
+      if (owner_.n_cancelled > 0) co_return Next(Error(ErrorCode::kCancelled, "cancelled"));
+      if (script_.empty() && owner_.failure) co_return Next(*owner_.failure);
       if (script_.empty()) co_return Next();
-      Next next(script_.front());
+      TransferStatus next = script_.front();
       script_.pop_front();
-      co_return next;
+      co_return Next(std::move(next));
     }
     void cancel() override { ++owner_.n_cancelled; }
 
    private:
     ScriptedTransfers& owner_;
-    std::deque<Result<TransferStatus>> script_;
+    std::deque<TransferStatus> script_;
+    bool is_over_ = false;
   };
 
   Result<std::unique_ptr<Transfer>> begin(const TransferWish& wish) override {
@@ -41,7 +42,8 @@ class ScriptedTransfers final : public TransferService {
     return std::unique_ptr<Transfer>(std::make_unique<Scripted>(*this));
   }
 
-  std::vector<Result<TransferStatus>> script;
+  std::vector<TransferStatus> script;
+  std::optional<Error> failure;  // after the script
   std::optional<Error> refusal;
   std::vector<TransferWish> wishes;
   int n_open = 0;
@@ -57,14 +59,13 @@ class TransferRoutesTest : public OllamaTest {
     transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 0});
     transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 40});
   }
-  void end_with(TransferStatus last) { transfers_.script.emplace_back(std::move(last)); }
-  void end_with(Error last) { transfers_.script.emplace_back(std::move(last)); }
+  void end_with_success() { transfers_.script.emplace_back(TransferStatus{"success"}); }
 
   ScriptedTransfers transfers_;
 };
 
 TEST_F(TransferRoutesTest, Statuses_AreLines) {
-  end_with(TransferStatus{"success"});
+  end_with_success();
   const auto answer = post("/api/pull", R"({"model": "tiny", "insecure": true})");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.content_type, "application/x-ndjson");
@@ -81,7 +82,7 @@ TEST_F(TransferRoutesTest, Statuses_AreLines) {
 }
 
 TEST_F(TransferRoutesTest, WithoutStream_TheLastStatusIsTheAnswer) {
-  end_with(TransferStatus{"success"});
+  end_with_success();
   const auto answer = post("/api/push", R"({"name": "tiny", "stream": false})");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body(), "{\"status\":\"success\"}");
@@ -89,7 +90,7 @@ TEST_F(TransferRoutesTest, WithoutStream_TheLastStatusIsTheAnswer) {
 }
 
 TEST_F(TransferRoutesTest, Errors_HaveTheirStatusOrTheLastLine) {
-  end_with(Error(ErrorCode::kNotFound, "no such model"));
+  transfers_.failure = Error(ErrorCode::kNotFound, "no such model");
   EXPECT_EQ(error(post("/api/pull", R"({"model": "tiny", "stream": false})"), 404), "no such model");
   const auto streamed = post("/api/pull", R"({"model": "tiny"})");
   EXPECT_EQ(streamed.status, 200);
@@ -101,7 +102,7 @@ TEST_F(TransferRoutesTest, Errors_HaveTheirStatusOrTheLastLine) {
 }
 
 TEST_F(TransferRoutesTest, ClientThatGoesAway_CancelsIt) {
-  end_with(TransferStatus{"success"});
+  end_with_success();
   wire::RecordingResponder responder;
   responder.leaves_after_parts = 2;
   ask_into(responder, http::Method::kPost, "/api/pull", R"({"model": "tiny"})");
