@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "models/tokenizer_gguf.h"
+#include "tests/golden/texts.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 
@@ -21,18 +22,6 @@ std::unique_ptr<const Tokenizer> load(const std::filesystem::path& path) {
   auto tokenizer = models::load_tokenizer(*file);
   EXPECT_TRUE(tokenizer) << (tokenizer ? "" : tokenizer.error().message());
   return tokenizer ? std::move(tokenizer).value() : nullptr;
-}
-
-// Each text is followed by "\n__ggml_vocab_test__\n".
-std::vector<std::string> read_texts(const std::filesystem::path& path) {
-  constexpr std::string_view kSeparator = "\n__ggml_vocab_test__\n";
-  const std::string all = testing::read_file(path);
-  std::vector<std::string> texts;
-  for (size_t at = 0, end = 0; (end = all.find(kSeparator, at)) != std::string::npos;
-       at = end + kSeparator.size()) {
-    texts.push_back(all.substr(at, end - at));
-  }
-  return texts;
 }
 
 std::vector<std::vector<TokenId>> read_ids(const std::filesystem::path& path) {
@@ -61,7 +50,7 @@ TEST_P(TokenizerGolden, Encode_EveryCase_GivesTheModelsIds) {
   HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
   const auto tokenizer = load(folder / "gguf" / (name + ".gguf"));
   ASSERT_NE(tokenizer, nullptr);
-  const auto texts = read_texts(folder / "cases" / (name + ".inp"));
+  const auto texts = testing::read_texts(folder / "cases" / (name + ".inp"));
   const auto ids = read_ids(folder / "cases" / (name + ".out"));
   ASSERT_EQ(texts.size(), 46U);
   ASSERT_EQ(texts.size(), ids.size());
@@ -119,7 +108,7 @@ TEST(TokenizerGoldenBert, Encode_EveryCase_GivesTheModelsIds) {
   HEARTH_NEEDS_TEST_DATA(folder, "tokenizers");
   const auto tokenizer = load(folder / "gguf" / "bert-bge.gguf");
   ASSERT_NE(tokenizer, nullptr);
-  const auto texts = read_texts(folder / "cases" / "bert-bge.inp");
+  const auto texts = testing::read_texts(folder / "cases" / "bert-bge.inp");
   const auto ids = read_ids(folder / "cases" / "bert-bge.out");
   ASSERT_EQ(texts.size(), 46U);
   ASSERT_EQ(texts.size(), ids.size());

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/tokenizer_gguf.h"
+#include "tests/golden/texts.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 #include "text/tokenizer/huggingface/huggingface.h"
@@ -206,17 +207,6 @@ Pair load(const std::filesystem::path& path) {
   return {std::move(*of_gguf), std::move(of_json->tokenizer)};
 }
 
-std::vector<std::string> read_texts(const std::filesystem::path& path) {
-  constexpr std::string_view kSeparator = "\n__ggml_vocab_test__\n";
-  const std::string all = testing::read_file(path);
-  std::vector<std::string> texts;
-  for (size_t at = 0, end = 0; (end = all.find(kSeparator, at)) != std::string::npos;
-       at = end + kSeparator.size()) {
-    texts.push_back(all.substr(at, end - at));
-  }
-  return texts;
-}
-
 class TokenizerJsonGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerJsonGolden, Encode_CasesAndBooks_GiveTheIdsOfTheGguf) {
@@ -225,7 +215,7 @@ TEST_P(TokenizerJsonGolden, Encode_CasesAndBooks_GiveTheIdsOfTheGguf) {
   const Pair pair = load(folder / "gguf" / (name + ".gguf"));
   ASSERT_NE(pair.of_json, nullptr);
   // The cases are the same texts for every vocabulary.
-  const auto texts = read_texts(folder / "cases" / "llama-bpe.inp");
+  const auto texts = testing::read_texts(folder / "cases" / "llama-bpe.inp");
   ASSERT_EQ(texts.size(), 46U);
   for (size_t i = 0; i < texts.size(); ++i) {
     const auto expected = pair.of_gguf->encode(texts[i], kPlain);

@@ -4,6 +4,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "server/http/tiny_routes_fixture.h"
+
 namespace hearth::server::http {
 namespace {
 
@@ -75,6 +77,20 @@ TEST(ContentDecoder, OneByteOverTheLimit_IsRefused) {
     const auto result = decoded(coding, encoded(coding, sample(50000)), 4096, 49999);
     ASSERT_FALSE(result) << coding;
     EXPECT_EQ(result.error().code(), ErrorCode::kResourceExhausted);
+  }
+}
+
+TEST(ContentDecoder, CompressedRequest_ReachesTheHandlerPlain) {
+  const LiveServer server(tiny_router(std::make_shared<Seen>()), {});
+  const std::string text = R"({"model":"tiny","prompt":"hi"})";
+  for (const char* coding : kCodings) {
+    RawClient client(server.port());
+    const std::string body = encoded(coding, text);
+    const RawResponse response = client.ask(fmt::format(
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: {}\r\nContent-Length: {}\r\n\r\n{}",
+        coding, body.size(), body));
+    EXPECT_EQ(response.status, 200) << coding;
+    EXPECT_EQ(response.body, text) << coding;
   }
 }
 
