@@ -14,8 +14,8 @@
 namespace hearth::engine {
 namespace {
 
-using testing::GgufWriter;
-using testing::TinyLlama;
+using hearth::testing::GgufWriter;
+using hearth::testing::TinyLlama;
 
 constexpr int64_t kContext = 700;
 

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/excerpt.h"
+#include "store/registry/lower_case.h"
 
 namespace hearth::store::registry {
 namespace {
@@ -22,13 +23,6 @@ constexpr size_t kMaxHeadBytes = 65536;
 constexpr size_t kMaxErrorBodyBytes = 65536;
 constexpr long kReceiveBufferBytes = 262144;
 constexpr auto kLongestWait = std::chrono::milliseconds(1000);
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
 
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");

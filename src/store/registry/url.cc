@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/excerpt.h"
+#include "store/registry/lower_case.h"
 
 namespace hearth::store::registry {
 namespace {
@@ -39,8 +40,7 @@ Result<Url> url_of(CURLU* handle, std::string_view text) {
   if (url.host.empty()) return no_url(text, "no host");
   if (!part_of(handle, CURLUPART_USER).empty() || !part_of(handle, CURLUPART_PASSWORD).empty())
     return no_url(text, "a name or password in it");
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  url.host = lower_case(url.host);
   curl_url_set(handle, CURLUPART_HOST, url.host.c_str(), 0);
   curl_url_set(handle, CURLUPART_FRAGMENT, nullptr, 0);
   if (url.host.starts_with('[') && url.host.ends_with(']'))
