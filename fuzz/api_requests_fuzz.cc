@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   admin::AdminDeps admin;
   admin.models = &models;
   admin.metrics = &metrics;
-  const http::Router router = make_router(std::move(admin));
+  const http::Router router = make_router(std::move(admin), {});
   if (router.match(request.method, request.path).route == nullptr) return -1;
 
   wire::RecordingResponder responder;

@@ -255,14 +255,12 @@ class TinyRegistry {
     const bool closes = reply.is_endless || reply.length || reply.cut_after != std::string::npos;
     if (closes) head += "Connection: close\r\n";
     if (!write_all(socket, head + "\r\n") || request.method == "HEAD") return false;
-    size_t n_written = 0;
     do {
       const size_t n_wanted = std::min(reply.body.size(), reply.cut_after);
       for (size_t at = 0; at < n_wanted;) {
         const size_t n = std::min<size_t>(16384, n_wanted - at);
         if (is_ending_ || !write_all(socket, std::string_view(reply.body).substr(at, n))) return false;
         sent_bytes_ += n;
-        n_written += n;
         at += n;
         if (reply.pause.count() > 0) std::this_thread::sleep_for(reply.pause);
       }
