@@ -314,8 +314,8 @@ TEST_P(IsaTest, Stories260K_PerplexityOfWikitext_IsTheOraclesToFourDigits) {
   const std::string text = testing::read_file(text_path).substr(0, 16384);
   const auto oracle = load(path, Isa::kRef);
   const auto model = load(path, GetParam());
-  // Roundings in the cache's F16 move a single window's perplexity by 8e-5 (one standard deviation, 14 windows), up or
-  // down, and in every set alike; over several it evens out. Sanitized code has time for one.
+  // Roundings in the cache's F16 move a single window's perplexity by 8e-5 (one standard deviation, 14
+  // windows), up or down, and in every set alike; over several it evens out. Sanitized code has time for one.
   const size_t n_windows = testing::kSanitized ? 1 : 4;
   const double tolerance = testing::kSanitized ? 3e-4 : 5e-5;
   const double expected = perplexity(*oracle, text, 512, n_windows);

@@ -59,6 +59,10 @@ class Child : public std::enable_shared_from_this<Child> {
   Queue<FetchReport>& reports() { return reports_; }
   pid_t pid() const { return pid_; }
 
+  void kill() noexcept {
+    if (!is_reaped_) ::kill(pid_, SIGKILL);
+  }
+
   void stop(const Error& reason) {
     fail(reason);
     error_code ignored;
@@ -157,7 +161,13 @@ class Process final : public FetcherProcess {
   explicit Process(std::shared_ptr<Child> child) : child_(std::move(child)) {}
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  ~Process() override { end(); }
+  ~Process() override {
+    try {
+      end();
+    } catch (...) {  // no memory to ask it
+      child_->kill();
+    }
+  }
 
   Task<std::optional<FetchReport>> next() override {
     const std::shared_ptr<Child> child = child_;  // which the caller may let go of meanwhile

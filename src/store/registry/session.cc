@@ -120,7 +120,7 @@ void Session::send(Call call, Sink sink, Done done, Sent sent) {
       Attempt{std::move(call), std::move(sink), std::move(done), std::move(sent), *url}));
 }
 
-void Session::attempt(std::shared_ptr<Attempt> attempt) {
+void Session::attempt(const std::shared_ptr<Attempt>& attempt) {
   const Call& call = attempt->call;
   Request request{.method = call.method,
                   .url = attempt->url,

@@ -102,7 +102,7 @@ class Session {
   struct Attempt;
   Session(ModelName name, Action action, Url registry, RegistryOptions options);
 
-  void attempt(std::shared_ptr<Attempt> attempt);
+  void attempt(const std::shared_ptr<Attempt>& attempt);
   void take_answer(const std::shared_ptr<Attempt>& attempt, Response response);
   void authenticate(const std::shared_ptr<Attempt>& attempt, const Response& refused);
   Result<Url> token_url(const Challenge& challenge) const;
