@@ -22,6 +22,8 @@ using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 constexpr size_t kMaxHeadBytes = 65536;
 constexpr size_t kMaxErrorBodyBytes = 65536;
 constexpr long kReceiveBufferBytes = 262144;
+// curl looks at the rate after a hundred of these.
+constexpr long kLimitedBufferBytes = 4096;
 constexpr auto kLongestWait = std::chrono::milliseconds(1000);
 
 std::string_view trimmed(std::string_view text) {
@@ -310,7 +312,8 @@ class Transport::State {
     set(exchange, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options_.connect_timeout.count()));
     set(exchange, CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(exchange, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_timeout.count()));
-    set(exchange, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
+    set(exchange, CURLOPT_BUFFERSIZE,
+        options_.max_bytes_per_s > 0 ? kLimitedBufferBytes : kReceiveBufferBytes);
     const std::string proxy = proxy_for(request.url);
     exchange.uses_proxy = !proxy.empty();
     set(exchange, CURLOPT_PROXY, proxy.c_str());
