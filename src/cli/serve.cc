@@ -90,11 +90,9 @@ bool is_offline_by_environment() {
   return !value.empty() && value != "0" && value != "false";
 }
 
-Result<server::TransferOptions> transfer_options(const ServeOptions& options,
-                                                 const std::filesystem::path& models) {
+Result<server::TransferOptions> transfer_options(const ServeOptions& options) {
   server::TransferOptions transfers;
   std::error_code error;
-  if (std::filesystem::is_directory(models, error)) transfers.store_root = models;
   transfers.offline = options.offline || is_offline_by_environment();
   if (!options.ca_file.empty()) {
     transfers.ca_file = std::filesystem::canonical(options.ca_file, error).string();
@@ -133,7 +131,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   start.set_cache_type_k(std::string(tensor::dtype_name(options.kv_types.k)));
   start.set_cache_type_v(std::string(tensor::dtype_name(options.kv_types.v)));
   start.set_n_threads(static_cast<int32_t>(options.n_threads));
-  HEARTH_ASSIGN(front.transfers, transfer_options(options, front.models.models));
+  HEARTH_ASSIGN(front.transfers, transfer_options(options));
   front.require_key = options.require_key;
   front.audit = !options.no_audit;
   front.insecure = options.insecure;

@@ -30,7 +30,7 @@ class Front {
         events_(events),
         metrics_(options_.version),
         models_(context_.get_executor(), options_.models),
-        transfers_(make_transfer_service(context_.get_executor(), options_.transfers)) {}
+        transfers_(make_transfer_service(context_.get_executor(), models_.store(), options_.transfers)) {}
 
   Result<void> open_accounts();
   Result<void> listen();

@@ -1,33 +1,18 @@
 #include "server/models/engine_process.h"
 
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <map>
+#include <utility>
 
 #include "protocol/framing.h"
 #include "protocol/status.h"
 #include "server/async/queue.h"
-#include "server/models/spawn.h"
+#include "server/process/child_process.h"
 
 namespace hearth::server {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-
 constexpr int kFirstFileDescriptor = 4;
-constexpr auto kGrace = std::chrono::seconds(2);
 // An engine that sends more than anybody reads is not one of ours any more.
 constexpr size_t kMaxQueuedReplies = 1'000'000;
 
@@ -60,29 +45,13 @@ void fail(CallState& state, const Error& error) {
   state.replies.close();
 }
 
-class Process final : public EngineProcess {
+class Process final : public EngineProcess, public ChildProcess {
  public:
-  Process(const Executor& executor, std::string model_name, SpawnedProcess process, UniqueDescriptor socket,
-          protocol::Open open)
-      : executor_(executor),
+  Process(const Executor& executor, std::string model_name, StartedChild child, protocol::Open open)
+      : ChildProcess(executor, std::move(child)),
+        executor_(executor),
         model_name_(std::move(model_name)),
-        pid_(process.pid),
-        open_(std::move(open)),
-        socket_(executor, asio::local::stream_protocol(), socket.release()),
-        ends_(executor, process.ends.release()),
-        kill_timer_(executor) {}
-
-  ~Process() override {
-    if (!is_reaped_) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-  }
-
-  void begin() {
-    read();
-    await_end();
-  }
+        open_(std::move(open)) {}
 
   protocol::Call open_call(const protocol::StartOptions& options) const override {
     protocol::Call call;
@@ -93,7 +62,7 @@ class Process final : public EngineProcess {
 
   std::unique_ptr<EngineCall> call(protocol::Call call) override;
 
-  pid_t pid() const override { return pid_; }
+  pid_t pid() const override { return process_id(); }
   bool has_ended() const override { return has_ended_; }
   bool has_failed() const override { return has_ended_ && !is_stopping_; }
   std::string end_message() const override { return end_message_; }
@@ -104,10 +73,7 @@ class Process final : public EngineProcess {
 
   void stop() override {
     is_stopping_ = true;
-    if (has_ended_) return;
-    error_code ignored;
-    socket_.shutdown(asio::local::stream_protocol::socket::shutdown_send, ignored);
-    kill_after_grace();
+    if (!has_ended_) finish_sending();
   }
 
   // Replies to it are dropped from now on.
@@ -117,39 +83,21 @@ class Process final : public EngineProcess {
     protocol::Call call;
     call.set_id(++last_id_);
     call.mutable_cancel()->set_call(id);
-    if (protocol::append_frame(out_, call)) write();
+    std::string frame;
+    if (protocol::append_frame(frame, call)) send(frame);
   }
 
  private:
-  std::shared_ptr<Process> self() { return std::static_pointer_cast<Process>(shared_from_this()); }
-
-  void read() {
-    socket_.async_read_some(asio::buffer(in_), [self = self()](const error_code& error, size_t n) {
-      if (!error && self->accept({self->in_.data(), n})) return self->read();
-      self->has_hung_up_ = true;
-      // What has closed its socket, or speaks no sense, has nothing more to do.
-      self->kill_after_grace();
-      self->conclude();
-    });
-  }
-
-  // False: the engine is not to be listened to any more.
-  bool accept(std::string_view bytes) {
+  bool accept(std::string_view bytes) override {
     reader_.append(bytes);
     for (protocol::Reply reply;;) {
       const auto is_whole = reader_.next(reply);
-      if (!is_whole) {
-        ::kill(pid_, SIGKILL);
-        return false;
-      }
+      if (!is_whole) return false;
       if (!*is_whole) return true;
       const auto call = calls_.find(reply.id());
       if (call == calls_.end()) continue;  // its caller went away
       const std::shared_ptr<CallState> state = call->second;
-      if (state->replies.size() >= kMaxQueuedReplies) {
-        ::kill(pid_, SIGKILL);
-        return false;
-      }
+      if (state->replies.size() >= kMaxQueuedReplies) return false;
       const bool is_last = ends_call(reply, *state);
       state->replies.push(std::move(reply));
       if (!is_last) continue;
@@ -158,63 +106,11 @@ class Process final : public EngineProcess {
     }
   }
 
-  void write() {
-    if (is_writing_ || out_.empty() || has_hung_up_) return;
-    is_writing_ = true;
-    being_written_ = std::move(out_);
-    out_.clear();
-    write_rest(0);
-  }
-
-  void write_rest(size_t from) {
-    socket_.async_write_some(asio::buffer(being_written_.data() + from, being_written_.size() - from),
-                             [self = self(), from](const error_code& error, size_t n) {
-                               if (!error && from + n < self->being_written_.size())
-                                 return self->write_rest(from + n);
-                               self->is_writing_ = false;
-                               // Of an error the reading side learns too.
-                               if (!error) self->write();
-                             });
-  }
-
-  void kill_after_grace() {
-    if (is_reaped_ || is_kill_planned_) return;
-    is_kill_planned_ = true;
-    kill_timer_.expires_after(kGrace);
-    kill_timer_.async_wait([self = self()](const error_code& error) {
-      if (!error && !self->is_reaped_) ::kill(self->pid_, SIGKILL);
-    });
-  }
-
-  void reap() {
-    int status = 0;
-    const pid_t reaped = ::waitpid(pid_, &status, WNOHANG);
-    if (reaped == 0) return await_end();
-    is_reaped_ = true;
-    kill_timer_.cancel();
-    if (reaped == pid_ && WIFSIGNALED(status)) {
-      end_reason_ = fmt::format("signal {}", WTERMSIG(status));
-    } else if (reaped == pid_) {
-      end_reason_ = fmt::format("exit code {}", WEXITSTATUS(status));
-    } else {
-      end_reason_ = "somebody else saw its end";
-    }
-    conclude();
-  }
-
-  void await_end() {
-    ends_.async_wait(asio::posix::stream_descriptor::wait_read, [self = self()](const error_code& error) {
-      if (!error) self->reap();
-    });
-  }
-
-  // Once it is gone and all that it said has been read.
-  void conclude() {
-    if (!is_reaped_ || !has_hung_up_ || has_ended_) return;
+  void conclude(const std::string& reason) override {
     has_ended_ = true;
-    end_message_ = is_stopping_ ? fmt::format("the engine of model '{}' was stopped", model_name_)
-                                : fmt::format("the engine of model '{}' ended unexpectedly ({})", model_name_,
-                                              end_reason_);
+    end_message_ = is_stopping_
+                       ? fmt::format("the engine of model '{}' was stopped", model_name_)
+                       : fmt::format("the engine of model '{}' ended unexpectedly ({})", model_name_, reason);
     for (const auto& [id, state] : std::exchange(calls_, {}))
       fail(*state, Error(ErrorCode::kUnavailable, end_message_));
     if (const auto callback = std::exchange(on_end_, nullptr)) callback();
@@ -222,24 +118,12 @@ class Process final : public EngineProcess {
 
   const Executor executor_;
   const std::string model_name_;
-  const pid_t pid_;
   const protocol::Open open_;
-  asio::local::stream_protocol::socket socket_;
-  asio::posix::stream_descriptor ends_;
-  asio::steady_timer kill_timer_;
-  std::array<char, 65536> in_{};
   protocol::FrameReader reader_;
-  std::string out_;  // not written yet
-  std::string being_written_;
   std::map<uint64_t, std::shared_ptr<CallState>> calls_;
   uint64_t last_id_ = 0;
-  bool is_writing_ = false;
   bool is_stopping_ = false;
-  bool is_kill_planned_ = false;
-  bool is_reaped_ = false;
-  bool has_hung_up_ = false;
   bool has_ended_ = false;
-  std::string end_reason_;
   std::string end_message_;
   std::function<void()> on_end_;
 };
@@ -280,9 +164,9 @@ std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
   const auto state = std::make_shared<CallState>(executor_, ++last_id_);
   call.set_id(state->id);
   if (call.has_generate()) state->n_answers = std::max(call.generate().n(), uint32_t{1});
-  auto made = std::make_unique<ProcessCall>(self(), state);
+  auto made = std::make_unique<ProcessCall>(std::static_pointer_cast<Process>(shared_from_this()), state);
   std::string frame;
-  if (has_ended_ || has_hung_up_) {
+  if (has_ended_ || has_hung_up()) {
     const std::string message =
         has_ended_ ? end_message_ : fmt::format("the engine of model '{}' has ended", model_name_);
     fail(*state, Error(ErrorCode::kUnavailable, message));
@@ -292,8 +176,7 @@ std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
     fail(*state, Error(ErrorCode::kInvalidArgument, "expected texts in UTF-8, found bytes that are none"));
   } else {
     calls_.emplace(state->id, state);
-    out_ += frame;
-    write();
+    send(frame);
   }
   return made;
 }
@@ -303,27 +186,20 @@ std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
 Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& executor,
                                                             const std::string& executable,
                                                             const std::string& model_name, ModelFiles files) {
-  std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
-    return make_error(ErrorCode::kIo, "cannot start an engine process: socketpair: {}", std::strerror(errno));
-  UniqueDescriptor ours(pair[0]);
-  const UniqueDescriptor theirs(pair[1]);
-
   protocol::Open open;
   open.set_path(files.name);
-  std::vector<int> descriptors{theirs.get()};
+  std::vector<int> descriptors;
   for (const ModelFiles::File& file : files.files) {
     protocol::Open::File& described = *open.add_files();
     described.set_path(file.name);
     described.set_descriptor(kFirstFileDescriptor + open.files_size() - 1);
     descriptors.push_back(file.descriptor.get());
   }
-  HEARTH_ASSIGN(SpawnedProcess spawned, spawn(executable, {"hearth", "engine-process", model_name},
-                                              engine_environment(), descriptors));
-  auto process =
-      std::make_shared<Process>(executor, model_name, std::move(spawned), std::move(ours), std::move(open));
-  process->begin();
-  return std::shared_ptr<EngineProcess>(std::move(process));
+  HEARTH_ASSIGN(StartedChild child, start_child(executable, {"hearth", "engine-process", model_name},
+                                                engine_environment(), descriptors));
+  const auto process = std::make_shared<Process>(executor, model_name, std::move(child), std::move(open));
+  process->listen();
+  return std::shared_ptr<EngineProcess>(process);
 }
 
 Task<Result<protocol::Reply>> only_reply(EngineCall& call) {

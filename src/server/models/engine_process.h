@@ -14,7 +14,7 @@
 namespace hearth::server {
 
 // For the thread of the front. It lives until stop(), its own end, or that of the io_context.
-class EngineProcess : public std::enable_shared_from_this<EngineProcess> {
+class EngineProcess {
  public:
   // Starts `executable engine-process` and hands it the files; nothing of them is read before a call says
   // Open (open_call()). Messages name it as that of `model_name`. kIo.

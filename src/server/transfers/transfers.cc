@@ -1,61 +1,24 @@
 #include "server/transfers/transfers.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
-
 #include "base/excerpt.h"
 #include "protocol/status.h"
-#include "server/async/queue.h"
+#include "server/models/model_store.h"
 #include "server/transfers/fetcher_process.h"
 #include "store/store.h"
 
 namespace hearth::server {
 namespace {
 
-namespace asio = boost::asio;
 using protocol::FetchOrder;
 using protocol::FetchReport;
 
 constexpr std::string_view kVerifying = "verifying sha256 digest";
 
-// Writes manifests: they are on the disk before anybody is told so, which may take a while.
-class ManifestWriter {
- public:
-  explicit ManifestWriter(const Executor& executor) : executor_(executor) {}
-
-  Task<Result<void>> write(std::filesystem::path root, store::ModelName name, std::string manifest) {
-    const auto written = std::make_shared<Queue<Result<void>>>(executor_);
-    asio::post(thread_, [executor = executor_, written, root = std::move(root), name = std::move(name),
-                         manifest = std::move(manifest)] {
-      Result<void> result = write_now(root, name, manifest);
-      const auto shared = std::make_shared<Result<void>>(std::move(result));
-      asio::post(executor, [written, shared] { written->push(std::move(*shared)); });
-    });
-    std::optional<Result<void>> result = co_await written->next();
-    co_return std::move(*result);
-  }
-
- private:
-  static Result<void> write_now(const std::filesystem::path& root, const store::ModelName& name,
-                                const std::string& manifest) {
-    HEARTH_ASSIGN(const store::Store store, store::Store::open(root));
-    const auto digest = store.write_manifest(name, manifest);
-    return digest ? Result<void>() : Result<void>(digest.error());
-  }
-
-  const Executor executor_;
-  asio::thread_pool thread_{1};
-};
-
 class FetcherTransfer final : public Transfer {
  public:
-  FetcherTransfer(TransferWish wish, store::ModelName name, std::filesystem::path root,
-                  ManifestWriter& writer, std::unique_ptr<FetcherProcess> fetcher)
-      : wish_(std::move(wish)),
-        name_(std::move(name)),
-        root_(std::move(root)),
-        writer_(writer),
-        fetcher_(std::move(fetcher)) {}
+  FetcherTransfer(TransferWish wish, store::ModelName name, ModelStore& store,
+                  std::unique_ptr<FetcherProcess> fetcher)
+      : wish_(std::move(wish)), name_(std::move(name)), store_(store), fetcher_(std::move(fetcher)) {}
 
   void cancel() override { fetcher_->stop(); }
 
@@ -106,11 +69,12 @@ class FetcherTransfer final : public Transfer {
   }
 
   Task<std::optional<Result<TransferStatus>>> write_manifest() {
-    std::filesystem::path root = root_;
-    store::ModelName name = name_;
-    std::string manifest = *manifest_;
-    const Result<void> written =
-        co_await writer_.write(std::move(root), std::move(name), std::move(manifest));
+    std::function<Result<void>(const store::Store&)> write =
+        [name = name_, manifest = *manifest_](const store::Store& store) {
+          const auto digest = store.write_manifest(name, manifest);
+          return digest ? Result<void>() : Result<void>(digest.error());
+        };
+    const Result<void> written = co_await store_.run<Result<void>>(std::move(write));
     if (!written) co_return end(written.error());
     co_return end(TransferStatus{"success"});
   }
@@ -123,8 +87,7 @@ class FetcherTransfer final : public Transfer {
 
   const TransferWish wish_;
   const store::ModelName name_;
-  const std::filesystem::path root_;
-  ManifestWriter& writer_;
+  ModelStore& store_;
   const std::unique_ptr<FetcherProcess> fetcher_;
   std::optional<std::string> manifest_;
   std::string said_verifying_;
@@ -134,8 +97,8 @@ class FetcherTransfer final : public Transfer {
 
 class FetcherService final : public TransferService {
  public:
-  FetcherService(const Executor& executor, TransferOptions options)
-      : executor_(executor), options_(std::move(options)), writer_(executor) {}
+  FetcherService(const Executor& executor, ModelStore* store, TransferOptions options)
+      : executor_(executor), store_(store), options_(std::move(options)) {}
 
   Result<std::unique_ptr<Transfer>> begin(const TransferWish& wish) override {
     const char* what = wish.kind == TransferWish::Kind::kPull ? "pull" : "push";
@@ -145,19 +108,18 @@ class FetcherService final : public TransferService {
                         "cannot {} {}: the server is offline (hearth serve --offline, HEARTH_OFFLINE)", what,
                         name.text());
     }
-    if (options_.store_root.empty()) {
+    if (store_ == nullptr) {
       return make_error(
           ErrorCode::kUnsupported,
           "cannot {} {}: the server has one model, and no folder for a store (hearth serve --models)", what,
           name.text());
     }
-    HEARTH_ASSIGN(const store::Store store, store::Store::open(options_.store_root));
     if (wish.kind == TransferWish::Kind::kPush) {
-      HEARTH_TRY(store.find(name));
+      HEARTH_TRY(store_->store().find(name));
     }
     HEARTH_ASSIGN(auto fetcher, FetcherProcess::start(executor_, options_.executable, order_for(wish, name)));
-    return std::unique_ptr<Transfer>(std::make_unique<FetcherTransfer>(
-        wish, std::move(name), options_.store_root, writer_, std::move(fetcher)));
+    return std::unique_ptr<Transfer>(
+        std::make_unique<FetcherTransfer>(wish, std::move(name), *store_, std::move(fetcher)));
   }
 
  private:
@@ -165,7 +127,7 @@ class FetcherService final : public TransferService {
     FetchOrder order;
     order.set_kind(wish.kind == TransferWish::Kind::kPull ? FetchOrder::PULL : FetchOrder::PUSH);
     order.set_name(name.full_text());
-    order.set_store_root(options_.store_root.string());
+    order.set_store_root(store_->store().root().string());
     order.set_insecure(wish.insecure);
     order.set_plain_http(wish.name.starts_with("http://"));
     order.set_ca_file(options_.ca_file);
@@ -180,14 +142,15 @@ class FetcherService final : public TransferService {
   }
 
   const Executor executor_;
+  ModelStore* const store_;
   const TransferOptions options_;
-  ManifestWriter writer_;
 };
 
 }  // namespace
 
-std::unique_ptr<TransferService> make_transfer_service(const Executor& executor, TransferOptions options) {
-  return std::make_unique<FetcherService>(executor, std::move(options));
+std::unique_ptr<TransferService> make_transfer_service(const Executor& executor, ModelStore* store,
+                                                       TransferOptions options) {
+  return std::make_unique<FetcherService>(executor, store, std::move(options));
 }
 
 }  // namespace hearth::server

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,8 @@
 #include "server/async/task.h"
 
 namespace hearth::server {
+
+class ModelStore;
 
 struct TransferStatus {
   // What is being done: "pulling 0123456789ab", "verifying sha256 digest", "writing manifest", "success".
@@ -50,8 +51,7 @@ class TransferService {
 };
 
 struct TransferOptions {
-  std::filesystem::path store_root = {};  // empty: there is no store
-  bool offline = false;                   // no fetcher is ever started
+  bool offline = false;  // no fetcher is ever started
   std::string ca_file = {};
   uint64_t max_bytes_per_s = 0;
   std::vector<std::string> token_hosts = {};
@@ -64,8 +64,9 @@ struct TransferOptions {
   uint32_t max_tries = 0;
 };
 
-// Runs each in a fetcher process of its own, and writes the manifest when all blobs are there. `executor`
-// outlives it.
-std::unique_ptr<TransferService> make_transfer_service(const Executor& executor, TransferOptions options);
+// Runs each in a fetcher process of its own, and writes the manifest when all blobs are there. `executor` and
+// `store` (null: there is none) outlive it and its transfers.
+std::unique_ptr<TransferService> make_transfer_service(const Executor& executor, ModelStore* store,
+                                                       TransferOptions options);
 
 }  // namespace hearth::server

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "server/models/model_store.h"
 #include "server/transfers/fetcher_process.h"
 #include "store/registry/tiny_registry_fixture.h"
 #include "store/store_fixture.h"
@@ -31,13 +32,15 @@ class TransfersTest : public ::testing::Test {
  protected:
   TransferOptions options() const {
     TransferOptions options;
-    options.store_root = store_.root();
     options.executable = HEARTH_PROGRAM;
     options.part_bytes = kPartBytes;
     options.stall_timeout_s = 2;
     options.first_pause_ms = 1;
     options.max_tries = 3;
     return options;
+  }
+  std::unique_ptr<TransferService> make_service(TransferOptions options) {
+    return make_transfer_service(context_.get_executor(), &model_store_, std::move(options));
   }
   std::string name() const { return "http://" + registry_.host() + "/library/tiny"; }
 
@@ -61,7 +64,7 @@ class TransfersTest : public ::testing::Test {
     context_.run();
   }
   void pull() {
-    const auto service = make_transfer_service(context_.get_executor(), options());
+    const auto service = make_service(options());
     run(*service, {.name = name(), .insecure = true});
   }
   store::ModelName stored_name() const { return *store::ModelName::parse(name()); }
@@ -69,6 +72,7 @@ class TransfersTest : public ::testing::Test {
   boost::asio::io_context context_;
   TinyRegistry registry_;
   store::TestStore store_;
+  ModelStore model_store_{context_.get_executor(), *store_};
   std::vector<std::string> texts_;
   std::string error_;
 };
@@ -93,7 +97,7 @@ TEST_F(TransfersTest, Pull_EndsWithTheManifest) {
 TEST_F(TransfersTest, Push_SendsWhatTheStoreHas) {
   const std::string manifest = store_.put_manifest_blobs("weights");
   ASSERT_TRUE(store_->write_manifest(stored_name(), manifest));
-  const auto service = make_transfer_service(context_.get_executor(), options());
+  const auto service = make_service(options());
   run(*service, {.kind = TransferWish::Kind::kPush, .name = name(), .insecure = true});
   EXPECT_EQ(error_, "");
   EXPECT_EQ(texts_.back(), "success");
@@ -104,20 +108,19 @@ TEST_F(TransfersTest, WhatCannotBegin_StartsNoProcess) {
   TransferOptions none = options();
   none.executable = "/no/such/program";
   none.offline = true;
-  const auto offline = make_transfer_service(context_.get_executor(), none);
+  const auto offline = make_service(none);
   const auto refused = offline->begin({.name = name()});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
   EXPECT_NE(refused.error().message().find("offline"), std::string::npos);
   EXPECT_TRUE(registry_.log().empty());
   none.offline = false;
-  const auto service = make_transfer_service(context_.get_executor(), none);
+  const auto service = make_service(none);
   for (const char* bad : {"", "../../etc", "a/b/c/d/e", "a\\b", "library/..", "x:..", "-x", "http://"})
     EXPECT_EQ(service->begin({.name = bad}).error().code(), ErrorCode::kInvalidArgument) << bad;
   EXPECT_EQ(service->begin({.kind = TransferWish::Kind::kPush, .name = name()}).error().code(),
             ErrorCode::kNotFound);
-  none.store_root.clear();
-  EXPECT_FALSE(make_transfer_service(context_.get_executor(), none)->begin({.name = name()}));
+  EXPECT_FALSE(make_transfer_service(context_.get_executor(), nullptr, options())->begin({.name = name()}));
 }
 
 TEST_F(TransfersTest, RegistrysErrors_AreTold) {
@@ -134,7 +137,7 @@ TEST_F(TransfersTest, DestroyedTransfer_EndsTheProcessAndKeepsWhatThereIs) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return std::nullopt;
   });
-  const auto service = make_transfer_service(context_.get_executor(), options());
+  const auto service = make_service(options());
   auto transfer = service->begin({.name = name(), .insecure = true});
   ASSERT_TRUE(transfer);
   boost::asio::co_spawn(context_, collect(**transfer), boost::asio::detached);

@@ -1,4 +1,4 @@
-#include "server/models/spawn.h"
+#include "server/process/spawn.h"
 
 #include <fcntl.h>
 #include <signal.h>
