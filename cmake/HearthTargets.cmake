@@ -4,6 +4,16 @@ function(hearth_separate)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
+# Where HEARTH_PRECOMPILE is on, the headers of other projects that many files include are compiled once for all targets
+# of a kind, which their folder's HEARTH_PRECOMPILED names: "plain", or "async", whose targets all link hearth_async. Our own
+# headers are not among them: which ones a file includes stays its own business.
+set(HEARTH_PRECOMPILED plain)
+function(hearth_precompile target prefix)
+  if(HEARTH_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM ${prefix}hearth_precompiled_${HEARTH_PRECOMPILED})
+  endif()
+endfunction()
+
 # hearth_library(NAME SOURCES a.cc ... [DEPS lib ...] [TESTS a_test.cc ...] [TEST_DEPS lib ...])
 #
 # One static library per folder, named hearth_NAME, and (with TESTS) its test program NAME_test. DEPS are public:
@@ -13,6 +23,7 @@ function(hearth_library name)
   add_library(hearth_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hearth_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPS} hearth_sanitizers PRIVATE hearth_warnings hearth_hardening)
+  hearth_precompile(hearth_${name} "")
   if(HEARTH_BUILD_TESTS AND ARG_TESTS)
     hearth_test(${name}_test SOURCES ${ARG_TESTS} DEPS hearth_${name} ${ARG_TEST_DEPS})
   endif()
@@ -30,6 +41,7 @@ function(hearth_test name)
   target_compile_definitions(${name} PRIVATE
     HEARTH_DEFAULT_TEST_DATA="${PROJECT_SOURCE_DIR}/../shared/data"
     HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  hearth_precompile(${name} test_)
   # scripts/test runs several build trees in one go: the sanitized ones say which they are.
   set(prefix "")
   if(HEARTH_SANITIZE)

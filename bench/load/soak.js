@@ -34,18 +34,19 @@ function childrenOf(pid) {
   }).map(Number);
 }
 
-// KiB that a process has in memory: rss, and pss, where what is shared counts to each in parts. pss is undefined where the
-// kernel tells it to others only: engines are sealed.
+// KiB that a process has in memory: rss; anon, which is rss without mapped files, such as a model's; and pss, where what
+// is shared counts to each in parts. pss is undefined where the kernel tells it to others only: engines are sealed.
 function memoryOf(pid) {
   try {
-    const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const [rss, anon] = ['VmRSS', 'RssAnon'].map((name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)[1]));
     let pss;
     try {
       pss = Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
     } catch {
       pss = undefined;
     }
-    return { rss, pss };
+    return { rss, anon, pss };
   } catch {
     return undefined; // it has ended meanwhile
   }
@@ -62,6 +63,7 @@ function sample(pid, seconds) {
     'front RSS': front.rss,
     'front PSS': front.pss,
     'engines RSS': sum(engines.map((one) => one.rss)),
+    'engines anonymous': sum(engines.map((one) => one.anon)),
     'engines PSS': sum(engines.map((one) => one.pss)), // NaN where one is not known
   };
 }
@@ -74,13 +76,24 @@ export function slopeOf(points) {
   return sum(points.map(([x, y]) => (x - meanX) * (y - meanY))) / sum(points.map(([x]) => (x - meanX) ** 2));
 }
 
-// Growth over the last two thirds: at the beginning, caches and heaps fill up.
+// Growth over the second half: in the first one, caches and heaps fill up.
 function growthRow(samples, name) {
-  const points = samples.slice(Math.floor(samples.length / 3)).map((one) => [one.seconds, one[name]]);
+  const points = samples.slice(Math.floor(samples.length / 2)).map((one) => [one.seconds, one[name]]);
   if (points.length < 3 || !points.every(([, y]) => Number.isFinite(y))) return [name, 'not known'];
   const kibPerHour = slopeOf(points) * 3600;
   const last = points[points.length - 1][1];
   return [name, `${last} KiB at the end, growing by ${kibPerHour.toFixed(0)} KiB/h (${((100 * kibPerHour) / last).toFixed(2)} % of it)`];
+}
+
+// "3: 2 x 400, 1 x ECONNRESET": how requests ended, the most frequent first.
+function kindsOf(outcomes) {
+  const counts = new Map();
+  for (const one of outcomes) {
+    const kind = one.error ?? one.status;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  const kinds = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} x ${kind}`);
+  return `${outcomes.length}${kinds.length > 0 ? `: ${kinds.join(', ')}` : ''}`;
 }
 
 async function talk(options, user, goesOn, seen) {
@@ -117,17 +130,17 @@ export async function soak(options) {
   const whole = seen.filter(isWhole);
   const refused = seen.filter(isRefused);
   const told = refused.filter(saysWhen);
-  const others = seen.length - whole.length - refused.length;
+  const others = seen.filter((one) => !isWhole(one) && !isRefused(one));
   return {
-    good: whole.length > 0 && others === 0 && told.length === refused.length,
+    good: whole.length > 0 && others.length === 0 && told.length === refused.length,
     rows: [
       ['users', `${options.users} for ${seconds.toFixed(0)} s`],
       ['whole answers', `${whole.length}, ${(sum(whole.map((one) => one.tokens)) / seconds).toFixed(0)} tokens/s`],
       ['refused (429, 503)', `${refused.length}, of them ${told.length} with Retry-After`],
-      ['anything else', `${others}`],
+      ['anything else', kindsOf(others)],
       ['first part', spread(whole.map((one) => one.firstMs))],
       ['last part', spread(whole.map((one) => one.totalMs))],
-      ...['front RSS', 'front PSS', 'engines RSS', 'engines PSS'].map((name) => growthRow(samples, name)),
+      ...['front RSS', 'front PSS', 'engines RSS', 'engines anonymous', 'engines PSS'].map((name) => growthRow(samples, name)),
     ],
   };
 }
