@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "models/model.h"
 #include "quant/quant.h"
+#include "tests/support/tested_isas.h"
 #include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
 
@@ -89,16 +90,8 @@ Distance distance(const TinyBert& expected, Encoder& encoder) {
   return largest;
 }
 
-std::vector<Isa> available_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
-    if (check_isa(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
-
 class EncoderOnIsa : public ::testing::TestWithParam<Isa> {};
-INSTANTIATE_TEST_SUITE_P(Isas, EncoderOnIsa, ::testing::ValuesIn(available_isas()),
+INSTANTIATE_TEST_SUITE_P(Isas, EncoderOnIsa, ::testing::ValuesIn(testing::tested_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
 
 const std::pair<const char*, TinyBertShape> kShapes[] = {

@@ -13,17 +13,10 @@
 #include "tests/support/packed_weights.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_data.h"
+#include "tests/support/tested_isas.h"
 
 namespace hearth {
 namespace {
-
-std::vector<Isa> available_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
-    if (check_isa(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
 
 // The folder's weights with the vocabulary of the GGUF file: the golden vocabularies were never a
 // tokenizer.json.
@@ -124,7 +117,7 @@ std::vector<int32_t> generate_greedily(engine::LoadedModel& model, std::vector<i
 }
 
 class HuggingFaceGolden : public ::testing::TestWithParam<Isa> {};
-INSTANTIATE_TEST_SUITE_P(Isas, HuggingFaceGolden, ::testing::ValuesIn(available_isas()),
+INSTANTIATE_TEST_SUITE_P(Isas, HuggingFaceGolden, ::testing::ValuesIn(testing::tested_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
 
 TEST_P(HuggingFaceGolden, FoldersOfEveryFamily_AgainstLlamaCpp_DivergeByAtMost1e4) {

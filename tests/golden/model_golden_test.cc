@@ -14,6 +14,7 @@
 #include "tests/support/random_blocks.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
+#include "tests/support/tested_isas.h"
 #include "tests/support/tiny_llama.h"
 
 namespace hearth {
@@ -21,14 +22,6 @@ namespace {
 
 using testing::TinyLlama;
 using testing::TinyLlamaShape;
-
-std::vector<Isa> available_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
-    if (check_isa(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
 
 std::unique_ptr<engine::LoadedModel> load(gguf::File file, Isa isa, const engine::LoadOptions& options = {},
                                           int n_threads = 2) {
@@ -78,7 +71,7 @@ Divergence compare_golden(const std::filesystem::path& gguf_path, Isa isa, size_
 }
 
 class IsaTest : public ::testing::TestWithParam<Isa> {};
-INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(available_isas()),
+INSTANTIATE_TEST_SUITE_P(Isas, IsaTest, ::testing::ValuesIn(testing::tested_isas()),
                          [](const auto& set) { return std::string(isa_name(set.param)); });
 
 // Of its tokens, the twelfth is the last that no rounding decides: at the next, the second and the third best
