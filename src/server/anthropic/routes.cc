@@ -93,7 +93,8 @@ Task<std::unique_ptr<EngineLease>> acquire(const Dependencies& deps, const http:
     co_await send_error(request, responder, wanted.error());
     co_return nullptr;
   }
-  auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat);
+  auto lease =
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat, responder);
   if (!lease) {
     co_await send_error(request, responder, lease.error());
     co_return nullptr;

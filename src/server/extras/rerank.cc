@@ -35,7 +35,8 @@ Task<void> rerank(const Dependencies& deps, const http::Request& request, http::
     co_await openai::send_error(responder, wanted.error());
     co_return;
   }
-  const auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kAny);
+  const auto lease =
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kAny, responder);
   if (!lease) {
     co_await openai::send_error(responder, lease.error());
     co_return;

@@ -87,7 +87,8 @@ Json answer_of(const protocol::Tokens& tokens, bool with_pieces) {
 // What the model says to one call.
 Task<ApiResult<protocol::Reply>> ask(const Dependencies& deps, inference::ModelChoice model,
                                      protocol::Call message, http::Responder& responder) {
-  auto lease = co_await inference::acquire_model(*deps.models, std::move(model), inference::Ability::kAny);
+  auto lease =
+      co_await inference::acquire_model(*deps.models, std::move(model), inference::Ability::kAny, responder);
   if (!lease) co_return lease.error();
   auto reply = co_await inference::ask_engine(**lease, std::move(message), responder);
   co_return reply;

@@ -101,7 +101,7 @@ void Front::note_answer(const http::Answered& answered) {
                      .peer = request.peer,
                      .method = request.method,
                      .route = std::string(answered.route_pattern),
-                     .model = {},
+                     .model = std::string(answered.model),
                      .status = answered.status,
                      .request_id = request.id});
 }

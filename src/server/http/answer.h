@@ -31,12 +31,14 @@ class Answer : public Responder {
   Task<bool> begin(int status, std::string content_type, Headers headers = {}) override;
   Task<bool> write(std::string part) override;
   Task<bool> end() override;
+  void note_model(std::string_view name) override { model_ = name; }
   bool has_begun() const noexcept override { return state_ != State::kNothing; }
   void on_disconnect(std::function<void()> callback) override;
   bool is_disconnected() const noexcept override { return channel_.gone(); }
 
   // For the connection.
-  int status() const noexcept { return status_; }  // 0: none was sent
+  int status() const noexcept { return status_; }               // 0: none was sent
+  const std::string& model() const noexcept { return model_; }  // that was noted last
   bool is_complete() const noexcept { return state_ == State::kEnded && sent_all_; }
   bool has_ended() const noexcept { return state_ == State::kEnded; }
   bool keeps_alive() const noexcept { return options_.keep_alive; }
@@ -55,6 +57,7 @@ class Answer : public Responder {
   Framing framing_ = Framing::kLength;
   bool sent_all_ = true;
   int status_ = 0;
+  std::string model_;
 };
 
 }  // namespace hearth::server::http

@@ -64,6 +64,7 @@ struct Connection::Exchange {
   RequestParser parser;
   Admission admission;
   Clock::time_point begin;
+  std::string model;
   bool counted = false;
   size_t body_bytes = 0;
   bool keep_alive = false;
@@ -284,6 +285,7 @@ Task<void> Connection::call_handler(Exchange& exchange) {
     error = std::current_exception();
   }
   channel_->watch(nullptr);
+  exchange.model = answer.model();
   std::string what;
   const std::string& id = exchange.admission.request.id;
   const std::string& pattern = exchange.admission.route->pattern;
@@ -313,6 +315,7 @@ void Connection::tell_answered(const Exchange& exchange) {
   const Route* route = exchange.admission.route;
   state_->options.on_answered({.request = exchange.admission.request,
                                .route_pattern = route == nullptr ? std::string_view() : route->pattern,
+                               .model = exchange.model,
                                .status = exchange.status == 0 ? kClientWentAway : exchange.status,
                                .complete = exchange.complete,
                                .duration = Clock::now() - exchange.begin});

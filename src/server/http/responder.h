@@ -35,6 +35,10 @@ class Responder {
   virtual Task<bool> write(std::string part) = 0;
   virtual Task<bool> end() = 0;
 
+  // For the audit log: the model that the request is about. The name of one that exists, not what the client
+  // wrote.
+  virtual void note_model(std::string_view /*name*/) {}
+
   // Whether a head was sent: after that an error can only be told in the body.
   virtual bool has_begun() const noexcept = 0;
 

@@ -41,6 +41,7 @@ struct Limits {
 struct Answered {
   const Request& request;             // without body; only peer and id where its head could not be read
   std::string_view route_pattern;     // "": it came to no route
+  std::string_view model;             // that the handler noted (Responder::note_model)
   int status;                         // that was sent; 499: the client went away before any was
   bool complete;                      // the whole answer was handed to the system
   std::chrono::nanoseconds duration;  // since the head was read

@@ -181,8 +181,8 @@ TEST_F(ServerLimitsTest, Drain_CutsWhatOutlastsTheGrace) {
 TEST_F(ServerLimitsTest, EachAnswer_IsTold) {
   std::vector<std::string> told;
   options.on_answered = [&](const Answered& answered) {
-    told.push_back(fmt::format("{} {} {} {} {}", answered.request.path, answered.route_pattern,
-                               answered.status, answered.complete, answered.request.peer));
+    told.push_back(fmt::format("{} {} [{}] {} {} {}", answered.request.path, answered.route_pattern,
+                               answered.model, answered.status, answered.complete, answered.request.peer));
   };
   start();
   RawClient client(server->port());
@@ -195,8 +195,9 @@ TEST_F(ServerLimitsTest, EachAnswer_IsTold) {
   leaving.close();
   ASSERT_TRUE(wait_for_requests(0));
   server.reset();
-  EXPECT_EQ(told, (std::vector<std::string>{"/ / 200 true 127.0.0.1", "/nowhere  404 true 127.0.0.1",
-                                            "  400 true 127.0.0.1", "/wait /wait 499 false 127.0.0.1"}));
+  EXPECT_EQ(told,
+            (std::vector<std::string>{"/ / [] 200 true 127.0.0.1", "/nowhere  [] 404 true 127.0.0.1",
+                                      "  [] 400 true 127.0.0.1", "/wait /wait [tiny] 499 false 127.0.0.1"}));
 }
 
 size_t resident_bytes() {

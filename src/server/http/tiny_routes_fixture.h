@@ -79,6 +79,7 @@ inline Router tiny_router(const std::shared_ptr<Seen>& seen) {
   });
   add_route(router, Method::kGet, "/wait", [seen](const Request&, Responder& responder) -> Task<void> {
     seen->add("waiting");
+    responder.note_model("tiny");
     co_await wait_for_disconnect(responder);
     seen->disconnected.set_value(std::chrono::steady_clock::now());
     EXPECT_TRUE(responder.is_disconnected());

@@ -42,9 +42,11 @@ ModelChoice read_model_choice(const wire::Field& root) {
 }
 
 Task<wire::ApiResult<std::unique_ptr<EngineLease>>> acquire_model(ModelService& models, ModelChoice choice,
-                                                                  Ability ability) {
+                                                                  Ability ability,
+                                                                  http::Responder& responder) {
   const auto entry = models.find(choice.name);
   if (!entry) co_return wire::ApiError(entry.error());
+  responder.note_model(entry->name);
   // Told before minutes are spent on loading it.
   const auto described = co_await models.describe(choice.name);
   if (!described) co_return without_path(described.error(), *entry);

@@ -22,8 +22,10 @@ ModelChoice read_model_choice(const wire::Field& root);
 // What a model must be good for.
 enum class Ability { kAny, kChat, kComplete };
 
-// Loads the model, if it can do that, with as much of the context that was wished as it has.
+// Loads the model, if it can do that, with as much of the context that was wished as it has. The responder is
+// told which one it is.
 Task<wire::ApiResult<std::unique_ptr<EngineLease>>> acquire_model(ModelService& models, ModelChoice choice,
-                                                                  Ability ability);
+                                                                  Ability ability,
+                                                                  http::Responder& responder);
 
 }  // namespace hearth::server::inference

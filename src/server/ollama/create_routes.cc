@@ -197,8 +197,10 @@ Task<void> create_model(OllamaApi api, const http::Request& request, http::Respo
   if (!error && !asked) error = asked.error();
   std::vector<std::string> steps;
   if (!error) {
+    note_model(api, asked->from, responder);
     auto created = co_await create(api, *asked);
     if (created) {
+      responder.note_model(asked->name.text());
       steps = std::move(*created);
     } else {
       error = created.error();

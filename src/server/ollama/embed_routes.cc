@@ -69,6 +69,7 @@ struct Embedded {
 
 Task<ApiResult<Embedded>> compute(OllamaApi api, http::Responder& responder, const EmbedRequest& request) {
   Embedded embedded;
+  note_model(api, request.model, responder);
   const auto model = co_await api.models.describe(request.model);
   if (!model) co_return ApiError(model.error());
   if (request.embed.dimensions() > model->embedding_length()) {

@@ -177,6 +177,7 @@ Task<ApiResult<void>> show_prompt(Generation& generation, EngineLease& lease) {
 Task<ApiResult<void>> run(Generation& generation) {
   GenerationRequest& asked = generation.asked;
   ModelService& models = generation.api.models;
+  note_model(generation.api, asked.model, generation.responder);
   if (asked.unloads()) {
     const Result<bool> unloaded = models.unload(asked.model);
     if (!unloaded) co_return ApiError(unloaded.error());

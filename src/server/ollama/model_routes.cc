@@ -211,6 +211,7 @@ Task<void> show_model(OllamaApi api, const http::Request& request, http::Respond
   if (!asked) {
     response = refusal(asked.error());
   } else {
+    note_model(api, asked->model, responder);
     const auto described = co_await describe_model(api, *asked);
     response =
         described ? json_response(*described) : refusal(without_paths(api, asked->model, described.error()));

@@ -102,6 +102,16 @@ TEST_F(ModelRoutes, ShowOfWhatIsNotThere_Is404) {
   EXPECT_EQ(post("/api/show", R"({"model":"tiny"})").json()["model_info"].size(), 1U);  // never null
 }
 
+TEST_F(ModelRoutes, ModelOfTheRequest_IsNotedByItsOwnName) {
+  for (const char* path : {"/api/generate", "/api/chat", "/api/embed", "/api/embeddings", "/api/show"}) {
+    EXPECT_EQ(post(path, R"({"model":"TINY"})").model, "tiny:latest") << path;
+    EXPECT_EQ(post(path, R"({"model":"secret"})").model, "") << path;
+    EXPECT_EQ(post(path, R"({"model":7})").model, "") << path;
+  }
+  tiny_.acquire_error = Error(ErrorCode::kResourceExhausted, "no memory");
+  EXPECT_EQ(post("/api/generate", R"({"model":"tiny","prompt":"a"})").model, "tiny:latest");
+}
+
 TEST_F(ModelRoutes, WithoutAStore_ItsRoutesAre501) {
   const std::vector<std::pair<Method, const char*>> routes{
       {Method::kPost, "/api/create"},         {Method::kPost, "/api/pull"},

@@ -22,6 +22,10 @@ wire::ApiError without_paths(const OllamaApi& api, std::string_view model, wire:
   return error;
 }
 
+void note_model(const OllamaApi& api, std::string_view model, http::Responder& responder) {
+  if (const auto entry = api.models.find(model)) responder.note_model(entry->name);
+}
+
 wire::ApiError lacks_capability(std::string_view model, std::string_view capability) {
   return {400, fmt::format("{} does not support {}", quoted_excerpt(model), capability)};
 }

@@ -16,6 +16,9 @@ http::Response refusal(const wire::ApiError& error);
 // `error` as clients may see it: the model's file is called by the model's name.
 wire::ApiError without_paths(const OllamaApi& api, std::string_view model, wire::ApiError error);
 
+// Tells the responder which model that is, if there is one.
+void note_model(const OllamaApi& api, std::string_view model, http::Responder& responder);
+
 // 400 "m" does not support thinking.
 wire::ApiError lacks_capability(std::string_view model, std::string_view capability);
 

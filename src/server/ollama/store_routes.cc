@@ -23,7 +23,7 @@ Task<void> answer_empty(http::Responder& responder, const ApiResult<void>& done)
   co_await responder.send(std::move(response));
 }
 
-Task<ApiResult<void>> copy(OllamaApi api, const http::Request& request) {
+Task<ApiResult<void>> copy(OllamaApi api, const http::Request& request, http::Responder& responder) {
   if (const ApiResult<void> has_store = check_store(api); !has_store) co_return has_store.error();
   auto body = JsonBody::parse(request.body);
   if (!body) co_return body.error();
@@ -32,6 +32,7 @@ Task<ApiResult<void>> copy(OllamaApi api, const http::Request& request) {
   if (const ApiResult<void> checked = body->check(); !checked) co_return checked.error();
   const auto source = find_stored(api, source_text);
   if (!source) co_return source.error();
+  note_model(api, source_text, responder);
   const auto destination = store::ModelName::parse(destination_text);
   if (!destination) co_return ApiError(destination.error());
   std::function<Result<void>(const store::Store&)> work = [from = (*source)->manifest.name,
@@ -40,10 +41,11 @@ Task<ApiResult<void>> copy(OllamaApi api, const http::Request& request) {
   };
   const Result<void> copied = co_await api.store->run<Result<void>>(std::move(work));
   if (!copied) co_return store_error(api, copied.error());
+  responder.note_model(destination->text());
   co_return ApiResult<void>();
 }
 
-Task<ApiResult<void>> remove(OllamaApi api, const http::Request& request) {
+Task<ApiResult<void>> remove(OllamaApi api, const http::Request& request, http::Responder& responder) {
   if (const ApiResult<void> has_store = check_store(api); !has_store) co_return has_store.error();
   auto body = JsonBody::parse(request.body);
   if (!body) co_return body.error();
@@ -55,6 +57,7 @@ Task<ApiResult<void>> remove(OllamaApi api, const http::Request& request) {
   // Also one whose manifest cannot be read, which the catalog does not have.
   const auto known = find_stored(api, text);
   const auto name = store::ModelName::parse(text);
+  note_model(api, text, responder);
   if (!known && (known.error().status != 404 || !name)) co_return known.error();
   std::function<Result<void>(const store::Store&)> work =
       [name = *name](const store::Store& store) -> Result<void> {
@@ -64,6 +67,7 @@ Task<ApiResult<void>> remove(OllamaApi api, const http::Request& request) {
   };
   const Result<void> removed = co_await api.store->run<Result<void>>(std::move(work));
   if (!removed) co_return store_error(api, removed.error());
+  if (!known) responder.note_model(name->text());
   // Requests that run have their answers to the end.
   (void)api.models.unload(text);
   co_return ApiResult<void>();
@@ -72,12 +76,12 @@ Task<ApiResult<void>> remove(OllamaApi api, const http::Request& request) {
 }  // namespace
 
 Task<void> copy_model(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  const ApiResult<void> done = co_await copy(api, request);
+  const ApiResult<void> done = co_await copy(api, request, responder);
   co_await answer_empty(responder, done);
 }
 
 Task<void> delete_model(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  const ApiResult<void> done = co_await remove(api, request);
+  const ApiResult<void> done = co_await remove(api, request, responder);
   co_await answer_empty(responder, done);
 }
 

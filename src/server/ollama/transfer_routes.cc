@@ -105,12 +105,14 @@ Task<void> transfer_model(OllamaApi api, const http::Request& request, http::Res
     co_await responder.send(std::move(response));
     co_return;
   }
+  note_model(api, asked->wish.name, responder);
   const CancelsTransfer cancels(*transfer, responder);
   if (asked->stream) {
     co_await stream_transfer(*transfer, responder);
   } else {
     co_await await_transfer(*transfer, responder);
   }
+  note_model(api, asked->wish.name, responder);  // which may be there only now
 }
 
 }  // namespace

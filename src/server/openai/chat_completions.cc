@@ -76,7 +76,8 @@ Task<void> answer_chat(const Dependencies& deps, const http::Request& request, h
     co_return;
   }
   const std::string model = chat->model.name;
-  auto lease = co_await inference::acquire_model(*deps.models, chat->model, inference::Ability::kChat);
+  auto lease =
+      co_await inference::acquire_model(*deps.models, chat->model, inference::Ability::kChat, responder);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

@@ -158,6 +158,13 @@ TEST_F(OpenAiChat, WrongField_IsTheErrorsParam) {
   EXPECT_EQ(responder->json()["error"]["type"], "invalid_request_error");
 }
 
+TEST_F(OpenAiChat, ModelOfTheRequest_IsNotedByItsOwnName) {
+  EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, R"("model":"TINY")"))->model, "tiny:latest");
+  EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, R"("model":"secret")"))->model, "");
+  EXPECT_EQ(request(http::Method::kGet, "/v1/models/tiny")->model, "tiny:latest");
+  EXPECT_EQ(request(http::Method::kGet, "/v1/models/secret")->model, "");
+}
+
 TEST_F(OpenAiChat, NoJson_IsRefused) {
   for (const char* body : {"", "{", "[]", "\"x\"", "{\"model\":\"tiny\",}"}) {
     EXPECT_EQ(request(http::Method::kPost, kPath, body)->status, 400) << body;

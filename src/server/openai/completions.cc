@@ -87,8 +87,8 @@ Task<void> answer_completion(const Dependencies& deps, const http::Request& requ
     co_return;
   }
   const std::string model = completion->model.name;
-  auto lease =
-      co_await inference::acquire_model(*deps.models, completion->model, inference::Ability::kComplete);
+  auto lease = co_await inference::acquire_model(*deps.models, completion->model,
+                                                 inference::Ability::kComplete, responder);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

@@ -154,7 +154,7 @@ Task<void> create_response(const Dependencies& deps, ResponseStore& store, const
     co_return;
   }
   const auto lease =
-      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat);
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kChat, responder);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

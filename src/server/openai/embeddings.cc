@@ -102,7 +102,8 @@ Task<void> answer_embeddings(const Dependencies& deps, const http::Request& requ
     co_await send_error(responder, wanted.error());
     co_return;
   }
-  const auto lease = co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kAny);
+  const auto lease =
+      co_await inference::acquire_model(*deps.models, wanted->model, inference::Ability::kAny, responder);
   if (!lease) {
     co_await send_error(responder, lease.error());
     co_return;

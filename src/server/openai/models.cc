@@ -51,6 +51,7 @@ Task<void> list_models(const Dependencies& deps, const http::Request& request, h
 Task<void> show_model(const Dependencies& deps, const http::Request& request, http::Responder& responder) {
   const bool for_anthropic = anthropic::is_anthropic(request);
   const auto entry = deps.models->find(request.parameters.front());
+  if (entry) responder.note_model(entry->name);
   if (!entry) {
     wire::ApiError error(entry.error());
     if (for_anthropic) {

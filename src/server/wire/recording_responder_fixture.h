@@ -23,6 +23,7 @@ class RecordingResponder : public http::Responder {
   // --- What came
   int status = 0;
   std::string content_type;
+  std::string model;  // that the audit log would have
   http::Headers headers;
   std::vector<std::string> parts;  // of a stream; one whole body otherwise
   bool streamed = false;
@@ -83,6 +84,7 @@ class RecordingResponder : public http::Responder {
     ended = true;
     co_return !gone_;
   }
+  void note_model(std::string_view name) override { model = name; }
   bool has_begun() const noexcept override { return status != 0; }
   void on_disconnect(std::function<void()> callback) override {
     on_disconnect_ = std::move(callback);
