@@ -126,6 +126,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   front.models.pool.max_waiting = static_cast<size_t>(options.max_waiting);
   protocol::StartOptions& start = front.models.pool.start;
   start.set_context_tokens(options.context_tokens);
+  start.set_kv_tokens(options.kv_tokens);
   start.set_max_sequences(options.max_sequences);
   start.set_max_waiting(options.max_waiting);
   start.set_cache_type_k(std::string(tensor::dtype_name(options.kv_types.k)));
@@ -189,6 +190,11 @@ void add_memory_options(CLI::App& command, ServeOptions& options) {
       command, "--context,--num-ctx", options.context_tokens, 1, kMost,
       "tokens of context of a model, where no request asks for more (default: 8192, or what the model was "
       "trained for)");
+  add_count_option(
+      command, "--kv-tokens", options.kv_tokens, 1, kMost,
+      "tokens that the KV cache of a model holds of all its answers together; fewer than --context for "
+      "each of --parallel save memory, and answers wait for one another when it is full (default: as "
+      "many)");
   add_count_option(command, "--parallel", options.max_sequences, 1, 4096,
                    "answers that a model works on at once (default: 8)");
   add_count_option(command, "--max-waiting", options.max_waiting, 1, 1 << 20,

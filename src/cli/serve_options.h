@@ -17,6 +17,7 @@ struct ServeOptions {
   int64_t port = -1;
   std::string models;
   int64_t context_tokens = 0;  // 0: the engine's default
+  int64_t kv_tokens = 0;       // 0: a context for each of max_sequences
   int64_t max_sequences = 8;
   int64_t max_waiting = 512;
   int64_t max_loaded = 3;  // 0: as many as memory holds

@@ -115,7 +115,8 @@ MemoryDemand LoadedModel::memory_demand() const {
       static_cast<uint64_t>(runner.max_step_logits * info.vocabulary_size) * sizeof(float);
   return {
       .weight_bytes = info.weight_bytes,
-      .kv_bytes = models::kv_cache_bytes(info.kv_layers, kv_demand(), runner.kv_types) + state_bytes,
+      .kv_bytes = models::kv_cache_bytes(info.kv_layers, kv_demand(), runner.kv_groups, runner.kv_types) +
+                  state_bytes,
       .work_bytes = model_->workspace_bytes(runner.max_step_tokens, runner.max_step_logits) + logits_bytes};
 }
 

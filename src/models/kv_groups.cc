@@ -50,7 +50,11 @@ size_t kv_group_of(const KvLayerShape& layer, std::span<const KvGroup> groups) {
 }
 
 uint64_t kv_cache_bytes(std::span<const KvLayerShape> layers, const KvDemand& demand, const KvTypes& types) {
-  const std::vector<KvGroup> groups = plan_kv_groups(layers, demand);
+  return kv_cache_bytes(layers, demand, plan_kv_groups(layers, demand), types);
+}
+
+uint64_t kv_cache_bytes(std::span<const KvLayerShape> layers, const KvDemand& demand,
+                        std::span<const KvGroup> groups, const KvTypes& types) {
   uint64_t bytes = 0;
   for (const KvLayerShape& layer : layers) {
     const int64_t capacity = groups[kv_group_of(layer, groups)].n_blocks * demand.block_tokens;

@@ -42,6 +42,10 @@ size_t kv_group_of(const KvLayerShape& layer, std::span<const KvGroup> groups);
 uint64_t kv_cache_bytes(std::span<const KvLayerShape> layers, const KvDemand& demand,
                         const KvTypes& types = {});
 
+// The same for groups that were cut down after planning.
+uint64_t kv_cache_bytes(std::span<const KvLayerShape> layers, const KvDemand& demand,
+                        std::span<const KvGroup> groups, const KvTypes& types = {});
+
 // What one step reads of a sequence of `context_tokens`: of layers with a window no more than that.
 uint64_t kv_step_bytes(std::span<const KvLayerShape> layers, int64_t context_tokens,
                        const KvTypes& types = {});

@@ -38,6 +38,11 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
                       kMaxSequences, options.max_sequences());
   }
   load.max_sequences = std::max<int64_t>(options.max_sequences(), 1);
+  if (options.kv_tokens() < 0) {
+    return make_error(ErrorCode::kInvalidArgument, "tokens of the KV cache: expected 0 or more, found {}",
+                      options.kv_tokens());
+  }
+  load.kv_tokens = options.kv_tokens();
   HEARTH_ASSIGN(load.kv_types.k, cache_type("cache_type_k", options.cache_type_k()));
   HEARTH_ASSIGN(load.kv_types.v, cache_type("cache_type_v", options.cache_type_v()));
   return load;
@@ -58,6 +63,11 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source,
     // A server's context is for all of its models: one that was trained for less has what it was trained for.
     HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(*checkpoint));
     load.context_tokens = std::min(load.context_tokens, trained_tokens);
+    // The same goes for its cache, of which a request may wish for more by wishing for more context.
+    if (load.kv_tokens > 0) {
+      const int64_t most_usual = std::min(trained_tokens, engine::kDefaultContextTokens);
+      load.kv_tokens = std::max(load.kv_tokens, load.context_tokens > 0 ? load.context_tokens : most_usual);
+    }
     HEARTH_ASSIGN(model->generator_,
                   engine::LoadedModel::prepare(std::move(checkpoint), std::move(backend), load));
     model->find_chat_formats();

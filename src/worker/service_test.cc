@@ -133,6 +133,33 @@ TEST_F(ServiceTest, Open_SaysWhatTheModelIsAndTakes) {
   EXPECT_GT(small.memory().work_bytes(), 0);
 }
 
+TEST_F(ServiceTest, KvTokens_AreSharedByAllSequences) {
+  make_llama();
+  protocol::StartOptions options;
+  options.set_context_tokens(128);
+  options.set_max_sequences(3);
+  options.set_kv_tokens(192);
+  start(options);
+  const protocol::Opened opened = replies_.front().opened();
+  EXPECT_EQ(opened.memory().kv_bytes(), 2 * 2 * 16 * 2 * 2 * 192);
+  std::vector<Call> calls;
+  for (const char* text : {"a", "b", "c"}) {
+    calls.push_back(generation(text, 100));
+    service_.handle(calls.back());
+  }
+  while (service_.has_work()) service_.step();
+  for (const Call& call : calls) EXPECT_EQ(end_of(replies_of(call.id())).n_generated_tokens(), 100);
+}
+
+TEST_F(ServiceTest, KvTokensBelowTheContext_AreAContext) {
+  make_llama();
+  protocol::StartOptions options;
+  options.set_context_tokens(128);
+  options.set_max_sequences(3);
+  options.set_kv_tokens(1);
+  EXPECT_EQ(open(options).opened().memory().kv_bytes(), 2 * 2 * 16 * 2 * 2 * 128);
+}
+
 TEST_F(ServiceTest, ContextBeyondTheModels_IsTheModels) {
   make_llama();
   protocol::StartOptions options;
