@@ -54,6 +54,8 @@ class Value {
   bool is_array() const noexcept { return type_ == ValueType::kArray; }
   ValueType element_type() const noexcept { return element_type_; }  // of an array
   uint64_t count() const noexcept { return count_; }                 // elements of an array
+  // As given to the constructor: what a file has of it, without type, count, and a string's length.
+  std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
   // The value, or nothing where it is of another kind. Any integer type serves as_u64 / as_i64 if it is in
   // range; as_f64 takes any number.
