@@ -24,7 +24,9 @@ void dequantize_q8_0(const BlockQ8_0* blocks, float* out, int64_t n) noexcept;
 void quantize_q8_0(const float* x, BlockQ8_0* blocks, int64_t n) noexcept;
 
 void dequantize_q2_k(const BlockQ2_K* blocks, float* out, int64_t n) noexcept;
+void quantize_q2_k(const float* x, BlockQ2_K* blocks, int64_t n) noexcept;
 void dequantize_q3_k(const BlockQ3_K* blocks, float* out, int64_t n) noexcept;
+void quantize_q3_k(const float* x, BlockQ3_K* blocks, int64_t n) noexcept;
 void dequantize_q4_k(const BlockQ4_K* blocks, float* out, int64_t n) noexcept;
 void quantize_q4_k(const float* x, BlockQ4_K* blocks, int64_t n) noexcept;
 void dequantize_q5_k(const BlockQ5_K* blocks, float* out, int64_t n) noexcept;

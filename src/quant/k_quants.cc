@@ -1,11 +1,9 @@
-// Q2_K to Q6_K: blocks of 256 whose groups have small integer scales of their own.
-#include <algorithm>
+// Q2_K to Q6_K, blocks of 256 whose groups have small integer scales of their own: how they are read.
 #include <array>
-#include <cmath>
+#include <cstddef>
 
 #include "quant/families.h"
 #include "quant/half.h"
-#include "quant/scale_search.h"
 
 namespace hearth::quant {
 namespace {
@@ -14,7 +12,6 @@ constexpr int kGroup = 32;                     // elements of a Q4_K or Q5_K gro
 constexpr int kGroups = kSuperBlock / kGroup;  // 8
 constexpr int kGroup6 = 16;                    // elements of a Q2_K, Q3_K or Q6_K group
 constexpr int kGroups6 = kSuperBlock / kGroup6;
-constexpr int kMaxGroupScale = 63;  // six bits
 
 struct GroupScales {
   std::array<uint8_t, kGroups> scale;
@@ -30,51 +27,6 @@ GroupScales unpack_scales(const uint8_t (&packed)[12]) noexcept {
     s.min[g + 4] = static_cast<uint8_t>((packed[g + 8] >> 4) | ((packed[g + 4] >> 6) << 4));
   }
   return s;
-}
-
-void pack_scales(const GroupScales& s, uint8_t (&packed)[12]) noexcept {
-  for (size_t g = 0; g < 4; ++g) {
-    packed[g] = static_cast<uint8_t>(s.scale[g] | ((s.scale[g + 4] >> 4) << 6));
-    packed[g + 4] = static_cast<uint8_t>(s.min[g] | ((s.min[g + 4] >> 4) << 6));
-    packed[g + 8] = static_cast<uint8_t>((s.scale[g + 4] & 15) | ((s.min[g + 4] & 15) << 4));
-  }
-}
-
-// The scales of a Q4_K or Q5_K block and its elements in 0 .. high, in order.
-struct AffineBlock {
-  uint16_t d;
-  uint16_t dmin;
-  GroupScales scales;
-  std::array<uint8_t, kSuperBlock> q;
-};
-
-AffineBlock quantize_affine(const float* x, int high) noexcept {
-  AffineBlock block{};
-  std::array<AffineFit, kGroups> fits;
-  float max_scale = 0.0F;
-  float max_min = 0.0F;
-  for (size_t g = 0; g < kGroups; ++g) {
-    fits[g] = search_affine({x + g * kGroup, kGroup}, high);
-    max_scale = std::max(max_scale, fits[g].scale);
-    max_min = std::max(max_min, fits[g].min);
-  }
-  block.d = scale_to_f16(max_scale / kMaxGroupScale);
-  block.dmin = scale_to_f16(max_min / kMaxGroupScale);
-  const float d = f16_to_f32(block.d);
-  const float dmin = f16_to_f32(block.dmin);
-  for (size_t g = 0; g < kGroups; ++g) {
-    const int scale = round_to_level(fits[g].scale, inverse_or_zero(d), 0, kMaxGroupScale);
-    const int min = round_to_level(fits[g].min, inverse_or_zero(dmin), 0, kMaxGroupScale);
-    block.scales.scale[g] = static_cast<uint8_t>(scale);
-    block.scales.min[g] = static_cast<uint8_t>(min);
-    // The elements are rounded against what the block can express, not against the search's result.
-    const float inverse = inverse_or_zero(d * static_cast<float>(scale));
-    const float offset = dmin * static_cast<float>(min);
-    for (size_t i = g * kGroup; i < (g + 1) * kGroup; ++i) {
-      block.q[i] = static_cast<uint8_t>(round_to_level(x[i] + offset, inverse, 0, high));
-    }
-  }
-  return block;
 }
 
 // The two low bits of an element of Q2_K or Q3_K.
@@ -134,22 +86,6 @@ void dequantize_q4_k(const BlockQ4_K* blocks, float* out, int64_t n) noexcept {
   }
 }
 
-void quantize_q4_k(const float* x, BlockQ4_K* blocks, int64_t n) noexcept {
-  for (int64_t b = 0; b < n / kSuperBlock; ++b) {
-    const AffineBlock from = quantize_affine(x + b * kSuperBlock, 15);
-    BlockQ4_K& to = blocks[b];
-    to.d = from.d;
-    to.dmin = from.dmin;
-    pack_scales(from.scales, to.scales);
-    for (size_t pair = 0; pair < kGroups / 2; ++pair) {
-      const uint8_t* q = from.q.data() + pair * 2 * kGroup;
-      for (size_t i = 0; i < kGroup; ++i) {
-        to.qs[pair * kGroup + i] = static_cast<uint8_t>(q[i] | (q[i + kGroup] << 4));
-      }
-    }
-  }
-}
-
 void dequantize_q5_k(const BlockQ5_K* blocks, float* out, int64_t n) noexcept {
   for (int64_t b = 0; b < n / kSuperBlock; ++b) {
     const BlockQ5_K& block = blocks[b];
@@ -166,24 +102,6 @@ void dequantize_q5_k(const BlockQ5_K* blocks, float* out, int64_t n) noexcept {
   }
 }
 
-void quantize_q5_k(const float* x, BlockQ5_K* blocks, int64_t n) noexcept {
-  for (int64_t b = 0; b < n / kSuperBlock; ++b) {
-    const AffineBlock from = quantize_affine(x + b * kSuperBlock, 31);
-    BlockQ5_K& to = blocks[b];
-    to = {};
-    to.d = from.d;
-    to.dmin = from.dmin;
-    pack_scales(from.scales, to.scales);
-    for (size_t g = 0; g < kGroups; ++g) {
-      for (size_t i = 0; i < kGroup; ++i) {
-        const unsigned q = from.q[g * kGroup + i];
-        to.qs[g / 2 * kGroup + i] |= static_cast<uint8_t>((q & 15U) << (g % 2 * 4));
-        to.qh[i] |= static_cast<uint8_t>((q >> 4) << g);
-      }
-    }
-  }
-}
-
 void dequantize_q6_k(const BlockQ6_K* blocks, float* out, int64_t n) noexcept {
   for (int64_t b = 0; b < n / kSuperBlock; ++b) {
     const BlockQ6_K& block = blocks[b];
@@ -195,33 +113,6 @@ void dequantize_q6_k(const BlockQ6_K* blocks, float* out, int64_t n) noexcept {
       const int group = i / kGroup6;
       const float scale = f16_to_f32(block.d) * static_cast<float>(block.scales[group]);
       *out++ = scale * static_cast<float>((low | (top << 4)) - 32);
-    }
-  }
-}
-
-void quantize_q6_k(const float* x, BlockQ6_K* blocks, int64_t n) noexcept {
-  for (int64_t b = 0; b < n / kSuperBlock; ++b, x += kSuperBlock) {
-    BlockQ6_K& block = blocks[b];
-    block = {};
-    std::array<float, kGroups6> scales;
-    float extreme = 0.0F;
-    for (size_t g = 0; g < kGroups6; ++g) {
-      scales[g] = search_scale({x + g * kGroup6, kGroup6}, -32, 31);
-      if (std::fabs(scales[g]) > std::fabs(extreme)) extreme = scales[g];
-    }
-    block.d = scale_to_f16(extreme / -128.0F);
-    const float d = f16_to_f32(block.d);
-    for (size_t g = 0; g < kGroups6; ++g) {
-      block.scales[g] = static_cast<int8_t>(round_to_level(scales[g], inverse_or_zero(d), -128, 127));
-    }
-    for (int i = 0; i < kSuperBlock; ++i) {
-      const int group = i / kGroup6;
-      const float inverse = inverse_or_zero(d * static_cast<float>(block.scales[group]));
-      const auto q = static_cast<unsigned>(round_to_level(x[i], inverse, -32, 31) + 32);
-      const int half = i / 128;
-      const int chunk = i % 128 / 32;
-      block.ql[half * 64 + chunk % 2 * 32 + i % 32] |= static_cast<uint8_t>((q & 15U) << (chunk / 2 * 4));
-      block.qh[half * 32 + i % 32] |= static_cast<uint8_t>((q >> 4) << (chunk * 2));
     }
   }
 }

@@ -10,6 +10,7 @@ namespace hearth::quant {
 namespace {
 
 constexpr int kHalf = kSmallBlock / 2;
+constexpr float kShareOfSquares = 1.0F;  // error_weights()
 
 // The fifth bits of a block, element i's in bit i.
 uint32_t unpack_fifth_bits(const uint8_t (&qh)[4]) noexcept {
@@ -31,6 +32,28 @@ void pack_five_bits(const int (&q)[kSmallBlock], uint8_t (&qh)[4], uint8_t (&qs)
   for (int j = 0; j < kHalf; ++j) qs[j] = static_cast<uint8_t>((q[j] & 15) | ((q[j + kHalf] & 15) << 4));
 }
 
+// A block's weights, of magnitudes up to 1, and what they were divided by.
+struct NormalWeights {
+  explicit NormalWeights(const float* weights) noexcept : largest(largest_magnitude(weights, kSmallBlock)) {
+    const float inverse = inverse_norm(largest);
+    for (int i = 0; i < kSmallBlock; ++i) x[i] = weights[i] * inverse;
+    error_weights(x, kSmallBlock, kShareOfSquares, w);
+  }
+  float largest;
+  float x[kSmallBlock];
+  float w[kSmallBlock];  // of their errors
+};
+
+// x ~ d q, rounded to what a block can express; q of low .. -low - 1, counted from 0.
+uint16_t quantize_signed(const float* x, int low, int (&q)[kSmallBlock]) noexcept {
+  const NormalWeights normal(x);
+  const uint16_t d =
+      scale_to_f16(search_scale<kSmallBlock>(normal.x, normal.w, low, -low - 1) * normal.largest);
+  const float inverse = inverse_or_zero(f16_to_f32(d));
+  for (int i = 0; i < kSmallBlock; ++i) q[i] = round_to_level(x[i], inverse, low, -low - 1) - low;
+  return d;
+}
+
 // x ~ d q + m, rounded to what a block can express.
 struct OffsetBlock {
   uint16_t d;
@@ -39,14 +62,14 @@ struct OffsetBlock {
 };
 
 OffsetBlock quantize_with_offset(const float* x, int high) noexcept {
+  NormalWeights normal(x);
   // Moved below zero, where the search may place the offset anywhere.
-  const float highest = *std::max_element(x, x + kSmallBlock);
-  float moved[kSmallBlock];
-  for (int i = 0; i < kSmallBlock; ++i) moved[i] = x[i] - highest;
-  const AffineFit fit = search_affine(moved, high);
+  const float highest = *std::max_element(normal.x, normal.x + kSmallBlock);
+  for (float& v : normal.x) v -= highest;
+  const AffineFit fit = search_affine<kSmallBlock>(normal.x, normal.w, high);
   OffsetBlock block{};
-  block.d = scale_to_f16(fit.scale);
-  block.m = scale_to_f16(highest - fit.min);
+  block.d = scale_to_f16(fit.scale * normal.largest);
+  block.m = scale_to_f16((highest - fit.min) * normal.largest);
   const float inverse = inverse_or_zero(f16_to_f32(block.d));
   const float m = f16_to_f32(block.m);
   for (int i = 0; i < kSmallBlock; ++i) block.q[i] = round_to_level(x[i] - m, inverse, 0, high);
@@ -67,14 +90,9 @@ void dequantize_q4_0(const BlockQ4_0* blocks, float* out, int64_t n) noexcept {
 
 void quantize_q4_0(const float* x, BlockQ4_0* blocks, int64_t n) noexcept {
   for (int64_t b = 0; b < n / kSmallBlock; ++b, x += kSmallBlock) {
-    BlockQ4_0& block = blocks[b];
-    block.d = scale_to_f16(search_scale({x, kSmallBlock}, -8, 7));
-    const float inverse = inverse_or_zero(f16_to_f32(block.d));
-    for (int j = 0; j < kSmallBlock / 2; ++j) {
-      const int low = round_to_level(x[j], inverse, -8, 7) + 8;
-      const int high = round_to_level(x[j + kSmallBlock / 2], inverse, -8, 7) + 8;
-      block.qs[j] = static_cast<uint8_t>(low | (high << 4));
-    }
+    int q[kSmallBlock];
+    blocks[b].d = quantize_signed(x, -8, q);
+    for (int j = 0; j < kHalf; ++j) blocks[b].qs[j] = static_cast<uint8_t>(q[j] | (q[j + kHalf] << 4));
   }
 }
 
@@ -111,10 +129,8 @@ void dequantize_q5_0(const BlockQ5_0* blocks, float* out, int64_t n) noexcept {
 
 void quantize_q5_0(const float* x, BlockQ5_0* blocks, int64_t n) noexcept {
   for (int64_t b = 0; b < n / kSmallBlock; ++b, x += kSmallBlock) {
-    blocks[b].d = scale_to_f16(search_scale({x, kSmallBlock}, -16, 15));
-    const float inverse = inverse_or_zero(f16_to_f32(blocks[b].d));
     int q[kSmallBlock];
-    for (int i = 0; i < kSmallBlock; ++i) q[i] = round_to_level(x[i], inverse, -16, 15) + 16;
+    blocks[b].d = quantize_signed(x, -16, q);
     pack_five_bits(q, blocks[b].qh, blocks[b].qs);
   }
 }

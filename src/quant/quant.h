@@ -15,7 +15,8 @@ namespace hearth::quant {
 // which exist for activations only. dequantize_row takes these types only; ask first.
 bool can_dequantize(tensor::DType dtype) noexcept;
 
-// F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, IQ4_NL, MXFP4: what quantize_row takes.
+// F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, MXFP4: what
+// quantize_row takes.
 bool can_quantize(tensor::DType dtype) noexcept;
 
 // n: elements, a whole number of blocks.
@@ -23,7 +24,8 @@ bool can_quantize(tensor::DType dtype) noexcept;
 //   out     [n], overwritten
 void dequantize_row(tensor::DType dtype, const void* blocks, float* out, int64_t n);
 
-// The blocks of least squared error that a search of scales finds; the plain types round to nearest even.
+// The blocks of least squared error that a search of scales finds; the plain types round to nearest even. The
+// same bits on every machine.
 //   x       [n], finite
 //   blocks  n / block_elements blocks, overwritten
 void quantize_row(tensor::DType dtype, const float* x, void* blocks, int64_t n);

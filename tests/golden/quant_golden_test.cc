@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,59 @@ TEST_P(QuantGolden, FirstRowsOfAMatrix_HaveTheSameBits) {
     }
   }
 }
+
+// The errors of blocks against the weights that they stand for: squared, and weighted by the weights'
+// squares.
+struct Errors {
+  double plain = 0.0;
+  double weighted = 0.0;
+
+  void add(std::span<const float> weights, std::span<const float> blocks) {
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const double difference = static_cast<double>(blocks[i]) - weights[i];
+      plain += difference * difference;
+      weighted += difference * difference * weights[i] * weights[i];
+    }
+  }
+};
+
+std::vector<float> values_of(tensor::DType dtype, const void* data, int64_t n) {
+  std::vector<float> values(static_cast<size_t>(n));
+  quant::dequantize_row(dtype, data, values.data(), n);
+  return values;
+}
+
+class QuantizeGolden : public ::testing::TestWithParam<const char*> {};
+
+// The files hold what the formats' originators made of one and the same weights.
+TEST_P(QuantizeGolden, OurBlocks_LoseNoMoreThanTheirs) {
+  HEARTH_NEEDS_TEST_DATA(path, "golden/quant/" + std::string(GetParam()) + ".gguf");
+  const auto theirs = gguf::File::open(path);
+  const auto base = gguf::File::open(path.parent_path() / "../arch/quant-base.gguf");
+  ASSERT_TRUE(theirs && base);
+  Errors our_errors;
+  Errors their_errors;
+  for (const gguf::TensorInfo& tensor : theirs->tensors()) {
+    const gguf::TensorInfo* original = base->find_tensor(tensor.name);
+    ASSERT_NE(original, nullptr);
+    // The blocks of two layers say enough, and a sanitizer takes its time.
+    if (tensor.dtype == tensor::DType::kF32 || !tensor.name.starts_with("blk.")) continue;
+    const int64_t n = tensor.shape.n_elements();
+    const std::vector<float> weights = values_of(original->dtype, original->data.data(), n);
+    std::vector<std::byte> blocks(tensor.size_bytes);
+    quant::quantize_row(tensor.dtype, weights.data(), blocks.data(), n);
+    our_errors.add(weights, values_of(tensor.dtype, blocks.data(), n));
+    their_errors.add(weights, values_of(tensor.dtype, tensor.data.data(), n));
+  }
+  ASSERT_GT(their_errors.plain, 0.0);
+  EXPECT_LE(our_errors.plain, their_errors.plain);
+  EXPECT_LE(our_errors.weighted, their_errors.weighted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, QuantizeGolden,
+                         ::testing::Values("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K_S", "Q4_K_S",
+                                           "Q5_K_S", "Q6_K"),
+                         [](const auto& type) { return std::string(type.param); });
 
 // A codebook's entries with the levels in place of their numbers, as the published tables have them.
 template <size_t kEntries, size_t kLevels>
