@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/check.h"
+#include "server/http/streamed_body.h"
 
 namespace hearth::server::http {
 namespace {
@@ -130,7 +131,8 @@ void Answer::on_disconnect(std::function<void()> callback) {
 
 std::string Answer::make_head(int status, std::string_view content_type, const Headers& headers,
                               Framing framing, size_t length_bytes) {
-  if (draining_ || framing == Framing::kUntilClose) options_.keep_alive = false;
+  const bool has_rest = options_.streamed_body != nullptr && !options_.streamed_body->is_whole();
+  if (draining_ || has_rest || framing == Framing::kUntilClose) options_.keep_alive = false;
   status_ = status;
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_of(status));
   add_header(head, "Date", http_date());

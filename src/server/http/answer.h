@@ -10,12 +10,17 @@
 
 namespace hearth::server::http {
 
+class StreamedBody;
+
 // What a response's head depends on besides the response.
 struct AnswerOptions {
   bool http_1_1 = true;
   bool head_only = false;   // the request was a HEAD
   bool keep_alive = false;  // unless the answer itself makes it impossible
-  Headers headers;          // that every response to this request bears
+  // Read by the handler: what is left of it then could not be told from the next request. Null: it was read
+  // before.
+  const StreamedBody* streamed_body = nullptr;
+  Headers headers;  // that every response to this request bears
   Clock::duration write_stall{};
 };
 

@@ -6,12 +6,11 @@
 
 #include "server/http/content_coding.h"
 #include "server/http/request_parser.h"
+#include "server/http/streamed_body.h"
 
 namespace hearth::server::http {
 namespace {
 
-// What a slow body has to bring within a time-out.
-constexpr size_t kMinProgressBytes = 1024;
 constexpr int kClientWentAway = 499;
 
 bool is_true_error(const std::exception_ptr& error, std::string& what) {
@@ -32,18 +31,28 @@ Dialect dialect_of_raw(std::string_view input) {
   return dialect_of(target.substr(0, std::min(target.find_first_of(" \r\n"), target.size())));
 }
 
-ParserLimits parser_limits(const Limits& limits) {
+// Of a body, what any route takes: whose it is, the head will say.
+ParserLimits parser_limits(const ServerState& state) {
+  const Limits& limits = state.options.limits;
   return {.head_bytes = limits.head_bytes,
           .n_headers = limits.n_headers,
           .target_bytes = limits.target_bytes,
-          .body_bytes = limits.body_bytes};
+          .body_bytes = std::max<uint64_t>(limits.body_bytes, state.router.max_streamed_body_bytes())};
+}
+
+std::string content_coding_of(const RequestHead& head) {
+  std::string coding;
+  for (const auto& [name, value] : head.headers) {
+    if (name == "content-encoding") coding += coding.empty() ? value : ", " + value;
+  }
+  return coding;
 }
 
 }  // namespace
 
 struct Connection::Exchange {
   explicit Exchange(ServerState& server)
-      : state(server), parser(parser_limits(server.options.limits)), begin(Clock::now()) {}
+      : state(server), parser(parser_limits(server)), begin(Clock::now()) {}
   ~Exchange() {
     if (counted) --state.stats.n_requests_in_flight;
     state.stats.body_bytes -= body_bytes;
@@ -65,6 +74,7 @@ struct Connection::Exchange {
   Admission admission;
   Clock::time_point begin;
   std::string model;
+  const StreamedBody* streamed_body = nullptr;  // of a handler that reads it
   bool counted = false;
   size_t body_bytes = 0;
   bool keep_alive = false;
@@ -145,6 +155,7 @@ AnswerOptions Connection::answer_options(const Exchange& exchange) const {
   AnswerOptions options{.http_1_1 = head.http_1_1,
                         .head_only = head.method == "HEAD",
                         .keep_alive = exchange.keep_alive && !turn_away_,
+                        .streamed_body = exchange.streamed_body,
                         .headers = exchange.admission.headers,
                         .write_stall = state_->options.limits.write_stall};
   options.headers.emplace_back("X-Request-Id", exchange.admission.request.id);
@@ -207,22 +218,48 @@ Task<bool> Connection::serve() {
     co_await refuse(exchange, 503, "the server is answering as many requests as it may; try again later");
   } else {
     exchange.count();
-    co_await read_body(exchange);
-    if (exchange.status == 0 && !channel_->broken()) co_await call_handler(exchange);
+    co_await serve_admitted(exchange);
   }
   tell_answered(exchange);
   co_return exchange.keep_alive && !channel_->gone() && !state_->draining;
+}
+
+Task<void> Connection::serve_admitted(Exchange& exchange) {
+  const uint64_t streamed_bytes = exchange.admission.route->streamed_body_bytes;
+  auto too_large =
+      exchange.parser.limit_body(streamed_bytes > 0 ? streamed_bytes : state_->options.limits.body_bytes);
+  if (too_large) {
+    co_await refuse(exchange, too_large->status, std::move(too_large->message));
+  } else if (streamed_bytes > 0) {
+    co_await serve_streamed(exchange);
+  } else {
+    co_await read_body(exchange);
+    if (exchange.status == 0 && !channel_->broken()) co_await call_handler(exchange);
+  }
+}
+
+Task<void> Connection::serve_streamed(Exchange& exchange) {
+  const std::string coding = content_coding_of(exchange.parser.head());
+  if (!coding.empty() && coding != "identity") {
+    co_await refuse(exchange, 415, "expected a body without Content-Encoding");
+    co_return;
+  }
+  StreamedBody body(*channel_, exchange.parser, state_->options.limits);
+  exchange.admission.request.streamed_body = &body;
+  exchange.streamed_body = &body;
+  co_await call_handler(exchange);
+  exchange.admission.request.streamed_body = nullptr;
+  exchange.streamed_body = nullptr;
+  if (body.is_whole()) co_return;
+  exchange.keep_alive = false;
+  linger_ = true;
 }
 
 Task<void> Connection::read_body(Exchange& exchange) {
   const RequestHead& head = exchange.parser.head();
   if (!head.has_body) co_return;
   const Limits& limits = state_->options.limits;
-  std::string coding;
-  for (const auto& [name, value] : head.headers) {
-    if (name == "content-encoding") coding += coding.empty() ? value : ", " + value;
-  }
-  auto decoder = make_content_decoder(coding);
+  auto decoder = make_content_decoder(content_coding_of(head));
   if (!decoder) {
     const int status = error_traits(decoder.error().code()).http_status;
     const bool unsupported = decoder.error().code() == ErrorCode::kUnsupported;
@@ -258,7 +295,7 @@ Task<void> Connection::read_body(Exchange& exchange) {
       co_return;
     }
     progress += n_taken;
-    if (progress >= kMinProgressBytes) {
+    if (progress >= kMinBodyProgressBytes) {
       deadline = Clock::now() + limits.body_stall;
       progress = 0;
     }
@@ -277,7 +314,8 @@ Task<void> Connection::read_body(Exchange& exchange) {
 
 Task<void> Connection::call_handler(Exchange& exchange) {
   Answer answer(*channel_, state_->draining, answer_options(exchange));
-  channel_->watch([] {});
+  // While a body is read, its reader notices.
+  if (exchange.admission.request.streamed_body == nullptr) channel_->watch([] {});
   std::exception_ptr error;
   try {
     co_await exchange.admission.route->handler(exchange.admission.request, answer);

@@ -33,6 +33,8 @@ class Connection {
   // Whether another may follow.
   Task<bool> serve();
   Task<std::optional<ParseFailure>> read_head(Exchange& exchange);
+  Task<void> serve_admitted(Exchange& exchange);
+  Task<void> serve_streamed(Exchange& exchange);
   Task<void> read_body(Exchange& exchange);
   Task<void> call_handler(Exchange& exchange);
   Task<void> respond(Exchange& exchange, Response response);

@@ -94,6 +94,12 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
 
   size_t max_lines_bytes() const noexcept { return limits_.head_bytes; }
 
+  std::optional<ParseFailure> limit_body(uint64_t body_bytes) {
+    limits_.body_bytes = std::min(limits_.body_bytes, body_bytes);
+    if (head.content_length.value_or(0) <= limits_.body_bytes) return std::nullopt;
+    return ParseFailure{.status = 413, .message = too_large()};
+  }
+
   void fail(int status, std::string message, beast::error_code& error) {
     if (!failure) failure = ParseFailure{.status = status, .message = std::move(message)};
     error = make_error_code(boost::system::errc::bad_message);
@@ -164,9 +170,10 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
     body->append(part.data(), part.size());
   }
 
-  void fail_as_too_large(beast::error_code& error) {
-    fail(413, fmt::format("the body is larger than {} bytes", limits_.body_bytes), error);
+  std::string too_large() const {
+    return fmt::format("the body is larger than {} bytes", limits_.body_bytes);
   }
+  void fail_as_too_large(beast::error_code& error) { fail(413, too_large(), error); }
 
   // The values of all fields of that name.
   std::vector<std::string_view> values_of(std::string_view name) const {
@@ -223,6 +230,9 @@ RequestParser::~RequestParser() = default;
 
 const RequestHead& RequestParser::head() const noexcept {
   return impl_->head;
+}
+std::optional<ParseFailure> RequestParser::limit_body(uint64_t body_bytes) {
+  return impl_->limit_body(body_bytes);
 }
 bool RequestParser::complete() const noexcept {
   return impl_->is_done();

@@ -69,6 +69,9 @@ class RequestParser {
   // head: what HeadScanner found complete. Once, first.
   std::optional<ParseFailure> parse_head(std::string_view head);
   const RequestHead& head() const noexcept;
+  // Once the head has told whose the body is: no more than so many bytes of it, which are fewer than the
+  // limit so far.
+  std::optional<ParseFailure> limit_body(uint64_t body_bytes);
 
   // Takes from the front of `input` what it can, and appends what that says of the body to `body`. Gives back
   // how many bytes it took; call it again with the rest and more.

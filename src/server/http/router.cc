@@ -1,5 +1,6 @@
 #include "server/http/router.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -130,6 +131,7 @@ void Router::add(Route route) {
   for (const Route& other : routes_) {
     HEARTH_CHECK(other.method != route.method || other.pattern != route.pattern);
   }
+  max_streamed_body_bytes_ = std::max(max_streamed_body_bytes_, route.streamed_body_bytes);
   routes_.push_back(std::move(route));
 }
 

@@ -1,6 +1,7 @@
 // Which handler answers what. The table is also what tests and `hearth key` take the list of routes from.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,10 @@ struct Route {
   Scope scope = Scope::kInference;
   Dialect dialect = Dialect::kOllama;
   Handler handler;
+  // More than 0: the handler reads the body as it comes (Request::streamed_body), which may have so many
+  // bytes; an answer before its end is the connection's last. 0: it is read before, within
+  // Limits::body_bytes.
+  uint64_t streamed_body_bytes = 0;
 };
 
 // The error of a dialect: its body, and the status that goes with it. `request_id` is in Anthropic's.
@@ -42,6 +47,8 @@ class Router {
   // The same method and pattern twice is a bug.
   void add(Route route);
   const std::vector<Route>& routes() const noexcept { return routes_; }
+  // The most that any route takes; 0: none streams.
+  uint64_t max_streamed_body_bytes() const noexcept { return max_streamed_body_bytes_; }
 
   struct Match {
     const Route* route = nullptr;         // null: none
@@ -53,6 +60,7 @@ class Router {
 
  private:
   std::vector<Route> routes_;
+  uint64_t max_streamed_body_bytes_ = 0;
 };
 
 }  // namespace hearth::server::http
