@@ -113,10 +113,13 @@ protocol::Opened describe(const OpenedModel& model) {
     return opened;
   }
   describe_generator(model, opened);
-  const std::string source = text_of(checkpoint, "tokenizer.chat_template");
-  const std::string for_tools = text_of(checkpoint, "tokenizer.chat_template.tool_use");
+  const std::string source = sanitize_utf8(model.chat_template_source());
+  const std::string for_tools =
+      model.has_other_template() ? "" : text_of(checkpoint, "tokenizer.chat_template.tool_use");
   opened.set_chat_template(source);
   opened.set_chat_format(model.chat_format_name());
+  if (const auto format = model.chat_format(/*with_tools=*/false); !format && !source.empty())
+    opened.set_chat_template_problem(sanitize_utf8(format.error().message()));
   opened.set_has_template_tools(!for_tools.empty() || text::template_knows_tools(source));
   opened.set_has_template_thinking(text::template_knows_thinking(source));
   return opened;

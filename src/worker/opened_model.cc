@@ -51,12 +51,14 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
 Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source, const std::string& path,
                                                        const protocol::StartOptions& options,
                                                        const BackendFactory& make_backend,
-                                                       int n_default_threads) {
+                                                       int n_default_threads,
+                                                       const std::string& chat_template) {
   HEARTH_ASSIGN(engine::LoadOptions load, load_options_of(options));
   HEARTH_ASSIGN(const int n_threads, threads_of(options, n_default_threads));
   HEARTH_ASSIGN(auto checkpoint, models::open_checkpoint(source, path));
   HEARTH_ASSIGN(auto backend, make_backend(n_threads));
   auto model = std::unique_ptr<OpenedModel>(new OpenedModel());
+  model->chat_template_ = chat_template;
   if (models::is_encoder(*checkpoint)) {
     HEARTH_ASSIGN(model->encoder_, engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend)));
   } else {
@@ -77,6 +79,15 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source,
 
 // A template that cannot be used does not keep the model from continuing texts.
 void OpenedModel::find_chat_formats() {
+  if (!chat_template_.empty()) {
+    auto format = text::ChatFormat::create(chat_template_, "the model's template layer", tokenizer());
+    if (format) {
+      format_.emplace(std::optional(models::ModelChatFormat{std::move(*format), ""}));
+    } else {
+      format_.emplace(format.error());
+    }
+    return;
+  }
   format_ = models::load_chat_format(checkpoint(), tokenizer(), /*with_tools=*/false);
   if (checkpoint().find("tokenizer.chat_template.tool_use") != nullptr)
     format_for_tools_ = models::load_chat_format(checkpoint(), tokenizer(), /*with_tools=*/true);
@@ -105,6 +116,12 @@ std::string OpenedModel::chat_format_name() const {
   if (!format_ || !*format_ || !**format_) return "";
   const std::string& family = (**format_)->known_as;
   return family.empty() ? "the model's template" : family;
+}
+
+std::string OpenedModel::chat_template_source() const {
+  if (!chat_template_.empty()) return chat_template_;
+  const gguf::Value* own = checkpoint().find("tokenizer.chat_template");
+  return std::string(own == nullptr ? std::string_view() : own->as_string().value_or(""));
 }
 
 Result<void> OpenedModel::start() {

@@ -22,11 +22,12 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
 class OpenedModel {
  public:
   // Parses the files; computes and allocates nothing large. `source` must outlive the model.
-  // n_default_threads is for options that leave it open. Errors: those of open_checkpoint,
-  // LoadedModel::prepare and LoadedEncoder::load.
+  // n_default_threads is for options that leave it open; chat_template, where it is not empty, takes the
+  // place of the model's own. Errors: those of open_checkpoint, LoadedModel::prepare and LoadedEncoder::load.
   static Result<std::unique_ptr<OpenedModel>> open(const FileSource& source, const std::string& path,
                                                    const protocol::StartOptions& options,
-                                                   const BackendFactory& make_backend, int n_default_threads);
+                                                   const BackendFactory& make_backend, int n_default_threads,
+                                                   const std::string& chat_template = {});
 
   const models::Checkpoint& checkpoint() const noexcept;
   const text::Tokenizer& tokenizer() const noexcept;
@@ -39,6 +40,9 @@ class OpenedModel {
   Result<const text::ChatFormat*> chat_format(bool with_tools) const;
   // Where the chat format comes from: "the model's template", "ChatML"; empty where there is none.
   std::string chat_format_name() const;
+  // Of the template that it is talked to by, with or without tools; empty where there is none.
+  std::string chat_template_source() const;
+  bool has_other_template() const noexcept { return !chat_template_.empty(); }
 
   // kResourceExhausted.
   Result<void> start();
@@ -52,6 +56,7 @@ class OpenedModel {
 
   std::unique_ptr<engine::LoadedModel> generator_;
   std::unique_ptr<engine::LoadedEncoder> encoder_;
+  std::string chat_template_;  // in the place of the checkpoint's
   std::optional<FoundFormat> format_;
   std::optional<FoundFormat> format_for_tools_;
   bool is_started_ = false;

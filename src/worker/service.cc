@@ -71,6 +71,7 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
     HEARTH_TRY(files_.add(file.path(), UniqueDescriptor(file.descriptor())));
   }
   path_ = open.path();
+  chat_template_ = open.chat_template();
   HEARTH_TRY(reopen(open.options()));
   protocol::Reply reply;
   reply.set_id(id);
@@ -82,8 +83,8 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
 
 Result<void> Service::reopen(const protocol::StartOptions& options) {
   model_.reset();
-  HEARTH_ASSIGN(model_,
-                OpenedModel::open(files_, path_, options, options_.make_backend, options_.n_default_threads));
+  HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
+                                          options_.n_default_threads, chat_template_));
   opened_with_ = options.SerializeAsString();
   return {};
 }

@@ -49,8 +49,9 @@ class Service {
   const ServiceOptions options_;
   const ReplySink send_;
   InheritedFiles files_;
-  std::string path_;         // the model's among them
-  std::string opened_with_;  // the options, as bytes
+  std::string path_;           // the model's among them
+  std::string chat_template_;  // in the place of the model's own; empty: none is
+  std::string opened_with_;    // the options, as bytes
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;
   std::optional<Generations> generations_;               // of a model that writes texts

@@ -61,6 +61,7 @@ class ServiceTest : public ::testing::Test {
 
   Reply open(const protocol::StartOptions& options = {}) {
     Call open = call();
+    open.mutable_open()->set_chat_template(other_template_);
     protocol::Open::File& file = *open.mutable_open()->add_files();
     const UniqueDescriptor opened(::open((folder_ / "tiny.gguf").c_str(), O_RDONLY | O_CLOEXEC));
     file.set_path("tiny.gguf");
@@ -100,6 +101,7 @@ class ServiceTest : public ::testing::Test {
   }
 
   testing::TemporaryFolder folder_;
+  std::string other_template_;  // given when the model is opened
   uint64_t last_id_ = 0;
   std::vector<Reply> replies_;
   Service service_{{"nothing",
@@ -340,6 +342,33 @@ TEST_F(ServiceTest, BrokenTemplate_FailsConversationsAlone) {
   chat.mutable_generate()->set_conversation_json(R"({"messages": []})");
   EXPECT_EQ(only_reply_to(chat).failure().code(), protocol::Failure::MALFORMED);
   EXPECT_TRUE(replies_to(generation("a", 2)).back().has_finished());
+}
+
+TEST_F(ServiceTest, OtherTemplate_TakesThePlaceOfTheModels) {
+  make_llama(kTemplate);
+  other_template_ = "{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}";
+  const Reply opened = open();
+  ASSERT_TRUE(opened.has_opened()) << opened.failure().message();
+  EXPECT_EQ(opened.opened().chat_template(), other_template_);
+  EXPECT_EQ(opened.opened().chat_format(), "the model's template");
+  EXPECT_EQ(opened.opened().chat_template_problem(), "");
+  EXPECT_FALSE(opened.opened().has_template_thinking()) << "the model's own knows it";
+  Call start = call();
+  start.mutable_start();
+  ASSERT_TRUE(only_reply_to(start).has_started());
+  Call render = call();
+  render.mutable_render()->set_conversation_json(R"({"messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]");
+}
+
+TEST_F(ServiceTest, OtherTemplateThatIsBroken_IsTold) {
+  make_llama(kTemplate);
+  other_template_ = "{% for %}";
+  const Reply opened = open();
+  ASSERT_TRUE(opened.has_opened()) << opened.failure().message();
+  EXPECT_NE(opened.opened().chat_template_problem().find("template layer"), std::string::npos)
+      << opened.opened().chat_template_problem();
+  EXPECT_EQ(opened.opened().chat_format(), "");
 }
 
 TEST_F(ServiceTest, Tokens_GoThereAndBack) {

@@ -5,6 +5,7 @@
 
 #include "server/ollama/run_options.h"
 #include "server/wire/duration.h"
+#include "text/chat/template_language.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -34,27 +35,10 @@ std::optional<protocol::Think> read_think(const Field& field) {
   return think;
 }
 
-// The beginning of an action of Go's templates: Jinja writes statements as {% %}, and no name begins with a
-// dot.
-bool is_go_template(std::string_view source) {
-  static constexpr std::array<std::string_view, 9> kWords{"if ",   "range ", "else",     "end",   "with ",
-                                                          "block", "define", "template", "slice "};
-  for (size_t at = source.find("{{"); at != std::string_view::npos; at = source.find("{{", at + 2)) {
-    std::string_view action = source.substr(at + 2);
-    action.remove_prefix(std::min(action.find_first_not_of("- \t\r\n"), action.size()));
-    const bool is_word = std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
-      return action.starts_with(word) &&
-             (word.back() == ' ' || action.substr(word.size()).find_first_of(" -}") == 0);
-    });
-    if (is_word || action.starts_with('.') || action.starts_with('$')) return true;
-  }
-  return false;
-}
-
 void read_template(const Field& field, protocol::Generate& generate) {
   auto source = field.string();
   if (!source || source->empty()) return;
-  if (is_go_template(*source))
+  if (text::is_go_template(*source))
     return field.reject("is a Go template, which this version does not render; expected a Jinja template");
   generate.set_template_source(*std::move(source));
 }
