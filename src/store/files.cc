@@ -207,6 +207,22 @@ Result<void> install_blob(const Places& places, const fs::path& from, UniqueDesc
   return {};
 }
 
+BlobFile blob_file(const Places& places, const Digest& digest) {
+  constexpr size_t kMaxTargetBytes = 4096;
+  const BlobFile plain{places.blob(digest), false};
+  struct stat info {};
+  if (::lstat(plain.path.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return plain;
+  std::error_code error;
+  const fs::path target = fs::read_symlink(plain.path, error);
+  const auto known = read_small_file(places.references() / digest.file_name(), kMaxTargetBytes);
+  if (error || !known || *known != target.string()) return plain;
+  return {target, true};
+}
+
+Result<void> write_reference(const Places& places, const Digest& digest, const fs::path& target) {
+  return replace_file(places, places.references() / digest.file_name(), target.string(), Durability::kOnDisk);
+}
+
 void remember_verified(const Places& places, const Digest& digest, int descriptor) {
   struct stat info {};
   if (::fstat(descriptor, &info) != 0) return;

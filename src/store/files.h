@@ -29,6 +29,7 @@ struct Places {
   std::filesystem::path incoming() const { return root / "hearth/incoming"; }
   std::filesystem::path history() const { return root / "hearth/history"; }
   std::filesystem::path verified() const { return root / "hearth/verified"; }
+  std::filesystem::path references() const { return root / "hearth/references"; }
 };
 
 // Of errno's value: kResourceExhausted where the disk is full, kNotFound, else kIo.
@@ -71,6 +72,17 @@ Result<UniqueDescriptor> lock_store(const Places& places);
 // and `descriptor` is of it.
 Result<void> install_blob(const Places& places, const std::filesystem::path& from,
                           UniqueDescriptor& descriptor, const Digest& digest);
+
+// The file that holds a blob's bytes: the one of its name, or, where that is a link that Hearth made
+// (adopt.h), the file elsewhere. No other link is followed: who can put one into `blobs` says nothing about
+// what it leads to.
+struct BlobFile {
+  std::filesystem::path path;
+  bool is_reference = false;
+};
+BlobFile blob_file(const Places& places, const Digest& digest);
+// Writes down that the blob may be a link to `target`, before it becomes one.
+Result<void> write_reference(const Places& places, const Digest& digest, const std::filesystem::path& target);
 
 // What is remembered of a blob that was read and found right: size, times, inode.
 void remember_verified(const Places& places, const Digest& digest, int descriptor);

@@ -30,7 +30,8 @@ void collect_blob(const Places& places, const Digest& digest, const GarbageOptio
   if (!is_younger(path, options.min_age)) {
     if (options.dry_run) {
       struct stat info {};
-      if (!is_in_use(path) && ::lstat(path.c_str(), &info) == 0) size = static_cast<uint64_t>(info.st_size);
+      if (!is_in_use(blob_file(places, digest).path) && ::lstat(path.c_str(), &info) == 0)
+        size = static_cast<uint64_t>(info.st_size);
     } else {
       size = remove_unused_blob(places, digest);
     }
@@ -94,10 +95,16 @@ std::optional<uint64_t> remove_unused_blob(const Places& places, const Digest& d
   const fs::path path = places.blob(digest);
   struct stat info {};
   // Who opens it for reading takes a shared lock, and looks again whether it is still there.
-  const auto blob = open_locked(path, O_RDONLY, LOCK_EX, Wait::kNo);
-  if (!blob || ::fstat(blob->get(), &info) != 0 || ::unlink(path.c_str()) != 0) return std::nullopt;
+  const BlobFile file = blob_file(places, digest);
+  const auto blob = open_locked(file.path, O_RDONLY, LOCK_EX, Wait::kNo);
+  const bool leads_nowhere = file.is_reference && !blob && blob.error().code() == ErrorCode::kNotFound;
+  if (!leads_nowhere && (!blob || ::fstat(blob->get(), &info) != 0)) return std::nullopt;
+  // The link, where it is one: the file that it leads to is not ours.
+  if (::unlink(path.c_str()) != 0) return std::nullopt;
   ::unlink((places.verified() / digest.file_name()).c_str());
-  return static_cast<uint64_t>(info.st_size);
+  if (file.is_reference) ::unlink((places.references() / digest.file_name()).c_str());
+  const bool has_other_names = info.st_nlink > 1;
+  return file.is_reference || has_other_names ? 0 : static_cast<uint64_t>(info.st_size);
 }
 
 Result<Garbage> Store::collect_garbage(const GarbageOptions& options) const {

@@ -7,7 +7,7 @@
 
 #include "base/excerpt.h"
 #include "base/json_text.h"
-#include "base/utf8.h"
+#include "store/go_json.h"
 
 namespace hearth::store {
 namespace {
@@ -137,50 +137,18 @@ Result<Manifest> read(std::string_view bytes) {
   return manifest;
 }
 
-// A JSON text as Go's encoder writes it: what HTML could obey is escaped, too.
-void append_text(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    const DecodedCharacter character = decode_utf8(text);
-    const std::string_view bytes = text.substr(0, character.length_bytes);
-    text.remove_prefix(character.length_bytes);
-    const char32_t c = character.code_point;
-    if (!character.valid) {
-      out += "\\ufffd";
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += bytes;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\b') {
-      out += "\\b";
-    } else if (c == '\f') {
-      out += "\\f";
-    } else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x2028 || c == 0x2029) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint32_t>(c));
-    } else {
-      out += bytes;
-    }
-  }
-  out += '"';
-}
-
 void append_layer(std::string& out, const Layer& layer) {
   out += R"({"mediaType":)";
-  append_text(out, layer.media_type);
+  append_go_text(out, layer.media_type);
   fmt::format_to(std::back_inserter(out), R"(,"digest":"{}","size":{})", layer.digest.text(),
                  layer.size_bytes);
   if (!layer.from.empty()) {
     out += R"(,"from":)";
-    append_text(out, layer.from);
+    append_go_text(out, layer.from);
   }
   if (!layer.name.empty()) {
     out += R"(,"name":)";
-    append_text(out, layer.name);
+    append_go_text(out, layer.name);
   }
   out += '}';
 }
@@ -195,7 +163,7 @@ Result<Manifest> Manifest::parse(std::string_view bytes) {
 
 std::string Manifest::serialise() const {
   std::string out = R"({"schemaVersion":2,"mediaType":)";
-  append_text(out, media_type);
+  append_go_text(out, media_type);
   out += R"(,"config":)";
   append_layer(out, config);
   out += R"(,"layers":[)";

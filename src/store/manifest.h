@@ -36,6 +36,8 @@ inline constexpr std::string_view kSystem = "application/vnd.ollama.image.system
 inline constexpr std::string_view kParams = "application/vnd.ollama.image.params";
 inline constexpr std::string_view kMessages = "application/vnd.ollama.image.messages";
 inline constexpr std::string_view kLicense = "application/vnd.ollama.image.license";
+// Hearth's own: a file of a Hugging Face folder, which the layer's "name" says.
+inline constexpr std::string_view kFolderFile = "application/vnd.hearth.image.file";
 }  // namespace media_type
 
 struct Layer {

@@ -1,6 +1,8 @@
 #include "store/model_config.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/excerpt.h"
@@ -34,7 +36,32 @@ Result<void> read_texts(const json& object, const char* key, std::vector<std::st
   return {};
 }
 
+// "1.20.3", or less of it.
+std::optional<std::array<uint32_t, 3>> parse_version(std::string_view text) {
+  std::array<uint32_t, 3> parts{};
+  for (size_t i = 0;; ++i) {
+    const size_t end = std::min(text.find('.'), text.size());
+    const auto read = std::from_chars(text.data(), text.data() + end, parts.at(i));
+    if (end == 0 || read.ec != std::errc() || read.ptr != text.data() + end) return std::nullopt;
+    if (end == text.size()) return parts;
+    if (i + 1 == parts.size()) return std::nullopt;
+    text.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
+
+Result<void> check_requires(std::string_view version) {
+  const auto wanted = parse_version(version);
+  if (!wanted) {
+    return make_error(ErrorCode::kMalformed, "requires: expected a version such as 0.14.0, found {}",
+                      quoted_excerpt(version));
+  }
+  if (*wanted <= *parse_version(kFollowedOllamaVersion)) return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "it requires Ollama {}, and this version of Hearth follows Ollama {}", version,
+                    kFollowedOllamaVersion);
+}
 
 Result<ModelConfig> ModelConfig::parse(std::string_view text) {
   const auto document = parse_json(text);
@@ -46,6 +73,7 @@ Result<ModelConfig> ModelConfig::parse(std::string_view text) {
   HEARTH_TRY(read_texts(*document, "model_families", config.families));
   HEARTH_TRY(read_text(*document, "model_type", config.parameters));
   HEARTH_TRY(read_text(*document, "file_type", config.quantisation));
+  HEARTH_TRY(read_text(*document, "requires", config.requires_version));
   if (const auto rootfs = document->find("rootfs"); rootfs != document->end() && rootfs->is_object()) {
     HEARTH_TRY(read_texts(*rootfs, "diff_ids", config.layer_digests));
   }
@@ -59,6 +87,7 @@ std::string ModelConfig::serialise() const {
   document["model_families"] = families;
   document["model_type"] = parameters;
   document["file_type"] = quantisation;
+  if (!requires_version.empty()) document["requires"] = requires_version;
   // What the format of images demands of one.
   document["architecture"] = "amd64";
   document["os"] = "linux";

@@ -298,12 +298,19 @@ fs::path Store::blob_path(const Digest& digest) const {
 
 std::optional<uint64_t> Store::blob_size(const Digest& digest) const {
   struct stat info {};
-  if (::lstat(blob_path(digest).c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  const BlobFile file = blob_file(Places{root_}, digest);
+  if (::lstat(file.path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
   return static_cast<uint64_t>(info.st_size);
 }
 
 Result<UniqueDescriptor> Store::open_blob(const Digest& digest) const {
-  return open_locked(blob_path(digest), O_RDONLY, LOCK_SH, Wait::kYes);
+  const BlobFile file = blob_file(Places{root_}, digest);
+  auto blob = open_locked(file.path, O_RDONLY, LOCK_SH, Wait::kYes);
+  if (blob || !file.is_reference) return blob;
+  // Where it is, is nobody's business that has to do with the store alone; hearth verify says it.
+  return make_error(blob.error().code(), "{}: the file outside of the store that it refers to {}",
+                    blob_path(digest).string(),
+                    blob.error().code() == ErrorCode::kNotFound ? "is not there" : "cannot be opened");
 }
 
 Result<std::string> Store::read_blob(const Digest& digest, size_t max_bytes) const {

@@ -31,6 +31,11 @@ Result<std::optional<BlobFault>> check_blob(const Store& store, const Digest& di
   const auto blob = store.open_blob(digest);
   if (!blob) {
     if (blob.error().code() == ErrorCode::kNotFound) {
+      const BlobFile file = blob_file(Places{store.root()}, digest);
+      if (file.is_reference) {
+        return fault(BlobFault::Kind::kMissing, fmt::format("expected {} bytes in {}, found no such file",
+                                                            needed.size_bytes, file.path.string()));
+      }
       return fault(BlobFault::Kind::kMissing,
                    fmt::format("expected {} bytes, found no such blob", needed.size_bytes));
     }
@@ -91,7 +96,7 @@ Result<VerifyReport> Store::verify(const std::vector<ModelName>& names, const Pr
 
 bool Store::is_verified(const Digest& digest) const {
   struct stat info {};
-  return ::lstat(blob_path(digest).c_str(), &info) == 0 &&
+  return ::lstat(blob_file(Places{root_}, digest).path.c_str(), &info) == 0 &&
          is_remembered_verified(Places{root_}, digest, info);
 }
 
