@@ -97,7 +97,7 @@ function realModels(names, folder) {
   return files.map((file) => {
     const { family, longContext } = writeChatModel(file, join(folder, basename(file)));
     return {
-      HEARTH_TEST_MODEL: basename(file, '.gguf'), HEARTH_TEST_FAMILY: family, ...(longContext ? {} : { HEARTH_TEST_SHORT: '1' }),
+      HEARTH_TEST_MODEL: basename(file, '.gguf'), HEARTH_TEST_FILE: join(folder, basename(file)), HEARTH_TEST_FAMILY: family, ...(longContext ? {} : { HEARTH_TEST_SHORT: '1' }),
     };
   });
 }
@@ -121,7 +121,9 @@ async function main() {
   const files = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith('.test.js')).sort();
   const good = await withModels(makeModels, (models, folder) => {
     const subjects = real.length > 0 ? realModels(real, models)
-      : [{ HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_FAMILY: 'llama', HEARTH_TEST_THINK_MODEL: 'think' }];
+      : [{
+        HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_FILE: join(models, 'chat.gguf'), HEARTH_TEST_FAMILY: 'llama', HEARTH_TEST_THINK_MODEL: 'think',
+      }];
     return serveAndTest({ hearth, models, home: join(folder, 'home'), files, subjects });
   });
   return good ? 0 : 1;

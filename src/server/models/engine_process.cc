@@ -188,6 +188,7 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
                                                             const std::string& model_name, ModelFiles files) {
   protocol::Open open;
   open.set_path(files.name);
+  open.set_chat_template(files.chat_template);
   std::vector<int> descriptors;
   for (const ModelFiles::File& file : files.files) {
     protocol::Open::File& described = *open.add_files();

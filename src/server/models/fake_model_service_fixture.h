@@ -105,6 +105,10 @@ class FakeModelService : public ModelService {
  public:
   explicit FakeModelService(Executor executor) : executor_(std::move(executor)) {}
 
+  // What describe_entry was asked for, and says of each.
+  std::vector<CatalogEntry> described_entries;
+  Result<protocol::Opened> entry_description = Error(ErrorCode::kMalformed, "model.gguf: it is none");
+
   // "tiny:latest", say. The model can chat, and answers every call with what `replies` is then given.
   FakeModel& add(const std::string& name) {
     FakeModel& model = models_[name];
@@ -169,7 +173,10 @@ class FakeModelService : public ModelService {
     if (model == nullptr) co_return not_found(name);
     co_return model->inspection;
   }
-  Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override { return describe(entry.name); }
+  Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override {
+    described_entries.push_back(entry);
+    co_return entry_description;
+  }
   const protocol::Opened* known_description(const CatalogEntry& /*entry*/) const override { return nullptr; }
   Result<bool> unload(std::string_view name) override {
     FakeModel* model = look_up(name);

@@ -97,10 +97,20 @@ Result<ModelFiles> open_model_files(const CatalogEntry& entry) {
   if (!model.unusable.empty()) {
     return make_error(ErrorCode::kUnsupported, "model '{}' cannot be loaded: {}", entry.name, model.unusable);
   }
-  auto blob = model.store.open_blob(model.weights().digest);
-  if (!blob) return blob.error().in(entry.name);
-  ModelFiles files{"model.gguf", {}};
-  files.files.push_back({files.name, std::move(*blob)});
+  const StoredModel::Files stored = model.files();
+  if (stored.files.size() > kMaxFiles) {
+    return make_error(ErrorCode::kResourceExhausted, "model '{}': expected at most {} files, found {}",
+                      entry.name, kMaxFiles, stored.files.size());
+  }
+  ModelFiles files{stored.name, {}};
+  for (const StoredModel::Files::File& file : stored.files) {
+    auto blob = model.store.open_blob(file.digest);
+    if (!blob) return blob.error().in(entry.name);
+    files.files.push_back({file.name, std::move(*blob)});
+  }
+  auto chat_template = model.chat_template();
+  if (!chat_template) return chat_template.error().in(fmt::format("model '{}'", entry.name));
+  files.chat_template = std::move(*chat_template);
   return files;
 }
 

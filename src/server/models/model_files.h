@@ -18,6 +18,7 @@ struct ModelFiles {
   };
   std::string name;  // of the model among them: one of the files, or the folder that all of them are in
   std::vector<File> files;
+  std::string chat_template = {};  // in the place of the model's own; empty: none is
 };
 
 // Of a GGUF file (of a split one, all parts), or of a Hugging Face folder, of which what a model can need.
@@ -25,8 +26,8 @@ struct ModelFiles {
 // (safetensors::Folder). Errors: kNotFound, kIo, kInvalidArgument for what is no regular file.
 Result<ModelFiles> open_model_files(const std::filesystem::path& path);
 
-// Of a model of the catalog. In the store that is one GGUF file, which counts as in use as long as its
-// descriptor, or the engine's copy of it, is open; kUnsupported where it cannot be loaded.
+// Of a model of the catalog. In the store those are blobs, which count as in use as long as their
+// descriptors, or the engine's copies of them, are open; kUnsupported where it cannot be loaded.
 Result<ModelFiles> open_model_files(const CatalogEntry& entry);
 
 }  // namespace hearth::server

@@ -75,10 +75,12 @@ const protocol::Opened* ModelManager::known_description(const CatalogEntry& entr
 // A blob that was damaged on the disk must not answer as if it were the model.
 Task<Result<void>> ModelManager::check(CatalogEntry entry) {
   if (!entry.stored || store_ == nullptr || !entry.stored->unusable.empty()) co_return Result<void>();
-  const store::Digest digest = entry.stored->weights().digest;
-  Result<void> verified = co_await store_->ensure_verified(digest);
-  if (verified) co_return verified;
-  co_return verified.error().in(fmt::format("model '{}'", entry.name));
+  const StoredModel::Files files = entry.stored->files();
+  for (const StoredModel::Files::File& file : files.files) {
+    const Result<void> verified = co_await store_->ensure_verified(file.digest);
+    if (!verified) co_return verified.error().in(fmt::format("model '{}'", entry.name));
+  }
+  co_return Result<void>();
 }
 
 Result<bool> ModelManager::unload(std::string_view name) {

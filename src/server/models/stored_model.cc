@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/excerpt.h"
+#include "formats/gguf/split.h"
+#include "text/chat/template_language.h"
+
 namespace hearth::server {
 namespace {
 
@@ -10,14 +14,26 @@ constexpr size_t kMaxConfigBytes = size_t{1} << 20U;
 std::string reason_not_to_load(const store::Manifest& manifest) {
   namespace media = store::media_type;
   const auto n_weights = std::ranges::count(manifest.layers, media::kModel, &store::Layer::media_type);
-  if (n_weights == 0) return "it has no GGUF file among its layers";
-  if (n_weights > 1) return "its weights are split over several layers, which this version does not load";
+  const auto n_files = std::ranges::count(manifest.layers, media::kFolderFile, &store::Layer::media_type);
+  if (n_weights == 0 && n_files == 0) return "it has no GGUF file among its layers";
+  if (n_weights > 0 && n_files > 0)
+    return "it has both a GGUF file and the files of a folder among its layers";
+  for (const store::Layer& layer : manifest.layers) {
+    if (layer.media_type == media::kFolderFile && !is_folder_file_name(layer.name))
+      return fmt::format("{} is no name of a file in a folder", quoted_excerpt(layer.name));
+  }
   if (manifest.first(media::kAdapter) != nullptr)
     return "it has an adapter, which this version does not apply";
   return "";
 }
 
 }  // namespace
+
+bool is_folder_file_name(std::string_view name) {
+  constexpr size_t kLongest = 255;
+  return !name.empty() && name.size() <= kLongest && name.front() != '.' &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
 
 Result<StoredModel> StoredModel::read(const store::Store& store, const store::ManifestFile& file) {
   HEARTH_ASSIGN(store::StoredManifest manifest, store.read_manifest(file));
@@ -27,11 +43,51 @@ Result<StoredModel> StoredModel::read(const store::Store& store, const store::Ma
   if (const auto bytes = store.read_blob(model.manifest.manifest.config.digest, kMaxConfigBytes)) {
     if (auto config = store::ModelConfig::parse(*bytes)) model.config = std::move(*config);
   }
+  if (model.unusable.empty() && !model.config.requires_version.empty()) {
+    if (const auto allowed = store::check_requires(model.config.requires_version); !allowed)
+      model.unusable = allowed.error().message();
+  }
   return model;
+}
+
+StoredModel::Files StoredModel::files() const {
+  namespace media = store::media_type;
+  Files found;
+  std::vector<store::Layer> parts;
+  for (const store::Layer& layer : manifest.manifest.layers) {
+    if (layer.media_type == media::kModel) parts.push_back(layer);
+    if (layer.media_type == media::kFolderFile)
+      found.files.push_back({fmt::format("model/{}", layer.name), layer.digest});
+  }
+  if (parts.empty()) {
+    found.name = "model";
+    return found;
+  }
+  const gguf::SplitName split{"model", 1, static_cast<uint32_t>(parts.size())};
+  for (uint32_t i = 0; i < parts.size(); ++i)
+    found.files.push_back({parts.size() == 1 ? "model.gguf" : split.file_name(i + 1), parts[i].digest});
+  found.name = found.files.front().name;
+  return found;
+}
+
+Result<std::string> StoredModel::chat_template() const {
+  constexpr size_t kMaxTemplateBytes = size_t{8} << 20U;
+  namespace media = store::media_type;
+  for (const store::Layer& layer : manifest.manifest.layers) {
+    if (layer.media_type != media::kTemplate && layer.media_type != media::kPrompt) continue;
+    auto source = store.read_blob(layer.digest, kMaxTemplateBytes);
+    // The error's own words have the path.
+    if (!source) return make_error(source.error().code(), "layer {}: cannot be read", layer.digest.text());
+    if (store::Digest::of(*source) != layer.digest)
+      return make_error(ErrorCode::kMalformed, "layer {}: is damaged", layer.digest.text());
+    if (text::is_jinja_template(*source)) return source;
+  }
+  return std::string();
 }
 
 const store::Layer& StoredModel::weights() const {
   const store::Layer* layer = manifest.manifest.first(store::media_type::kModel);
+  if (layer == nullptr) layer = manifest.manifest.first(store::media_type::kFolderFile);
   HEARTH_CHECK(layer != nullptr);
   return *layer;
 }

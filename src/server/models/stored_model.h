@@ -2,11 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "store/model_config.h"
 #include "store/store.h"
 
 namespace hearth::server {
+
+// Whether a layer that is a file of a folder may bear this name: of a file in it, and nowhere else.
+bool is_folder_file_name(std::string_view name);
 
 struct StoredModel {
   store::Store store;  // that it is in
@@ -17,8 +22,23 @@ struct StoredModel {
 
   // kMalformed where its manifest is none.
   static Result<StoredModel> read(const store::Store& store, const store::ManifestFile& file);
-  // The layer of its weights. Only where it is usable.
+  // The layer of its weights, the first where there are several. Only where it is usable.
   const store::Layer& weights() const;
+
+  // What an engine reads it from.
+  struct Files {
+    struct File {
+      std::string name;  // by which the engine finds it
+      store::Digest digest;
+    };
+    std::string name;  // of the model among them: one of the files, or the folder that all of them are in
+    std::vector<File> files;
+  };
+  // One GGUF file, the parts of a split one, or the files of a Hugging Face folder. Only where it is usable.
+  Files files() const;
+  // The Jinja template that stands over the weights' own; empty where there is none, or it is in Go's
+  // language, which is kept for others. kIo, kMalformed where the layer is damaged.
+  Result<std::string> chat_template() const;
 };
 
 }  // namespace hearth::server

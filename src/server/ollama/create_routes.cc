@@ -1,15 +1,19 @@
-// /api/create: a model made of one of the store, with other words around the same weights.
+// /api/create: a model made of one of the store, or of files that were uploaded to /api/blobs before.
 #include <algorithm>
 #include <array>
 
 #include "server/models/model_store.h"
 #include "server/ollama/handlers.h"
+#include "server/ollama/model_files_layers.h"
+#include "server/ollama/records.h"
 #include "server/ollama/refusal.h"
 #include "server/ollama/run_options.h"
 #include "server/ollama/store_access.h"
 #include "server/ollama/stored_layers.h"
 #include "server/wire/json_body.h"
 #include "server/wire/stream_text.h"
+#include "store/new_model.h"
+#include "text/chat/template_language.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -21,13 +25,13 @@ using wire::Field;
 using wire::Json;
 using wire::JsonBody;
 
+constexpr size_t kMaxConfigBytes = size_t{1} << 20U;
+
 struct CreateRequest {
   store::ModelName name;
-  std::string from;
-  std::optional<std::string> system;
-  std::vector<std::string> licenses;
-  Json parameters = Json::object();
-  std::optional<Json> messages;
+  std::string from;                 // a model of the store, or ...
+  std::vector<UploadedFile> files;  // ... these
+  store::ModelTexts texts;
   bool stream = true;
 };
 
@@ -37,15 +41,12 @@ void refuse_what_is_not_there(const JsonBody& body) {
     const char* field;
     const char* why;
   };
-  static constexpr std::array<NotThere, 11> kNotThere{
-      {{"files",
-        "models from uploaded files are not part of this version; put the GGUF file into the models folder"},
-       {"draft_files", "draft models are not part of this version"},
-       {"adapters", "adapters are not part of this version"},
-       {"template", "a template beside the weights is not used by this version: the model file's own is"},
-       {"quantize", "quantising is not part of this version"},
-       {"draft_quantize", "quantising is not part of this version"},
-       {"quantization", "quantising is not part of this version"},
+  static constexpr std::array<NotThere, 9> kNotThere{
+      {{"draft_files", "draft models are not part of this version"},
+       {"adapters", "adapters are not applied by this version"},
+       {"quantize", "quantising is not part of this version of the server"},
+       {"draft_quantize", "quantising is not part of this version of the server"},
+       {"quantization", "quantising is not part of this version of the server"},
        {"renderer", "renderers are not part of this version: the model's template is rendered"},
        {"parser", "parsers are not part of this version"},
        {"remote_host", "models elsewhere are not part of this version"},
@@ -72,6 +73,20 @@ Json read_messages(const Field& field) {
   return messages;
 }
 
+std::vector<UploadedFile> read_files(const Field& field) {
+  std::vector<UploadedFile> files;
+  for (const auto& [name, value] : field.members()) {
+    const std::string text = value.string().value_or("");
+    const auto digest = store::Digest::parse(text);
+    if (!digest) {
+      value.expected("the digest of a blob, sha256:...");
+      continue;
+    }
+    files.push_back({name, *digest});
+  }
+  return files;
+}
+
 ApiResult<CreateRequest> read_create_request(std::string_view text) {
   HEARTH_ASSIGN(const JsonBody body, JsonBody::parse(text));
   CreateRequest request;
@@ -79,102 +94,116 @@ ApiResult<CreateRequest> read_create_request(std::string_view text) {
   std::string name = body["model"].string().value_or("");
   if (name.empty()) name = body["name"].string().value_or("");
   refuse_what_is_not_there(body);
-  request.from = body["from"].required().string().value_or("");
-  request.system = body["system"].string();
-  request.licenses = body["license"].string_or_strings();
+  request.from = body["from"].string().value_or("");
+  request.files = read_files(body["files"]);
+  if (request.from.empty() == request.files.empty())
+    body["from"].reject("expected either a model to start from, or files that were uploaded to /api/blobs");
+  request.texts.template_source = body["template"].string();
+  request.texts.system = body["system"].string();
+  request.texts.licenses = body["license"].string_or_strings();
   if (body["parameters"].present()) {
     const RunOptions checked = read_run_options(body["parameters"]);
     if (!checked.unknown.empty())
       body["parameters"][checked.unknown.front()].reject("is no parameter that is known");
-    request.parameters = body["parameters"].object().value_or(Json::object());
+    request.texts.parameters = body["parameters"].object().value_or(Json::object());
   }
-  if (body["messages"].present()) request.messages = read_messages(body["messages"]);
+  if (body["messages"].present()) request.texts.messages = read_messages(body["messages"]);
+  request.texts.requires_version = body["requires"].string().value_or("");
+  if (!request.texts.requires_version.empty()) {
+    if (const auto allowed = store::check_requires(request.texts.requires_version); !allowed)
+      body["requires"].reject(allowed.error().message());
+  }
   request.stream = body["stream"].boolean().value_or(true);
   HEARTH_TRY(body.check());
   HEARTH_ASSIGN(request.name, store::ModelName::parse(name));
   return request;
 }
 
-// A model on its way into the store, with what keeps its new blobs there until a manifest names them.
-struct NewModel {
+// A model as it would be, for an engine to look at.
+Task<ApiResult<protocol::Opened>> look_at(OllamaApi api, const CreateRequest& request,
+                                          std::vector<store::Layer> layers) {
   store::Manifest manifest;
-  std::vector<std::optional<store::BlobWriter>> held;
-  std::vector<std::string> steps;  // for people: {"status": ...}
-
-  void remove(std::string_view type) {
-    std::erase_if(manifest.layers, [&](const store::Layer& layer) { return layer.media_type == type; });
+  manifest.layers = std::move(layers);
+  if (request.texts.template_source && text::is_jinja_template(*request.texts.template_source)) {
+    std::erase_if(manifest.layers, [](const store::Layer& layer) {
+      return layer.media_type == media::kTemplate || layer.media_type == media::kPrompt;
+    });
+    std::function<Result<store::Digest>(const store::Store&)> work =
+        [source = *request.texts.template_source](const store::Store& store) {
+          return store.write_blob(source);
+        };
+    const Result<store::Digest> written = co_await api.store->run<Result<store::Digest>>(std::move(work));
+    if (!written) co_return store_error(api, written.error());
+    manifest.layers.push_back(
+        {std::string(media::kTemplate), *written, request.texts.template_source->size(), "", ""});
   }
-  Result<store::Layer> write(const store::Store& store, std::string_view type, std::string_view bytes) {
-    const bool is_there = store.has_blob(store::Digest::of(bytes));
-    held.emplace_back();
-    HEARTH_ASSIGN(const store::Digest digest, store.write_blob(bytes, &held.back()));
-    steps.push_back(fmt::format("{} layer {}", is_there ? "using existing" : "creating new", digest.text()));
-    return store::Layer{std::string(type), digest, bytes.size(), "", ""};
-  }
-  Result<void> add(const store::Store& store, std::string_view type, std::string_view bytes) {
-    HEARTH_ASSIGN(store::Layer layer, write(store, type, bytes));
-    manifest.layers.push_back(std::move(layer));
-    return {};
-  }
-};
-
-// The config of the model that it comes from, which may say more than Hearth knows, for other layers.
-std::string config_for(const std::string& original, const store::Manifest& manifest) {
-  auto config = wire::parse_json(original);
-  if (!config || !config->is_object()) return original;
-  Json digests = Json::array();
-  for (const store::Layer& layer : manifest.layers) digests.push_back(layer.digest.text());
-  (*config)["rootfs"] = {{"type", "layers"}, {"diff_ids", std::move(digests)}};
-  return wire::dump_json(*config) + "\n";
+  const std::string bytes = manifest.serialise();
+  StoredModel model{
+      api.store->store(), {request.name, manifest, bytes, store::Digest::of(bytes), {}}, {}, {}};
+  CatalogEntry entry;
+  entry.name = request.name.text();
+  entry.digest = model.manifest.digest.hex();
+  entry.stored = std::make_shared<const StoredModel>(std::move(model));
+  const Result<protocol::Opened> opened = co_await api.models.describe_entry(std::move(entry));
+  if (!opened) co_return store_error(api, opened.error());
+  if (request.texts.template_source && !opened->chat_template_problem().empty())
+    co_return ApiError(400, fmt::format("template: {}", opened->chat_template_problem()), "template");
+  co_return *opened;
 }
 
-// On the store's thread. What was done, for people.
-Result<std::vector<std::string>> create_in(const store::Store& store, const CreateRequest& request,
-                                           const StoredModel& from, const Json& parameters) {
-  constexpr size_t kMaxConfigBytes = size_t{1} << 20U;
-  NewModel model;
-  model.manifest = from.manifest.manifest;
-  for (const store::Layer& layer : model.manifest.layers)
-    model.steps.push_back(fmt::format("using existing layer {}", layer.digest.text()));
-  if (request.system) {
-    model.remove(media::kSystem);
-    if (!request.system->empty()) HEARTH_TRY(model.add(store, media::kSystem, *request.system));
-  }
-  for (const std::string& license : request.licenses) HEARTH_TRY(model.add(store, media::kLicense, license));
-  if (!request.parameters.empty()) {
-    model.remove(media::kParams);
-    HEARTH_TRY(model.add(store, media::kParams, wire::dump_json(parameters) + "\n"));
-  }
-  if (request.messages) {
-    model.remove(media::kMessages);
-    if (!request.messages->empty())
-      HEARTH_TRY(model.add(store, media::kMessages, wire::dump_json(*request.messages) + "\n"));
-  }
-  HEARTH_ASSIGN(const std::string original, store.read_blob(model.manifest.config.digest, kMaxConfigBytes));
-  HEARTH_ASSIGN(model.manifest.config,
-                model.write(store, model.manifest.config.media_type, config_for(original, model.manifest)));
-  model.steps.emplace_back("writing manifest");
-  HEARTH_TRY(store.write_manifest(request.name, model.manifest.serialise()));
-  model.steps.emplace_back("success");
-  return model.steps;
+using Created = ApiResult<std::vector<std::string>>;  // what was done, for people
+
+Task<Created> write(OllamaApi api, store::NewModel model) {
+  using Steps = Result<std::vector<std::string>>;
+  std::function<Steps(const store::Store&)> work = [model = std::move(model)](const store::Store& store) {
+    return store::create_model(store, model);
+  };
+  Steps steps = co_await api.store->run<Steps>(std::move(work));
+  if (!steps) co_return store_error(api, steps.error());
+  co_return std::move(*steps);
 }
 
-Task<ApiResult<std::vector<std::string>>> create(OllamaApi api, const CreateRequest& request) {
+Task<Created> create_from_model(OllamaApi api, const CreateRequest& request) {
   const auto from = find_stored(api, request.from);
   if (!from) co_return from.error();
   // What the new model says stands over what the one says that it comes from.
   const ApiResult<StoredLayers> layers = read_stored_layers(**from);
   if (!layers) co_return layers.error();
-  Json parameters = layers->parameters;
-  for (const auto& [name, value] : request.parameters.items()) parameters[name] = value;
+  store::NewModel model{request.name, (*from)->manifest.manifest.layers, "", request.texts};
+  if (model.texts.parameters) {
+    Json parameters = layers->parameters;
+    for (const auto& [name, value] : model.texts.parameters->items()) parameters[name] = value;
+    model.texts.parameters = std::move(parameters);
+  }
+  if (request.texts.template_source && text::is_jinja_template(*request.texts.template_source)) {
+    const ApiResult<protocol::Opened> opened = co_await look_at(api, request, model.layers);
+    if (!opened) co_return opened.error();
+  }
+  auto config = api.store->store().read_blob((*from)->manifest.manifest.config.digest, kMaxConfigBytes);
+  if (!config) co_return store_error(api, config.error());
+  model.config = std::move(*config);
+  co_return co_await write(api, std::move(model));
+}
 
-  std::function<Result<std::vector<std::string>>(const store::Store&)> work =
-      [request, from = *from, parameters](const store::Store& store) {
-        return create_in(store, request, *from, parameters);
-      };
-  auto steps = co_await api.store->run<Result<std::vector<std::string>>>(std::move(work));
-  if (!steps) co_return store_error(api, steps.error());
-  co_return std::move(*steps);
+Task<Created> create_from_files(OllamaApi api, const CreateRequest& request) {
+  const auto layers = layers_of(api.store->store(), request.files);
+  if (!layers) co_return store_error(api, layers.error());
+  for (const UploadedFile& file : request.files) {
+    const Result<void> verified = co_await api.store->ensure_verified(file.digest);
+    if (!verified) co_return store_error(api, verified.error().in(fmt::format("files.{}", file.name)));
+  }
+  const ApiResult<protocol::Opened> opened = co_await look_at(api, request, *layers);
+  if (!opened) co_return opened.error();
+  store::NewModel model{request.name, *layers, config_of(*opened).serialise(), request.texts};
+  auto created = co_await write(api, std::move(model));
+  if (!created) co_return created.error();
+  std::vector<std::string> steps = std::move(*created);
+  steps.insert(steps.begin(), opened.value().format() == "gguf" ? "parsing GGUF" : "parsing safetensors");
+  co_return steps;
+}
+
+Task<Created> create(OllamaApi api, const CreateRequest& request) {
+  return request.files.empty() ? create_from_model(api, request) : create_from_files(api, request);
 }
 
 Task<void> answer_steps(http::Responder& responder, const std::vector<std::string>& steps) {

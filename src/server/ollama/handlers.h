@@ -27,8 +27,10 @@ Task<void> show_model(OllamaApi api, const http::Request& request, http::Respond
 Task<void> tell_version(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> tell_status(OllamaApi api, const http::Request& request, http::Responder& responder);
 Task<void> say_hello(OllamaApi api, const http::Request& request, http::Responder& responder);
-// What is not there yet.
-Task<void> refuse_store(OllamaApi api, const http::Request& request, http::Responder& responder);
+
+// blob_routes.cc
+Task<void> find_blob(OllamaApi api, const http::Request& request, http::Responder& responder);
+Task<void> put_blob(OllamaApi api, const http::Request& request, http::Responder& responder);
 
 // create_routes.cc
 Task<void> create_model(OllamaApi api, const http::Request& request, http::Responder& responder);

@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "server/ollama/handlers.h"
+#include "server/ollama/modelfile_text.h"
 #include "server/ollama/records.h"
 #include "server/ollama/refusal.h"
 #include "server/ollama/run_options.h"
 #include "server/ollama/stored_layers.h"
 #include "server/wire/json_body.h"
 #include "server/wire/timestamp.h"
+#include "text/chat/template_language.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -64,17 +66,13 @@ ApiResult<ShowRequest> read_show_request(std::string_view text) {
   return request;
 }
 
-// A text as a Modelfile quotes it.
-std::string quoted_block(std::string_view text) {
-  return fmt::format("\"\"\"{}\"\"\"", text);
-}
-
 // What of a model is text: of its layers, where it is in the store, else of its file.
 struct ModelTexts {
-  std::string chat_template;  // that Hearth renders
+  std::string chat_template;    // that Hearth renders
+  std::string stored_template;  // of the store's layer, which may be Go's
   std::string system;
   std::vector<std::string> licenses;
-  std::vector<std::string> parameters;  // "temperature 0.6"
+  Json parameters = Json::object();
   Json messages = Json::array();
 };
 
@@ -84,28 +82,15 @@ ApiResult<ModelTexts> texts_of(const CatalogEntry& entry, const protocol::Opened
   texts.chat_template = model.chat_template();
   if (entry.stored) {
     HEARTH_ASSIGN(StoredLayers layers, read_stored_layers(*entry.stored));
+    texts.stored_template = std::move(layers.template_source);
     texts.system = std::move(layers.system);
     texts.licenses = std::move(layers.licenses);
-    texts.parameters = parameter_lines(layers.parameters);
+    texts.parameters = std::move(layers.parameters);
     texts.messages = std::move(layers.messages);
   }
   if (texts.licenses.empty() && !model.license().empty()) texts.licenses.push_back(model.license());
   if (!asked_system.empty()) texts.system = asked_system;
   return texts;
-}
-
-std::string modelfile_of(const CatalogEntry& entry, const ModelTexts& texts) {
-  std::string text = fmt::format("# Modelfile written by Hearth\n\nFROM {}\n", entry.name);
-  if (!texts.chat_template.empty()) text += fmt::format("TEMPLATE {}\n", quoted_block(texts.chat_template));
-  if (!texts.system.empty()) text += fmt::format("SYSTEM {}\n", quoted_block(texts.system));
-  for (const std::string& parameter : texts.parameters) text += fmt::format("PARAMETER {}\n", parameter);
-  for (const std::string& license : texts.licenses)
-    text += fmt::format("LICENSE {}\n", quoted_block(license));
-  for (const Json& message : texts.messages) {
-    text += fmt::format("MESSAGE {} {}\n", message["role"].get<std::string>(),
-                        quoted_block(message["content"].get<std::string>()));
-  }
-  return text;
 }
 
 // The engine, which read the file, is a stranger too. A vocabulary with its merges has some million values.
@@ -142,10 +127,13 @@ Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) 
 
   Json record = Json::object();
   if (!texts->licenses.empty()) record["license"] = fmt::format("{}", fmt::join(texts->licenses, "\n"));
-  record["modelfile"] = modelfile_of(*entry, *texts);
+  record["modelfile"] = modelfile_of({entry->name, texts->stored_template, texts->system, texts->licenses,
+                                      texts->parameters, texts->messages});
   if (!texts->parameters.empty())
-    record["parameters"] = fmt::format("{}", fmt::join(texts->parameters, "\n"));
+    record["parameters"] = fmt::format("{}", fmt::join(parameter_lines(texts->parameters), "\n"));
   record["template"] = texts->chat_template;
+  // Kept for programs that render Go's templates, and not used here.
+  if (text::is_go_template(texts->stored_template)) record["go_template"] = texts->stored_template;
   if (!texts->system.empty()) record["system"] = texts->system;
   if (!texts->messages.empty()) record["messages"] = texts->messages;
   record["details"] = details_of(*model);
@@ -233,14 +221,6 @@ Task<void> say_hello(OllamaApi /*api*/, const http::Request& /*request*/, http::
   // Word for word: clients look for it.
   http::Response response{
       .status = 200, .content_type = "text/plain; charset=utf-8", .body = "Ollama is running"};
-  co_await responder.send(std::move(response));
-}
-
-Task<void> refuse_store(OllamaApi /*api*/, const http::Request& request, http::Responder& responder) {
-  constexpr int kNotImplemented = 501;
-  http::Response response =
-      refusal({kNotImplemented, fmt::format("{} {}: this is not part of this version",
-                                            http::method_name(request.method), request.path)});
   co_await responder.send(std::move(response));
 }
 

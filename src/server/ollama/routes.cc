@@ -1,6 +1,7 @@
 #include "server/ollama/routes.h"
 
 #include "server/ollama/handlers.h"
+#include "store/manifest.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -12,6 +13,7 @@ struct OllamaRoute {
   const char* pattern;
   http::Scope scope;
   HandlerFunction handler;
+  uint64_t streamed_body_bytes = 0;
 };
 
 using http::Method;
@@ -34,22 +36,22 @@ constexpr OllamaRoute kRoutes[] = {
     {Method::kPost, "/api/push", Scope::kManage, push},
     {Method::kPost, "/api/copy", Scope::kManage, copy_model},
     {Method::kDelete, "/api/delete", Scope::kManage, delete_model},
-    {Method::kHead, "/api/blobs/{digest}", Scope::kManage, refuse_store},
-    {Method::kPost, "/api/blobs/{digest}", Scope::kManage, refuse_store},
+    {Method::kHead, "/api/blobs/{digest}", Scope::kManage, find_blob},
+    {Method::kPost, "/api/blobs/{digest}", Scope::kManage, put_blob, store::kMaxBlobBytes},
 };
 
 }  // namespace
 
 void add_ollama_routes(http::Router& router, const OllamaApi& api) {
   for (const OllamaRoute& route : kRoutes) {
-    router.add(
-        {.method = route.method,
-         .pattern = route.pattern,
-         .scope = route.scope,
-         .dialect = http::Dialect::kOllama,
-         .handler = [api, handler = route.handler](const http::Request& request, http::Responder& responder) {
-           return handler(api, request, responder);
-         }});
+    router.add({.method = route.method,
+                .pattern = route.pattern,
+                .scope = route.scope,
+                .dialect = http::Dialect::kOllama,
+                .handler = [api, handler = route.handler](
+                               const http::Request& request,
+                               http::Responder& responder) { return handler(api, request, responder); },
+                .streamed_body_bytes = route.streamed_body_bytes});
   }
 }
 

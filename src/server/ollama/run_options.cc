@@ -45,6 +45,42 @@ RunOptions read_run_options(const Field& options) {
   return run;
 }
 
+namespace {
+
+bool is_list(std::string_view name) {
+  return name == "stop" || name == "dry_sequence_breakers";
+}
+
+// A number, a truth, an object; everything else is a text.
+wire::Json typed_value(const std::string& text) {
+  auto value = wire::parse_json(text);
+  if (value && !value->is_string() && !value->is_null()) return std::move(*value);
+  return text;
+}
+
+}  // namespace
+
+wire::ApiResult<wire::Json> read_modelfile_parameters(
+    const std::vector<store::Modelfile::Parameter>& parameters) {
+  wire::Json all = wire::Json::object();
+  for (const store::Modelfile::Parameter& parameter : parameters) {
+    wire::Json value = is_list(parameter.name) ? wire::Json(parameter.value) : typed_value(parameter.value);
+    // Each by itself, so that the line is known.
+    const wire::Json alone{{"PARAMETER", {{parameter.name, value}}}};
+    HEARTH_ASSIGN(const wire::JsonBody body, wire::JsonBody::parse(wire::dump_json(alone)));
+    const RunOptions read = read_run_options(body["PARAMETER"]);
+    if (!read.unknown.empty()) body["PARAMETER"][parameter.name].reject("is no parameter that is known");
+    if (const auto checked = body.check(); !checked)
+      return wire::ApiError(400, fmt::format("line {}: {}", parameter.line, checked.error().message));
+    if (is_list(parameter.name)) {
+      all[parameter.name].push_back(std::move(value));
+    } else {
+      all[parameter.name] = std::move(value);
+    }
+  }
+  return all;
+}
+
 http::Headers warnings(const std::vector<std::string>& unknown_options) {
   constexpr size_t kMostNames = 10;
   constexpr size_t kLongestName = 40;

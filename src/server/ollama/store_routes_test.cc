@@ -173,9 +173,11 @@ TEST_F(StoreRoutes, Create_PutsOtherWordsAroundTheSameWeights) {
 TEST_F(StoreRoutes, CreateOfWhatIsNotThere_IsRefusedByName) {
   put_model("mine", {});
   const std::vector<std::pair<const char*, const char*>> cases{
-      {R"("files":{"a.gguf":"sha256:00"})", "files"},
+      {R"("files":{"a.gguf":"sha256:00"})", "files.a.gguf"},
+      {R"("draft_files":{"a":"b"})", "draft_files"},
+      {R"("requires":"0.999.0")", "requires"},
+      {R"("requires":"soon")", "requires"},
       {R"("quantize":"q4_K_M")", "quantize"},
-      {R"("template":"{{ .Prompt }}")", "template"},
       {R"("adapters":{"a":"b"})", "adapters"},
       {R"("parameters":{"top_k":"x"})", "top_k"},
       {R"("parameters":{"nonsense":1})", "nonsense"},
