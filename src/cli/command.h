@@ -40,6 +40,7 @@ void add_hardware_command(CLI::App& parser, Action& action);
 void add_serve_command(CLI::App& parser, Action& action);
 void add_engine_process_command(CLI::App& parser, Action& action);   // hidden
 void add_fetcher_process_command(CLI::App& parser, Action& action);  // hidden
+void add_create_command(CLI::App& parser, Action& action);
 void add_verify_command(CLI::App& parser, Action& action);
 void add_gc_command(CLI::App& parser, Action& action);
 void add_key_command(CLI::App& parser, Action& action);

@@ -78,7 +78,11 @@ std::string overview(const Json& shown, bool verbose) {
   Rows capabilities;
   for (const Json& capability : items_of(shown, "capabilities"))
     capabilities.push_back({value_text(capability)});
+  Rows chat_template;
+  if (!text_of(shown, "go_template").empty())
+    chat_template.push_back({"in Go's language: kept for Ollama, and not used; that of the weights is"});
   std::string text = section("Model", model) + section("Capabilities", capabilities) +
+                     section("Template", chat_template) +
                      section("Parameters", first_lines(text_of(shown, "parameters"))) +
                      section("System", first_lines(text_of(shown, "system"))) +
                      section("License", first_lines(text_of(shown, "license")));
