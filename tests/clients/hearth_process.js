@@ -26,7 +26,7 @@ function listening(server) {
 
 // The process, whose `listens` resolves with its address. `home` is made; `more` are further arguments.
 export function startHearth(hearth, { models, home, more = [] }) {
-  mkdirSync(home);
+  mkdirSync(home, { recursive: true });
   const server = spawn(hearth, ['serve', '--host', '127.0.0.1', '--port', '0', '--models', models, ...more],
     { env: { ...process.env, HEARTH_HOME: home }, stdio: ['ignore', 'ignore', 'pipe'] });
   server.stderr.on('data', (data) => process.stderr.write(data));

@@ -1,11 +1,9 @@
 // ollama-js.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Ollama } from 'ollama';
 import {
-  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, family, manyTokens, messages, missingModel, model, modelFile, noLongAnswers,
+  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, family, manyTokens, messages, missingModel, model, noLongAnswers,
   thinkModel, url,
 } from './server.js';
 
@@ -144,43 +142,4 @@ test('keep_alive 0 unloads the model', async () => {
     running = (await ollama.ps()).models.map((m) => m.name);
   } while (running.includes(`${model}:latest`) && Date.now() < end);
   assert.ok(!running.includes(`${model}:latest`), `${running}`);
-});
-
-// A GGUF file as `ollama create` brings it: its blob first, then the model that is made of it.
-test('create makes a model of an uploaded file', async () => {
-  const bytes = readFileSync(modelFile);
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  const blob = `${url}/api/blobs/${digest}`;
-  const put = async (to, body) => (await fetch(to, { method: 'POST', body })).status;
-  assert.equal((await fetch(blob, { method: 'HEAD' })).status, 404);
-  assert.equal(await put(blob, bytes.subarray(1)), 400, 'another file is not that blob');
-  assert.equal((await fetch(blob, { method: 'HEAD' })).status, 404);
-  assert.equal(await put(blob, bytes), 201);
-  assert.equal(await put(blob, bytes), 200, 'it is there');
-  assert.equal((await fetch(blob, { method: 'HEAD' })).status, 200);
-
-  const said = [];
-  const template = '{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>';
-  const wish = {
-    model: 'created', files: { 'model.gguf': digest }, template, system: 'Be brief.', parameters: { num_predict: 3, temperature: 0 },
-  };
-  for await (const { status } of await ollama.create({ ...wish, stream: true })) said.push(status);
-  assert.equal(said[0], 'parsing GGUF');
-  assert.ok(said.includes(`using existing layer ${digest}`));
-  assert.equal(said.at(-1), 'success');
-  try {
-    const shown = await ollama.show({ model: 'created' });
-    assert.equal(shown.system, 'Be brief.');
-    assert.equal(shown.template, template);
-    assert.equal(shown.details.family, family);
-    assert.match(shown.modelfile, /PARAMETER num_predict 3/);
-    const answer = await ollama.chat({ model: 'created', messages });
-    assert.ok(answer.eval_count <= 3, 'its parameters are the defaults');
-    const rendered = await ollama.chat({ model: 'created', messages, _debug_render_only: true });
-    assert.match(rendered._debug_info.rendered_template, /<system>Be brief\.<user>/, 'its template stands over the file\'s');
-    await assert.rejects(ollama.create({ ...wish, quantize: 'q4_K_M' }), /quantize/);
-    await assert.rejects(ollama.create({ ...wish, adapters: { 'a.gguf': digest } }), /adapters/);
-  } finally {
-    await ollama.delete({ model: 'created' });
-  }
 });

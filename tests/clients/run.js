@@ -73,7 +73,9 @@ async function serveAndTest({ hearth, models, home, files, subjects }) {
     const url = await server.listens;
     for (const subject of subjects) {
       console.log(`== ${subject.HEARTH_TEST_MODEL}`);
-      const failed = await runTests(files, { HEARTH_TEST_URL: url, HEARTH_TEST_EMBED_MODEL: 'embed', ...subject });
+      const failed = await runTests(files, {
+        HEARTH_TEST_URL: url, HEARTH_TEST_PROGRAM: resolve(hearth), HEARTH_TEST_EMBED_MODEL: 'embed', ...subject,
+      });
       if (failed !== 0) wrong.push(`clients failed with ${subject.HEARTH_TEST_MODEL}, see above`);
     }
   } catch (error) {

@@ -11,6 +11,7 @@ function wanted(name) {
 export const url = wanted('HEARTH_TEST_URL'); // "http://127.0.0.1:11434"
 export const model = wanted('HEARTH_TEST_MODEL'); // that chats
 export const embedModel = wanted('HEARTH_TEST_EMBED_MODEL');
+export const program = wanted('HEARTH_TEST_PROGRAM'); // hearth, for tests with a server of their own
 export const modelFile = wanted('HEARTH_TEST_FILE'); // the GGUF file of `model`
 export const family = wanted('HEARTH_TEST_FAMILY'); // of `model`
 export const thinkModel = process.env.HEARTH_TEST_THINK_MODEL; // whose template opens its thinking; may be unset
