@@ -163,8 +163,9 @@ Result<std::vector<SourceFile>> source_files(const fs::path& path) {
 // That Hearth can do something with it, and what it is.
 Result<protocol::Opened> look_at(const FileSource& source, const std::string& path, const Wish& wish,
                                  const Context& context) {
+  const worker::OpenExtras extras{.chat_template = wish.jinja};
   HEARTH_ASSIGN(const auto model, worker::OpenedModel::open(source, path, {}, context.make_backend,
-                                                            physical_core_count(), wish.jinja));
+                                                            physical_core_count(), extras));
   protocol::Opened opened = worker::describe(*model);
   if (!wish.jinja.empty() && !opened.chat_template_problem().empty()) {
     return make_error(ErrorCode::kMalformed, "TEMPLATE: {}", opened.chat_template_problem());

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "models/checkpoint.h"
 #include "models/encoder.h"
+#include "models/load_step.h"
 #include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -21,7 +22,8 @@ class LoadedEncoder {
  public:
   // Errors: those of load_encoder and load_tokenizer.
   static Result<std::unique_ptr<LoadedEncoder>> load(std::unique_ptr<const models::Checkpoint> checkpoint,
-                                                     std::unique_ptr<tensor::Backend> backend);
+                                                     std::unique_ptr<tensor::Backend> backend,
+                                                     const models::OnLoadStep& on_step = {});
 
   const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   const models::EncoderInfo& info() const noexcept { return encoder_->info(); }

@@ -64,11 +64,12 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::prepare(
   auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel(std::move(checkpoint), std::move(backend)));
   // First of all, whether it is a model that writes text.
   HEARTH_ASSIGN(loaded->trained_context_tokens_, models::trained_context_tokens(*loaded->checkpoint_));
+  if (options.on_step) options.on_step({.stage = "reading the vocabulary"});
   HEARTH_ASSIGN(loaded->tokenizer_, loaded->checkpoint_->load_tokenizer());
   HEARTH_ASSIGN(loaded->context_tokens_,
                 choose_context(loaded->trained_context_tokens_, options.context_tokens));
-  HEARTH_ASSIGN(loaded->model_,
-                models::load_model(*loaded->checkpoint_, *loaded->backend_, loaded->context_tokens_));
+  const models::ObservedCheckpoint observed(*loaded->checkpoint_, options.on_step);
+  HEARTH_ASSIGN(loaded->model_, models::load_model(observed, *loaded->backend_, loaded->context_tokens_));
 
   const models::ModelInfo& info = loaded->model_->info();
   HEARTH_TRY(models::KvCache::check_types(*loaded->backend_, info.kv_layers, options.kv_types));

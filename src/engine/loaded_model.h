@@ -9,6 +9,7 @@
 #include "engine/local_runner.h"
 #include "models/checkpoint.h"
 #include "models/kv_groups.h"
+#include "models/load_step.h"
 #include "models/model.h"
 #include "models/pooling.h"
 #include "tensor/backend.h"
@@ -22,8 +23,9 @@ struct LoadOptions {
   // Tokens of all sequences together that the KV cache holds: at least a context. 0: a context for each of
   // max_sequences, so that nobody waits for memory; fewer serve as many as long as their answers stay short.
   int64_t kv_tokens = 0;
-  int64_t max_waiting = 0;        // EngineOptions::max_waiting
-  models::KvTypes kv_types = {};  // how the KV cache holds keys and values
+  int64_t max_waiting = 0;          // EngineOptions::max_waiting
+  models::KvTypes kv_types = {};    // how the KV cache holds keys and values
+  models::OnLoadStep on_step = {};  // while prepare() works
 };
 constexpr int64_t kDefaultContextTokens = 8192;
 

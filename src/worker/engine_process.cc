@@ -11,10 +11,17 @@ constexpr size_t kMaxUnsentBytes = size_t{4} << 20U;
 
 }  // namespace
 
+ReplySink sink_of(Connection& connection) {
+  return [&connection](const protocol::Reply& reply) {
+    connection.send(reply);
+    // That the front is gone is noticed by the loop.
+    if (reply.has_progress()) (void)connection.flush();
+  };
+}
+
 Result<void> serve_calls(UniqueDescriptor socket, const EngineProcessOptions& options) {
   Connection connection(std::move(socket));
-  Service service({options.sandbox, options.make_backend, options.n_default_threads},
-                  [&connection](const protocol::Reply& reply) { connection.send(reply); });
+  Service service({options.sandbox, options.make_backend, options.n_default_threads}, sink_of(connection));
   while (true) {
     HEARTH_ASSIGN(const bool is_there, connection.receive());
     if (!is_there) return {};

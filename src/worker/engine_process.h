@@ -4,6 +4,8 @@
 #include "base/result.h"
 #include "base/unique_descriptor.h"
 #include "worker/backend_factory.h"
+#include "worker/connection.h"
+#include "worker/reply_sink.h"
 
 namespace hearth::worker {
 
@@ -15,6 +17,10 @@ struct EngineProcessOptions {
   int n_default_threads = 1;
   std::string sandbox;  // what the process is sealed by
 };
+
+// Queues replies, and sends progress at once: it is of use only while the call that it belongs to still runs.
+// `connection` must outlive it.
+ReplySink sink_of(Connection& connection);
 
 // Answers calls until the other side closes the socket. The errors of Connection: a connection that is
 // broken.

@@ -53,6 +53,28 @@ TEST_F(ServeCallsTest, BrokenFrame_EndsIt) {
   EXPECT_EQ(result_->error().code(), ErrorCode::kMalformed);
 }
 
+TEST(EngineReplies, ProgressIsSentAtOnceAndTheRestQueued) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const UniqueDescriptor front(pair[0]);
+  Connection connection{UniqueDescriptor(pair[1])};
+  const ReplySink send = sink_of(connection);
+  std::array<char, 256> bytes;
+  protocol::Reply reply;
+  reply.mutable_started();
+  send(reply);
+  EXPECT_EQ(::recv(front.get(), bytes.data(), bytes.size(), MSG_DONTWAIT), -1);
+  reply.mutable_progress()->set_stage("reading weights");
+  send(reply);
+  const ssize_t n = ::recv(front.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  ASSERT_GT(n, 0);
+  protocol::FrameReader reader;
+  reader.append({bytes.data(), static_cast<size_t>(n)});
+  ASSERT_TRUE(*reader.next(reply) && reply.has_started());
+  ASSERT_TRUE(*reader.next(reply) && reply.has_progress());
+  EXPECT_EQ(reply.progress().stage(), "reading weights");
+}
+
 // More calls than the socket's buffers hold replies to, before the first reply is read.
 TEST_F(ServeCallsTest, FrontThatDoesNotRead_DoesNotBlockItsCalls) {
   constexpr uint64_t kCalls = 20'000;

@@ -51,16 +51,17 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
 Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source, const std::string& path,
                                                        const protocol::StartOptions& options,
                                                        const BackendFactory& make_backend,
-                                                       int n_default_threads,
-                                                       const std::string& chat_template) {
+                                                       int n_default_threads, const OpenExtras& extras) {
   HEARTH_ASSIGN(engine::LoadOptions load, load_options_of(options));
+  load.on_step = extras.on_step;
   HEARTH_ASSIGN(const int n_threads, threads_of(options, n_default_threads));
   HEARTH_ASSIGN(auto checkpoint, models::open_checkpoint(source, path));
   HEARTH_ASSIGN(auto backend, make_backend(n_threads));
   auto model = std::unique_ptr<OpenedModel>(new OpenedModel());
-  model->chat_template_ = chat_template;
+  model->chat_template_ = extras.chat_template;
   if (models::is_encoder(*checkpoint)) {
-    HEARTH_ASSIGN(model->encoder_, engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend)));
+    HEARTH_ASSIGN(model->encoder_,
+                  engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend), extras.on_step));
   } else {
     // A server's context is for all of its models: one that was trained for less has what it was trained for.
     HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(*checkpoint));

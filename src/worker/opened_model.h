@@ -18,16 +18,21 @@ namespace hearth::worker {
 // kInvalidArgument naming the option.
 Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& options);
 
+struct OpenExtras {
+  std::string chat_template = {};  // where it is not empty, it takes the place of the model's own
+  models::OnLoadStep on_step = {};
+};
+
 // Not thread-safe.
 class OpenedModel {
  public:
-  // Parses the files; computes and allocates nothing large. `source` must outlive the model.
-  // n_default_threads is for options that leave it open; chat_template, where it is not empty, takes the
-  // place of the model's own. Errors: those of open_checkpoint, LoadedModel::prepare and LoadedEncoder::load.
+  // Parses the files; computes and allocates nothing large, but for weights that do not lie on disk as they
+  // are computed with. `source` must outlive the model. n_default_threads is for options that leave it open.
+  // Errors: those of open_checkpoint, LoadedModel::prepare and LoadedEncoder::load.
   static Result<std::unique_ptr<OpenedModel>> open(const FileSource& source, const std::string& path,
                                                    const protocol::StartOptions& options,
                                                    const BackendFactory& make_backend, int n_default_threads,
-                                                   const std::string& chat_template = {});
+                                                   const OpenExtras& extras = {});
 
   const models::Checkpoint& checkpoint() const noexcept;
   const text::Tokenizer& tokenizer() const noexcept;

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "worker/description.h"
+#include "worker/load_report.h"
 #include "worker/prompt.h"
 
 namespace hearth::worker {
@@ -72,7 +73,7 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
   }
   path_ = open.path();
   chat_template_ = open.chat_template();
-  HEARTH_TRY(reopen(open.options()));
+  HEARTH_TRY(reopen(id, open.options()));
   protocol::Reply reply;
   reply.set_id(id);
   *reply.mutable_opened() = describe(*model_);
@@ -81,10 +82,13 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
   return {};
 }
 
-Result<void> Service::reopen(const protocol::StartOptions& options) {
+Result<void> Service::reopen(uint64_t id, const protocol::StartOptions& options) {
   model_.reset();
+  LoadReport report(id, send_);
+  const OpenExtras extras{.chat_template = chat_template_,
+                          .on_step = [&report](const models::LoadStep& step) { report.tell(step); }};
   HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
-                                          options_.n_default_threads, chat_template_));
+                                          options_.n_default_threads, extras));
   opened_with_ = options.SerializeAsString();
   return {};
 }
@@ -93,7 +97,8 @@ Result<void> Service::start(uint64_t id, const protocol::Start& start) {
   HEARTH_ASSIGN(const OpenedModel* open, this->model());
   if (open->is_started()) return Error(ErrorCode::kUsage, "the model is started already");
   const auto began = std::chrono::steady_clock::now();
-  if (start.options().SerializeAsString() != opened_with_) HEARTH_TRY(reopen(start.options()));
+  if (start.options().SerializeAsString() != opened_with_) HEARTH_TRY(reopen(id, start.options()));
+  LoadReport(id, send_).tell({.stage = "allocating memory"});
   HEARTH_TRY(model_->start());
   if (model_->encoder() != nullptr) {
     embeddings_.emplace(*model_->encoder(), send_);

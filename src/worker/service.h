@@ -44,7 +44,7 @@ class Service {
   void step_engine();
   Result<OpenedModel*> model() const;
   Result<OpenedModel*> started_model() const;
-  Result<void> reopen(const protocol::StartOptions& options);
+  Result<void> reopen(uint64_t id, const protocol::StartOptions& options);
 
   const ServiceOptions options_;
   const ReplySink send_;
