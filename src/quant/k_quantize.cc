@@ -96,15 +96,15 @@ class AffineSearch {
     }
     for (int g = 0; g < AffineBlock<N>::kGroups; ++g) {
       const auto levels = round_levels(g);
-      for (int i = 0; i < N; ++i)
-        out_.q[static_cast<size_t>(g * N + i)] = static_cast<uint8_t>(levels[static_cast<size_t>(i)]);
+      uint8_t* q = out_.q.data() + static_cast<ptrdiff_t>(g) * N;
+      for (const float level : levels) *q++ = static_cast<uint8_t>(level);
     }
     return out_;
   }
 
  private:
-  const float* group(int g) const noexcept { return block_.x.data() + g * N; }
-  const float* errors(int g) const noexcept { return block_.w.data() + g * N; }
+  const float* group(int g) const noexcept { return block_.x.data() + static_cast<ptrdiff_t>(g) * N; }
+  const float* errors(int g) const noexcept { return block_.w.data() + static_cast<ptrdiff_t>(g) * N; }
   float scale_of(int g) const noexcept {
     return block_.from_half(out_.d) * static_cast<float>(out_.scale[static_cast<size_t>(g)]);
   }
@@ -223,7 +223,7 @@ constexpr int kSignedGroups = kSuperBlock / kSignedGroup;
 
 struct SignedBlock {
   uint16_t d = 0;
-  std::array<int8_t, kSignedGroups> scale{};
+  std::array<int, kSignedGroups> scale{};
   std::array<int8_t, kSuperBlock> q{};
 };
 
@@ -281,7 +281,7 @@ class SignedSearch {
     out_.d = block_.to_half(extreme / static_cast<float>(bottom_));
     const float inverse = inverse_or_zero(block_.from_half(out_.d));
     for (size_t g = 0; g < kSignedGroups; ++g) {
-      out_.scale[g] = static_cast<int8_t>(round_to_level(scales[g], inverse, bottom_, -bottom_ - 1));
+      out_.scale[g] = round_to_level(scales[g], inverse, bottom_, -bottom_ - 1);
     }
   }
 
@@ -297,7 +297,7 @@ class SignedSearch {
             group_error<kSignedGroup>(group(g), errors(g), d * static_cast<float>(s), 0.0F, low(), high());
         if (error >= least) continue;
         least = error;
-        out_.scale[g] = static_cast<int8_t>(s);
+        out_.scale[g] = s;
       }
       total += least;
     }
@@ -421,7 +421,7 @@ void quantize_q6_k(const float* x, BlockQ6_K* blocks, int64_t n) noexcept {
     BlockQ6_K& to = blocks[b];
     to = {};
     to.d = from.d;
-    for (size_t g = 0; g < kSignedGroups; ++g) to.scales[g] = from.scale[g];
+    for (size_t g = 0; g < kSignedGroups; ++g) to.scales[g] = static_cast<int8_t>(from.scale[g]);
     for (size_t i = 0; i < kSuperBlock; ++i) {
       const auto q = static_cast<unsigned>(from.q[i] + 32);
       const size_t half = i / 128;

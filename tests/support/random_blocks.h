@@ -27,10 +27,6 @@ inline void set_block_scale(tensor::DType dtype, float scale, uint8_t* block) {
     }
   };
   switch (dtype) {
-    case DType::kQ2_K:
-      return put_at({80, 82});
-    case DType::kQ3_K:
-      return put_at({108});
     case DType::kTQ1_0:
       return put_at({52});
     case DType::kTQ2_0:
