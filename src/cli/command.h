@@ -36,6 +36,7 @@ void add_logits_command(CLI::App& parser, Action& action);
 void add_inspect_command(CLI::App& parser, Action& action);
 void add_bench_command(CLI::App& parser, Action& action);
 void add_perplexity_command(CLI::App& parser, Action& action);
+void add_quantize_command(CLI::App& parser, Action& action);
 void add_hardware_command(CLI::App& parser, Action& action);
 void add_serve_command(CLI::App& parser, Action& action);
 void add_engine_process_command(CLI::App& parser, Action& action);   // hidden

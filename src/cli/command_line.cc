@@ -158,6 +158,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
                          add_bench_command,
                          add_perplexity_command,
                          add_logits_command,
+                         add_quantize_command,
                          add_hardware_command,
                          add_engine_process_command,
                          add_fetcher_process_command,

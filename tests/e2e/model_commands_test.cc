@@ -389,5 +389,60 @@ TEST(Tokenize, VocabularyWithoutWeights_Suffices) {
   EXPECT_CONTAINS(inspected["hearth"]["problem"].get<std::string>(), "no weights");
 }
 
+size_t count_files(const TemporaryFolder& folder) {
+  const std::filesystem::directory_iterator all(folder.path());
+  return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST(Quantize, TinyModel_BecomesSmallerAndStillAnswers) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  const std::string smaller = (folder / "q8_0.gguf").string();
+  const Outcome outcome =
+      run_hearth({"quantize", model, smaller, "--type", "q8_0", "--threads", "2", "--verbose"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_CONTAINS(outcome.out, "blk.0.attn_q.weight");
+  EXPECT_CONTAINS(outcome.out, "F32 -> Q8_0");
+  EXPECT_CONTAINS(outcome.out, "error 0.");
+  EXPECT_CONTAINS(outcome.err, "bits per weight");
+  EXPECT_LT(std::filesystem::file_size(smaller), std::filesystem::file_size(model) / 2);
+  EXPECT_EQ(count_files(folder), 2U);
+
+  std::vector<std::vector<float>> answers;
+  for (const std::string& path : {model, smaller}) {
+    const std::string out = (folder / "p.f32").string();
+    ASSERT_EQ(run_hearth({"logits", path, "--tokens", "1,5,9,260", "--out", out}).exit_code, 0);
+    answers.push_back(read_floats(out));
+  }
+  double divergence = 0.0;
+  for (size_t i = 0; i < answers[0].size(); ++i) {
+    divergence += answers[0][i] * std::log(static_cast<double>(answers[0][i]) / answers[1][i]);
+  }
+  EXPECT_LT(divergence / 4.0, 1e-3);
+}
+
+TEST(Quantize, WhatCannotBeDone_LeavesWhatWasThere) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  const std::string smaller = (folder / "q.gguf").string();
+  std::ofstream(smaller) << "mine";
+  const Outcome taken = run_hearth({"quantize", model, smaller, "--type", "Q8_0"});
+  EXPECT_EQ(taken.exit_code, 1);
+  EXPECT_CONTAINS(taken.err, "--force");
+  EXPECT_EQ(read_file(smaller), "mine");
+  const Outcome unknown = run_hearth({"quantize", model, smaller, "--type", "Q9", "--force"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_CONTAINS(unknown.err, "Q4_K_M, ");
+  EXPECT_EQ(run_hearth({"quantize", model, model, "--type", "Q8_0", "--force"}).exit_code, 1);
+  ASSERT_EQ(run_hearth({"quantize", model, smaller, "--type", "Q8_0", "--force"}).exit_code, 0);
+
+  const std::string again = (folder / "again.gguf").string();
+  const Outcome refused = run_hearth({"quantize", smaller, again, "--type", "Q4_0"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_CONTAINS(refused.err, "found Q8_0");
+  EXPECT_EQ(count_files(folder), 2U);
+  EXPECT_EQ(run_hearth({"quantize", smaller, again, "--type", "Q4_0", "--allow-requantize"}).exit_code, 0);
+}
+
 }  // namespace
 }  // namespace hearth::testing
