@@ -84,6 +84,13 @@ Result<uint64_t> parse_rate(const std::string& text) {
   return static_cast<uint64_t>(number) * factor;
 }
 
+Result<server::Seconds> parse_duration(const std::string& where, const std::string& text) {
+  const auto duration = server::wire::parse_go_duration(text);
+  if (duration) return server::Seconds(*duration);
+  return make_error(ErrorCode::kUsage, "{}: expected a duration such as 5m, 1h30m, 0s or -1s, found '{}'",
+                    where, text);
+}
+
 // HEARTH_OFFLINE=1; what is set to 0 or to nothing is not set.
 bool is_offline_by_environment() {
   const std::string value = environment("HEARTH_OFFLINE");
@@ -115,12 +122,9 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   front.http.allowed_origins = options.allowed_origins;
   HEARTH_ASSIGN(front.accounts_folder, server::accounts::accounts_folder());
   HEARTH_ASSIGN(front.models.models, models_folder(options.models));
-  const auto keep_alive = server::wire::parse_go_duration(options.keep_alive);
-  if (!keep_alive) {
-    return make_error(ErrorCode::kUsage, "{}: expected a duration such as 5m, 1h30m, 0s or -1s, found '{}'",
-                      options.keep_alive_source, options.keep_alive);
-  }
-  front.models.pool.keep_alive = *keep_alive;
+  HEARTH_ASSIGN(front.models.pool.keep_alive, parse_duration(options.keep_alive_source, options.keep_alive));
+  HEARTH_ASSIGN(front.models.pool.load_timeout,
+                parse_duration(options.load_timeout_source, options.load_timeout));
   front.models.pool.max_loaded = static_cast<size_t>(options.max_loaded);
   front.models.pool.memory_bytes = static_cast<uint64_t>(options.memory_gib) << 30U;
   front.models.pool.max_waiting = static_cast<size_t>(options.max_waiting);
@@ -206,6 +210,10 @@ void add_memory_options(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--keep-alive", options.keep_alive,
                   "how long a model stays after its last request: 5m, 1h, 0s, -1s for ever (default: 5m)")
+      ->type_name("DURATION");
+  command
+      .add_option("--load-timeout", options.load_timeout,
+                  "a load that gets no further for so long is given up: 5m, 90s; 0s: none is (default: 5m)")
       ->type_name("DURATION");
   add_cache_type_options(command, options.kv_types);
   add_threads_option(command, options.n_threads);

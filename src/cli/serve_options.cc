@@ -64,6 +64,13 @@ Result<void> set_keep_alive(const Setting& from, ServeOptions& options) {
   return {};
 }
 
+Result<void> set_load_timeout(const Setting& from, ServeOptions& options) {
+  int64_t seconds = 0;
+  options.load_timeout = parse_whole_number(from.value, seconds) ? from.value + "s" : from.value;
+  options.load_timeout_source = from.name;
+  return {};
+}
+
 Result<void> set_kv_cache_type(const Setting& from, ServeOptions& options) {
   const auto type = parse_cache_type(from.value);
   if (!type) {
@@ -106,6 +113,7 @@ constexpr Variable kVariables[] = {{"HOST", "--host", set_host},
                                    {"MAX_QUEUE", "--max-waiting", set_queue},
                                    {"MAX_LOADED_MODELS", "--max-models", set_max_loaded},
                                    {"KEEP_ALIVE", "--keep-alive", set_keep_alive},
+                                   {"LOAD_TIMEOUT", "--load-timeout", set_load_timeout},
                                    {"KV_CACHE_TYPE", "--cache-type-k --cache-type-v", set_kv_cache_type},
                                    {"ORIGINS", "--allow-origin", set_origins}};
 

@@ -25,6 +25,7 @@ struct ServeOptions {
   int64_t n_threads = 0;
   int64_t grace_s = 30;
   std::string keep_alive = "5m";
+  std::string load_timeout = "5m";
   models::KvTypes kv_types;
   std::string certificate;
   std::string key;
@@ -40,6 +41,7 @@ struct ServeOptions {
   // Where it comes from, for messages: "--host", "HEARTH_HOST", "OLLAMA_HOST".
   std::string host_source = "--host";
   std::string keep_alive_source = "--keep-alive";
+  std::string load_timeout_source = "--load-timeout";
 };
 
 // The value of a variable; empty where it is not set.

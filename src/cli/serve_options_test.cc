@@ -26,6 +26,7 @@ TEST(ServeEnvironment, OllamasVariables_AreRead) {
                              {"OLLAMA_MAX_QUEUE", "7"},
                              {"OLLAMA_MAX_LOADED_MODELS", "2"},
                              {"OLLAMA_KEEP_ALIVE", "90"},
+                             {"OLLAMA_LOAD_TIMEOUT", "10m"},
                              {"OLLAMA_KV_CACHE_TYPE", "q8_0"},
                              {"OLLAMA_ORIGINS", "https://a.example, app://*"}});
   ASSERT_TRUE(options) << options.error().message();
@@ -36,20 +37,23 @@ TEST(ServeEnvironment, OllamasVariables_AreRead) {
   EXPECT_EQ(options->max_waiting, 7);
   EXPECT_EQ(options->max_loaded, 2);
   EXPECT_EQ(options->keep_alive, "90s");
+  EXPECT_EQ(options->load_timeout, "10m");
   EXPECT_EQ(options->kv_types.k, tensor::DType::kQ8_0);
   EXPECT_EQ(options->kv_types.v, tensor::DType::kQ8_0);
   EXPECT_EQ(options->allowed_origins, (std::vector<std::string>{"https://a.example", "app://*"}));
 }
 
 TEST(ServeEnvironment, OwnVariablesAndOptions_ComeFirst) {
-  const Variables both{{"OLLAMA_HOST", "a:1"},      {"HEARTH_HOST", "b:2"},
-                       {"OLLAMA_KEEP_ALIVE", "1h"}, {"HEARTH_KEEP_ALIVE", "-1"},
-                       {"HEARTH_MAX_QUEUE", "9"},   {"OLLAMA_KV_CACHE_TYPE", "q4_0"}};
+  const Variables both{{"OLLAMA_HOST", "a:1"},          {"HEARTH_HOST", "b:2"},
+                       {"OLLAMA_KEEP_ALIVE", "1h"},     {"HEARTH_KEEP_ALIVE", "-1"},
+                       {"HEARTH_LOAD_TIMEOUT", "0"},    {"HEARTH_MAX_QUEUE", "9"},
+                       {"OLLAMA_KV_CACHE_TYPE", "q4_0"}};
   const auto own = read(both);
   ASSERT_TRUE(own);
   EXPECT_EQ(own->host, "b:2");
   EXPECT_EQ(own->host_source, "HEARTH_HOST");
   EXPECT_EQ(own->keep_alive, "-1s");
+  EXPECT_EQ(own->load_timeout, "0s");
   EXPECT_EQ(own->max_waiting, 9);
   const auto given = read(both, {"--host", "--keep-alive", "--max-waiting", "--cache-type-v"});
   ASSERT_TRUE(given);

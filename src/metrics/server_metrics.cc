@@ -84,6 +84,7 @@ struct ServerMetrics::Families {
   Gauge& running_requests = gauge("hearth_running_requests", "Requests that engines work on");
   Gauge& connections = gauge("hearth_connections", "Open connections of clients");
   Gauge& models_loaded = gauge("hearth_models_loaded", "Models that are loaded");
+  Gauge& models_loading = gauge("hearth_models_loading", "Models that are being loaded");
   Family<Gauge>& model_memory =
       add<Gauge>("hearth_model_memory_bytes", "Memory of a loaded model: weights and cache");
 
@@ -137,6 +138,7 @@ std::string ServerMetrics::text(const ServerState& state) {
   all.running_requests.Set(static_cast<double>(state.n_running_requests));
   all.connections.Set(static_cast<double>(state.n_connections));
   all.models_loaded.Set(static_cast<double>(state.models.size()));
+  all.models_loading.Set(static_cast<double>(state.n_models_loading));
   std::map<std::string, double> memory_bytes;
   for (const auto& model : state.models) {
     memory_bytes[model_label(model.name)] += static_cast<double>(model.memory_bytes);

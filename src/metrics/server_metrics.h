@@ -24,6 +24,7 @@ struct ServerState {
   uint64_t n_connections = 0;
   uint64_t n_running_requests = 0;  // that engines work on
   std::vector<Model> models = {};   // that are loaded
+  uint64_t n_models_loading = 0;
 };
 
 // For one thread.

@@ -49,11 +49,14 @@ TEST(ServerMetrics, Tokens_AreCountedByKindAndModel) {
 
 TEST(ServerMetrics, State_IsThatOfTheMoment) {
   ServerMetrics metrics("");
-  const std::string before =
-      metrics.text({.n_connections = 3, .n_running_requests = 2, .models = {{"a", 100}, {"b", 200}}});
+  const std::string before = metrics.text({.n_connections = 3,
+                                           .n_running_requests = 2,
+                                           .models = {{"a", 100}, {"b", 200}},
+                                           .n_models_loading = 4});
   EXPECT_TRUE(has_line(before, "hearth_connections 3"));
   EXPECT_TRUE(has_line(before, "hearth_running_requests 2"));
   EXPECT_TRUE(has_line(before, "hearth_models_loaded 2"));
+  EXPECT_TRUE(has_line(before, "hearth_models_loading 4"));
   EXPECT_TRUE(has_line(before, R"(hearth_model_memory_bytes{model="b"} 200)"));
   const std::string after =
       metrics.text({.n_connections = 0, .n_running_requests = 0, .models = {{"b", 201}}});

@@ -73,7 +73,8 @@ Error error_of(long status, const std::string& body) {
 struct HttpClient::Exchange {
   CURL* curl = nullptr;
   const OnLine* on_line = nullptr;  // null: the body is wanted whole
-  std::string pending;              // the body, or what has come of a line
+  const std::function<void()>* on_wait = nullptr;
+  std::string pending;  // the body, or what has come of a line
   std::optional<Error> failed;
 
   long status() const {
@@ -114,7 +115,9 @@ struct HttpClient::Exchange {
     exchange.failed = taken.error();
     return 0;
   }
-  static int on_progress(void* /*self*/, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    const auto& exchange = *static_cast<const Exchange*>(self);
+    if (*exchange.on_wait) (*exchange.on_wait)();
     return interrupted() ? 1 : 0;
   }
 };
@@ -141,6 +144,7 @@ Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, co
   const Handle curl(curl_easy_init(), &curl_easy_cleanup);
   if (!curl) return make_error(ErrorCode::kResourceExhausted, "no memory for a request");
   exchange.curl = curl.get();
+  exchange.on_wait = &on_wait_;
   HeaderList headers;
   const auto set = [&curl](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
   const std::string url = address_.url + path;
@@ -153,6 +157,8 @@ Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, co
   set(CURLOPT_WRITEDATA, &exchange);
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, &Exchange::on_progress);
+  set(CURLOPT_XFERINFODATA, &exchange);
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(time_limit_.count()));
   if (!api_key_.empty()) headers.add("Authorization: Bearer " + api_key_);
   if (body != nullptr) {
     headers.add("Content-Type: application/json");

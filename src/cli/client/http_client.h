@@ -1,6 +1,7 @@
 // Requests to a server, one after the other.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -32,6 +33,11 @@ class HttpClient {
   // Each line as it comes. A line that holds an "error" is one.
   Result<void> post_for_lines(const std::string& path, const Json& body, const OnLine& on_line) const;
 
+  // Called about once a second while an answer is awaited; a request of another client may be made in it.
+  void on_wait(std::function<void()> callback) { on_wait_ = std::move(callback); }
+  // Requests that take longer fail. 0: none does.
+  void limit_time(std::chrono::milliseconds limit) { time_limit_ = limit; }
+
   const std::string& url() const noexcept { return address_.url; }
 
  private:
@@ -42,6 +48,8 @@ class HttpClient {
 
   ServerAddress address_;
   std::string api_key_;  // empty: none
+  std::function<void()> on_wait_;
+  std::chrono::milliseconds time_limit_{0};
 };
 
 }  // namespace hearth::cli

@@ -1,6 +1,8 @@
 // The fields of a server's answers, which need not be what they should.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -33,6 +35,16 @@ inline Json object_of(const Json& object, const std::string& name) {
 inline std::string short_digest(const Json& model) {
   constexpr size_t kShown = 12;
   return text_of(model, "digest").substr(0, kShown);
+}
+
+// Of the field "loading" of GET /api/ps: "reading weights 25%".
+inline std::string loading_text(const Json& loading) {
+  std::string text = text_of(loading, "stage");
+  const int64_t total = count_of(loading, "total");
+  constexpr double kHundred = 100;
+  const double share = kHundred * static_cast<double>(count_of(loading, "completed"));
+  if (total > 0) text += fmt::format(" {:.0f}%", std::min(share / static_cast<double>(total), kHundred));
+  return text;
 }
 
 }  // namespace hearth::cli

@@ -33,9 +33,11 @@ Result<void> list_running(bool json) {
   std::vector<std::vector<std::string>> rows{{"NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"}};
   const auto now = WallClock::now();
   for (const Json& model : items_of(answer, "models")) {
-    rows.push_back({text_of(model, "name"), short_digest(model),
-                    format_bytes(static_cast<uint64_t>(count_of(model, "size"))), processor_of(model),
-                    fmt::format("{}", count_of(model, "context_length")), until(model, now)});
+    rows.push_back(
+        {text_of(model, "name"), short_digest(model),
+         format_bytes(static_cast<uint64_t>(count_of(model, "size"))), processor_of(model),
+         fmt::format("{}", count_of(model, "context_length")),
+         model.contains("loading") ? "Loading: " + loading_text(model["loading"]) : until(model, now)});
   }
   return write_output(format_columns(rows));
 }

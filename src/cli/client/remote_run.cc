@@ -1,4 +1,6 @@
 // hearth run NAME: an answer, or a session, from a model of the server.
+#include <unistd.h>
+
 #include <filesystem>
 #include <system_error>
 
@@ -9,6 +11,7 @@
 #include "cli/line_editor.h"
 #include "cli/output.h"
 #include "cli/units.h"
+#include "store/name.h"
 
 namespace hearth::cli {
 namespace {
@@ -83,6 +86,47 @@ class AnswerWriter {
   Json last_;
 };
 
+bool same_name(const std::string& a, const std::string& b) {
+  const auto first = store::ModelName::parse(a);
+  const auto second = store::ModelName::parse(b);
+  return first && second && store::same_model(*first, *second);
+}
+
+// While nothing comes of an answer, shows on a terminal how far the server is with loading the model.
+class LoadWatch {
+ public:
+  LoadWatch(const Console& console, HttpClient& client, std::string model)
+      : client_(client), asking_(client), model_(std::move(model)), line_(console) {
+    if (!console.quiet() && is_terminal(STDERR_FILENO)) client_.on_wait([this] { look(); });
+    constexpr std::chrono::milliseconds kPatience(500);
+    asking_.limit_time(kPatience);
+  }
+  LoadWatch(const LoadWatch&) = delete;
+  LoadWatch& operator=(const LoadWatch&) = delete;
+  ~LoadWatch() { client_.on_wait(nullptr); }
+
+ private:
+  void look() {
+    constexpr double kInterval = 0.4;
+    const double now = monotonic_seconds();
+    if (now < next_s_) return;
+    const Result<Json> answer = asking_.get("/api/ps");
+    next_s_ = monotonic_seconds() + kInterval;
+    if (!answer) return;
+    for (const Json& model : items_of(*answer, "models")) {
+      const Json loading = object_of(model, "loading");
+      if (!loading.empty() && same_name(text_of(model, "name"), model_))
+        line_.show(fmt::format("{}: {}", text_of(model, "name"), loading_text(loading)));
+    }
+  }
+
+  HttpClient& client_;
+  HttpClient asking_;
+  const std::string model_;
+  ProgressLine line_;
+  double next_s_ = monotonic_seconds() + 0.2;  // most models are there at once
+};
+
 class RemoteSession {
  public:
   RemoteSession(const RemoteRun& run, HttpClient client, const Context& context)
@@ -90,7 +134,9 @@ class RemoteSession {
 
   Result<void> answer(const std::string& prompt) {
     AnswerWriter writer(context_.console, is_terminal(1));
+    watch_.emplace(context_.console, client_, run_.model);
     Result<void> done = run_.raw ? complete(prompt, writer) : chat(prompt, writer);
+    watch_.reset();
     if (!done) return done;
     HEARTH_TRY(writer.finish());
     if (run_.verbose) report_figures(writer.last());
@@ -102,7 +148,10 @@ class RemoteSession {
   // Lines until /bye or the end of the input.
   Result<void> talk() {
     // Loads the model, or says now why it cannot be had.
-    HEARTH_TRY(client_.post("/api/chat", {{"model", run_.model}}));
+    watch_.emplace(context_.console, client_, run_.model);
+    const auto loaded = client_.post("/api/chat", {{"model", run_.model}});
+    watch_.reset();
+    if (!loaded) return loaded.error();
     LineEditor editor(history_path());
     context_.console.note("Type a message, /? for help, /bye to leave.");
     while (true) {
@@ -127,22 +176,24 @@ class RemoteSession {
   }
 
  private:
-  Result<void> chat(const std::string& prompt, AnswerWriter& writer) const {
+  Result<void> chat(const std::string& prompt, AnswerWriter& writer) {
     Json messages = Json::array();
     if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
     for (const Json& message : messages_) messages.push_back(message);
     messages.push_back({{"role", "user"}, {"content", prompt}});
     Json body{
         {"model", run_.model}, {"messages", std::move(messages)}, {"options", options_of(run_.parameters)}};
-    return client_.post_for_lines("/api/chat", body, [&writer](const Json& record) {
+    return client_.post_for_lines("/api/chat", body, [&](const Json& record) {
+      watch_.reset();
       return writer.take(record, object_of(record, "message"), "content");
     });
   }
 
-  Result<void> complete(const std::string& prompt, AnswerWriter& writer) const {
+  Result<void> complete(const std::string& prompt, AnswerWriter& writer) {
     const Json body{
         {"model", run_.model}, {"prompt", prompt}, {"raw", true}, {"options", options_of(run_.parameters)}};
-    return client_.post_for_lines("/api/generate", body, [&writer](const Json& record) {
+    return client_.post_for_lines("/api/generate", body, [&](const Json& record) {
+      watch_.reset();
       return writer.take(record, record, "response");
     });
   }
@@ -173,6 +224,7 @@ class RemoteSession {
   const Context& context_;
   std::string system_;
   Json messages_ = Json::array();
+  std::optional<LoadWatch> watch_;  // until something comes of the answer
 };
 
 }  // namespace

@@ -34,6 +34,7 @@ class FakeModels final : public ModelService {
   std::vector<CatalogEntry> catalog() override { return {entry}; }
   Result<CatalogEntry> find(std::string_view) override { return entry; }
   std::vector<RunningModel> running() const override { return running_models; }
+  std::vector<LoadingModel> loading() const override { return std::vector<LoadingModel>(3); }
   Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish) override {
     if (name != entry.name) co_return Error(ErrorCode::kNotFound, "no such model");
     co_return std::unique_ptr<EngineLease>(std::make_unique<Lease>(*this));
@@ -232,7 +233,7 @@ TEST_F(AdminRoutesTest, Metrics_HasStateAndNeedsAKeyUnlessPublic) {
   EXPECT_EQ(response.content_type, metrics::ServerMetrics::kContentType);
   for (const char* line :
        {"hearth_connections 7\n", "hearth_running_requests 2\n", "hearth_models_loaded 1\n",
-        "hearth_model_memory_bytes{model=\"tiny:latest\"} 1200\n"}) {
+        "hearth_models_loading 3\n", "hearth_model_memory_bytes{model=\"tiny:latest\"} 1200\n"}) {
     EXPECT_NE(response.body.find(line), std::string::npos) << line;
   }
   get("/metrics", {.metrics_are_public = true});

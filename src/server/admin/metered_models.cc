@@ -105,6 +105,7 @@ class MeteredModels final : public ModelService {
   std::vector<CatalogEntry> catalog() override { return inner_.catalog(); }
   Result<CatalogEntry> find(std::string_view name) override { return inner_.find(name); }
   std::vector<RunningModel> running() const override { return inner_.running(); }
+  std::vector<LoadingModel> loading() const override { return inner_.loading(); }
   Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish wish) override {
     auto lease = co_await inner_.acquire(std::move(name), wish);
     if (!lease) co_return lease;

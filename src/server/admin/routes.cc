@@ -54,6 +54,7 @@ http::Response metrics_text(const AdminDeps& deps) {
         {model.entry.name,
          static_cast<uint64_t>(memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes())});
   }
+  state.n_models_loading = deps.models->loading().size();
   http::Response response;
   response.content_type = metrics::ServerMetrics::kContentType;
   response.body = deps.metrics->text(state);

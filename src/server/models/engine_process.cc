@@ -204,10 +204,17 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
 }
 
 Task<Result<protocol::Reply>> only_reply(EngineCall& call) {
+  std::function<void(const protocol::Progress&)> nobody;
+  return only_reply(call, std::move(nobody));
+}
+
+Task<Result<protocol::Reply>> only_reply(EngineCall& call,
+                                         std::function<void(const protocol::Progress&)> on_progress) {
   while (true) {
     std::optional<protocol::Reply> reply = co_await call.next();
     if (!reply) co_return Error(ErrorCode::kUnavailable, "the engine did not answer");
     if (reply->has_failure()) co_return protocol::error_of(reply->failure());
+    if (reply->has_progress() && on_progress) on_progress(reply->progress());
     if (reply->has_progress() || reply->has_accepted()) continue;
     co_return std::move(*reply);
   }

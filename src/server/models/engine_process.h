@@ -41,5 +41,8 @@ class EngineProcess {
 
 // The one reply of a call that has one, progress and acceptance left out; its failure as an error.
 Task<Result<protocol::Reply>> only_reply(EngineCall& call);
+// The same, which gives progress to the callback.
+Task<Result<protocol::Reply>> only_reply(EngineCall& call,
+                                         std::function<void(const protocol::Progress&)> on_progress);
 
 }  // namespace hearth::server

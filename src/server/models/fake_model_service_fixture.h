@@ -20,6 +20,7 @@ struct FakeModel {
   protocol::Opened opened;
   protocol::Inspection inspection;
   bool loaded = false;
+  std::optional<LoadingModel> loading;                                        // its entry is filled in
   Seconds load_duration{0.25};                                                // of the first acquire
   std::optional<Error> acquire_error;                                         // what acquire() gives instead
   std::optional<WallTime> expires_at;                                         // while it is loaded
@@ -150,6 +151,15 @@ class FakeModelService : public ModelService {
       if (model.loaded) running.push_back({model.entry, model.opened, model.expires_at, 0});
     }
     return running;
+  }
+  std::vector<LoadingModel> loading() const override {
+    std::vector<LoadingModel> loading;
+    for (const auto& [name, model] : models_) {
+      if (!model.loading) continue;
+      loading.push_back(*model.loading);
+      loading.back().entry = model.entry;
+    }
+    return loading;
   }
   Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish wish) override {
     log_.acquired.emplace_back(name, wish);

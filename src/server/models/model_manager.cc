@@ -15,8 +15,7 @@ std::unique_ptr<ModelStore> open_store(const Executor& executor, const std::file
   return store ? std::make_unique<ModelStore>(executor, std::move(*store)) : nullptr;
 }
 
-ModelPoolOptions with_check(ModelPoolOptions options,
-                            std::function<Task<Result<void>>(CatalogEntry entry)> check) {
+ModelPoolOptions with_check(ModelPoolOptions options, CheckModel check) {
   options.check = std::move(check);
   return options;
 }
@@ -26,9 +25,12 @@ ModelPoolOptions with_check(ModelPoolOptions options,
 ModelManager::ModelManager(const Executor& executor, ModelManagerOptions options)
     : store_(open_store(executor, options.models)),
       catalog_(std::move(options.models)),
-      pool_(executor,
-            with_check(options.pool, [this](CatalogEntry entry) { return check(std::move(entry)); })),
-      probes_(std::make_unique<ModelProbes>(executor, options.pool.executable, options.pool.start)) {}
+      pool_(executor, with_check(options.pool,
+                                 [this](CatalogEntry entry, OnBytesChecked on_bytes) {
+                                   return check(std::move(entry), std::move(on_bytes));
+                                 })),
+      probes_(std::make_unique<ModelProbes>(executor, options.pool.executable, options.pool.start,
+                                            options.pool.load_timeout)) {}
 
 ModelManager::~ModelManager() = default;
 
@@ -42,6 +44,10 @@ Result<CatalogEntry> ModelManager::find(std::string_view name) {
 
 std::vector<RunningModel> ModelManager::running() const {
   return pool_.running();
+}
+
+std::vector<LoadingModel> ModelManager::loading() const {
+  return pool_.loading();
 }
 
 Task<Result<std::unique_ptr<EngineLease>>> ModelManager::acquire(std::string name, LoadWish wish) {
@@ -73,12 +79,19 @@ const protocol::Opened* ModelManager::known_description(const CatalogEntry& entr
 }
 
 // A blob that was damaged on the disk must not answer as if it were the model.
-Task<Result<void>> ModelManager::check(CatalogEntry entry) {
+Task<Result<void>> ModelManager::check(CatalogEntry entry, OnBytesChecked on_bytes) {
   if (!entry.stored || store_ == nullptr || !entry.stored->unusable.empty()) co_return Result<void>();
   const StoredModel::Files files = entry.stored->files();
+  uint64_t total = 0;
+  for (const StoredModel::Files::File& file : files.files) total += file.size_bytes;
+  uint64_t before = 0;
   for (const StoredModel::Files::File& file : files.files) {
-    const Result<void> verified = co_await store_->ensure_verified(file.digest);
+    std::function<void(uint64_t)> on_hashed = [on_bytes, before, total](uint64_t n_bytes) {
+      on_bytes(before + n_bytes, total);
+    };
+    const Result<void> verified = co_await store_->ensure_verified(file.digest, std::move(on_hashed));
     if (!verified) co_return verified.error().in(fmt::format("model '{}'", entry.name));
+    before += file.size_bytes;
   }
   co_return Result<void>();
 }

@@ -27,6 +27,7 @@ class ModelManager final : public ModelService {
   std::vector<CatalogEntry> catalog() override;
   Result<CatalogEntry> find(std::string_view name) override;
   std::vector<RunningModel> running() const override;
+  std::vector<LoadingModel> loading() const override;
   Task<Result<std::unique_ptr<EngineLease>>> acquire(std::string name, LoadWish wish) override;
   Task<Result<protocol::Opened>> describe(std::string name) override;
   Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override;
@@ -37,14 +38,13 @@ class ModelManager final : public ModelService {
   // Of the models' folder; null where there is a single model and no folder.
   ModelStore* store() noexcept { return store_.get(); }
 
-  std::vector<LoadingModel> loading() const { return pool_.loading(); }
   // What people should know of the folder; of the last look at it.
   const std::vector<std::string>& warnings() const noexcept { return catalog_.warnings(); }
   // Ends all engines; nothing is loaded any more.
   Task<void> shut_down() { return pool_.shut_down(); }
 
  private:
-  Task<Result<void>> check(CatalogEntry entry);
+  Task<Result<void>> check(CatalogEntry entry, OnBytesChecked on_bytes);
 
   std::unique_ptr<ModelStore> store_;
   Catalog catalog_;

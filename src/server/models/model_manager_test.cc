@@ -16,6 +16,7 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "engine/loaded_model.h"
+#include "protocol/framing.h"
 #include "server/models/engine_process.h"
 #include "tests/support/huggingface_folder.h"
 #include "tests/support/temporary_folder.h"
@@ -312,7 +313,7 @@ TEST_F(ModelManagerTest, OneTooManyWhileAllWork_WaitsForAPlace) {
       },
       [](const std::exception_ptr& error) { EXPECT_EQ(error, nullptr); });
   run_until([&] {
-    return manager_->loading().size() == 1 && manager_->loading()[0].doing == "waiting for memory";
+    return manager_->loading().size() == 1 && manager_->loading()[0].stage == "waiting for memory";
   });
   EXPECT_FALSE(has_b);
   held->reset();
@@ -512,6 +513,109 @@ TEST_F(ModelManagerTest, ProgramThatIsNoEngine_IsAnError) {
   EXPECT_NE(lease.error().message().find("exit code 0"), std::string::npos) << lease.error().message();
   start([](ModelPoolOptions& options) { options.executable = "/none/hearth"; });
   EXPECT_EQ(acquire("tiny").error().code(), ErrorCode::kIo);
+}
+
+// In the place of the program: an engine that says what a test has written down, and then nothing more.
+class ScriptedEngine {
+ public:
+  // To the first call of the process, which is Open.
+  ScriptedEngine& progress(const std::string& stage, uint64_t completed, uint64_t total) {
+    protocol::Reply reply;
+    reply.set_id(1);
+    reply.mutable_progress()->set_stage(stage);
+    reply.mutable_progress()->set_completed(completed);
+    reply.mutable_progress()->set_total(total);
+    EXPECT_TRUE(protocol::append_frame(bytes_, reply));
+    return *this;
+  }
+  std::string write(const TemporaryFolder& folder) const {
+    const std::string path = folder / "engine";
+    std::ofstream(path + ".replies", std::ios::binary) << bytes_;
+    std::ofstream(path) << "#!/bin/sh\n/bin/cat '" << path << ".replies' >&3\nexec /bin/sleep 1000\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+
+ private:
+  std::string bytes_;
+};
+
+TEST_F(ModelManagerTest, ProgressOfTheEngine_IsSeenWhileItLoads) {
+  write_llama("tiny.gguf", 1);
+  const TemporaryFolder elsewhere;
+  const std::string engine = ScriptedEngine()
+                                 .progress("reading weights", 25, 100)
+                                 .progress("reading weights", 75, 100)
+                                 .write(elsewhere);
+  start([&](ModelPoolOptions& options) { options.executable = engine; });
+  asio::co_spawn(
+      io_,
+      [&]() -> Task<void> {
+        const auto lease = co_await manager_->acquire("tiny", {.context_tokens = 512, .keep_alive = {}});
+        EXPECT_FALSE(lease);
+      },
+      [](const std::exception_ptr& error) { EXPECT_EQ(error, nullptr); });
+  run_until([&] { return manager_->loading().size() == 1 && manager_->loading()[0].completed_bytes == 75; });
+  const LoadingModel loading = manager_->loading()[0];
+  EXPECT_EQ(loading.entry.name, "tiny:latest");
+  EXPECT_EQ(loading.stage, "reading weights");
+  EXPECT_EQ(loading.total_bytes, 100U);
+  EXPECT_EQ(loading.context_tokens, 512);
+  EXPECT_EQ(loading.keep_alive, Seconds(300));
+  EXPECT_FALSE(loading.description);
+}
+
+TEST_F(ModelManagerTest, LoadThatGetsNoFurther_IsGivenUpAndItsEngineKilled) {
+  write_llama("tiny.gguf", 1);
+  const TemporaryFolder elsewhere;
+  const std::string engine = ScriptedEngine().progress("reading weights", 25, 100).write(elsewhere);
+  start([&](ModelPoolOptions& options) {
+    options.executable = engine;
+    options.load_timeout = Seconds(0.5);
+  });
+  const auto lease = acquire("tiny");
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(
+      lease.error().message(),
+      "model 'tiny:latest': loading was given up, since it got no further for 0.5 s while reading weights "
+      "(25 of 100 bytes) (--load-timeout)");
+  EXPECT_TRUE(manager_->loading().empty());
+  run_until([&] { return engines().empty(); });
+  const std::string said = run<std::string>([this]() -> Task<std::string> {
+    const auto described = co_await manager_->describe("tiny");
+    co_return described ? "it was opened" : described.error().message();
+  });
+  EXPECT_NE(said.find("--load-timeout"), std::string::npos) << said;
+}
+
+TEST_F(ModelManagerTest, LoadThatWaitsForMemory_IsNotGivenUp) {
+  write_llama("a.gguf", 1);
+  write_llama("b.gguf", 2);
+  start([](ModelPoolOptions& options) {
+    options.max_loaded = 1;
+    options.load_timeout = Seconds(0.6);
+  });
+  auto held = acquire("a");
+  ASSERT_TRUE(held) << held.error().message();
+  std::optional<bool> has_b;
+  asio::co_spawn(
+      io_,
+      [&]() -> Task<void> {
+        const auto lease = co_await manager_->acquire("b", {});
+        has_b = lease.has_value();
+      },
+      [](const std::exception_ptr& error) { EXPECT_EQ(error, nullptr); });
+  run_until([&] {
+    return manager_->loading().size() == 1 && manager_->loading()[0].stage == "waiting for memory";
+  });
+  EXPECT_TRUE(manager_->loading()[0].description);
+  const auto past_the_limit = std::chrono::steady_clock::now() + 1s;
+  run_until([&] { return std::chrono::steady_clock::now() > past_the_limit; });
+  EXPECT_FALSE(has_b);
+  held->reset();
+  run_until([&] { return has_b.has_value(); });
+  EXPECT_TRUE(*has_b);
 }
 
 TEST_F(ModelManagerTest, ShutDown_EndsEnginesAndFailsWhoWaits) {

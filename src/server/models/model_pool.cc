@@ -14,6 +14,7 @@
 #include "server/models/memory.h"
 #include "server/models/memory_budget.h"
 #include "server/models/monitor.h"
+#include "server/models/stall_guard.h"
 
 namespace hearth::server {
 namespace {
@@ -54,9 +55,17 @@ struct Loaded {
 
 // A load under way, which those who want the model wait for. It goes on without them.
 struct Load {
+  // Gets further, or begins with something else.
+  void reach(std::string stage, uint64_t completed_bytes, uint64_t total_bytes) {
+    progress.stage = std::move(stage);
+    progress.completed_bytes = completed_bytes;
+    progress.total_bytes = total_bytes;
+    if (guard) guard->touch();
+  }
+
   LoadingModel progress;
-  int64_t context_tokens = 0;
-  Seconds keep_alive{};
+  SteadyTime began;
+  std::optional<StallGuard> guard;
   std::shared_ptr<EngineProcess> process;
   std::optional<protocol::Memory> promised;  // once memory was found for it
   Seconds duration{};
@@ -114,8 +123,10 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
   std::shared_ptr<Load> begin_load(const CatalogEntry& entry, const LoadWish& wish);
   Task<void> run_load(std::shared_ptr<Load> load);
   Task<Result<protocol::Opened>> open_and_start(std::shared_ptr<Load> load);
+  static Task<Result<protocol::Reply>> reply_of_load(std::shared_ptr<Load> load, EngineCall& call);
   Task<Result<void>> find_memory(std::shared_ptr<Load> load, const protocol::Opened& opened);
-  void finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened, Seconds took);
+  void finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened);
+  void give_up(const std::shared_ptr<Load>& load);
   std::optional<Error> pause_of(const std::string& name) const;
 
   void close_when_idle(const std::shared_ptr<Loaded>& loaded);
@@ -256,8 +267,15 @@ std::optional<Error> ModelPool::State::pause_of(const std::string& name) const {
 std::shared_ptr<Load> ModelPool::State::begin_load(const CatalogEntry& entry, const LoadWish& wish) {
   auto load = std::make_shared<Load>();
   load->progress.entry = entry;
-  load->context_tokens = std::max(wish.context_tokens.value_or(0), options_.start.context_tokens());
-  load->keep_alive = wish.keep_alive.value_or(options_.keep_alive);
+  load->progress.context_tokens = std::max(wish.context_tokens.value_or(0), options_.start.context_tokens());
+  load->progress.keep_alive = wish.keep_alive.value_or(options_.keep_alive);
+  load->began = now();
+  load->guard.emplace(executor_, options_.load_timeout,
+                      [weak = weak_from_this(), weak_load = std::weak_ptr(load)] {
+                        const auto self = weak.lock();
+                        const auto stalled = weak_load.lock();
+                        if (self && stalled) self->give_up(stalled);
+                      });
   loads_.emplace(entry.name, load);
   asio::co_spawn(
       executor_, [self = shared_from_this(), load] { return self->run_load(load); }, asio::detached);
@@ -266,21 +284,37 @@ std::shared_ptr<Load> ModelPool::State::begin_load(const CatalogEntry& entry, co
 
 Task<void> ModelPool::State::run_load(std::shared_ptr<Load> load) {
   const auto self = shared_from_this();
-  const SteadyTime began = now();
   Result<protocol::Opened> opened = co_await open_and_start(load);
-  finish_load(load, std::move(opened), now() - began);
+  if (!load->is_done) finish_load(load, std::move(opened));
+}
+
+// What hangs cannot be told to end: its process is killed, and who waits is told now.
+void ModelPool::State::give_up(const std::shared_ptr<Load>& load) {
+  if (load->is_done) return;
+  const LoadingModel& at = load->progress;
+  const std::string how_far =
+      at.total_bytes == 0 ? "" : fmt::format(" ({} of {} bytes)", at.completed_bytes, at.total_bytes);
+  finish_load(load, make_error(ErrorCode::kUnavailable,
+                               "model '{}': loading was given up, since it got no further for {:.4g} s while "
+                               "{}{} (--load-timeout)",
+                               at.entry.name, options_.load_timeout.count(), at.stage, how_far));
 }
 
 Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<Load> load) {
   const CatalogEntry& entry = load->progress.entry;
-  load->progress.doing = "opening";
+  load->reach("opening", 0, 0);
   if (is_closed_) co_return Error(ErrorCode::kUnavailable, "the server is shutting down");
   if (options_.check) {
-    load->progress.doing = "verifying";
+    load->reach("verifying", 0, 0);
     CatalogEntry checked = entry;
-    const Result<void> is_good = co_await options_.check(std::move(checked));
+    // Told by a thread of the store's, which must not be the last to hold the load.
+    OnBytesChecked on_bytes = [weak = std::weak_ptr(load)](uint64_t completed, uint64_t total) {
+      if (const auto checking = weak.lock()) checking->reach("verifying", completed, total);
+    };
+    const Result<void> is_good = co_await options_.check(std::move(checked), std::move(on_bytes));
     if (!is_good) co_return is_good.error();
-    load->progress.doing = "opening";
+    if (load->is_done) co_return *load->error;  // given up meanwhile
+    load->reach("opening", 0, 0);
   }
   auto files = open_model_files(entry);
   if (!files) co_return files.error();
@@ -289,24 +323,32 @@ Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<
   load->process = *process;
 
   protocol::StartOptions start = options_.start;
-  start.set_context_tokens(load->context_tokens);
+  start.set_context_tokens(load->progress.context_tokens);
   const auto opening = load->process->call(load->process->open_call(start));
-  Result<protocol::Reply> opened = co_await only_reply(*opening);
+  Result<protocol::Reply> opened = co_await reply_of_load(load, *opening);
   if (!opened) co_return opened.error();
+  if (load->is_done) co_return *load->error;  // given up while the answer was on its way
+  load->progress.description = opened->opened();
 
-  load->progress.doing = "waiting for memory";
-  load->progress.fraction = 0.3;
+  load->reach("waiting for memory", 0, total_bytes(opened->opened().memory()));
+  load->guard->pause();  // for the answers of others, however long they are
   const Result<void> has_memory = co_await find_memory(load, opened->opened());
   if (!has_memory) co_return has_memory.error();
 
-  load->progress.doing = "starting";
-  load->progress.fraction = 0.6;
+  load->reach("starting", 0, 0);
   protocol::Call call;
   *call.mutable_start()->mutable_options() = start;
   const auto starting = load->process->call(std::move(call));
-  const Result<protocol::Reply> started = co_await only_reply(*starting);
+  const Result<protocol::Reply> started = co_await reply_of_load(load, *starting);
   if (!started) co_return started.error();
   co_return std::move(*opened->mutable_opened());
+}
+
+Task<Result<protocol::Reply>> ModelPool::State::reply_of_load(std::shared_ptr<Load> load, EngineCall& call) {
+  std::function<void(const protocol::Progress&)> on_progress = [load](const protocol::Progress& progress) {
+    load->reach(progress.stage(), progress.completed(), progress.total());
+  };
+  return only_reply(call, std::move(on_progress));
 }
 
 Task<Result<void>> ModelPool::State::find_memory(std::shared_ptr<Load> load, const protocol::Opened& opened) {
@@ -330,10 +372,11 @@ Task<Result<void>> ModelPool::State::find_memory(std::shared_ptr<Load> load, con
   co_return Result<void>();
 }
 
-void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened,
-                                   Seconds took) {
+void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened) {
   const CatalogEntry& entry = load->progress.entry;
+  const Seconds took = now() - load->began;
   loads_.erase(entry.name);
+  load->guard.reset();
   load->is_done = true;
   load->duration = took;
   const bool is_wanted = !is_closed_ && !load->is_unwanted;
@@ -353,7 +396,7 @@ void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, Result<pro
     loaded->process = load->process;
     loaded->description = std::move(*opened);
     loaded->load_duration = took;
-    loaded->keep_alive = load->keep_alive;
+    loaded->keep_alive = load->progress.keep_alive;
     loaded->loaded_at = loaded->last_used = now();
     loaded_[entry.name] = loaded;
     loaded->process->on_end([weak = weak_from_this(), name = entry.name, process = loaded->process.get()] {

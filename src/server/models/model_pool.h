@@ -11,6 +11,10 @@
 
 namespace hearth::server {
 
+// How many of how many bytes were looked at.
+using OnBytesChecked = std::function<void(uint64_t completed, uint64_t total)>;
+using CheckModel = std::function<Task<Result<void>>(CatalogEntry entry, OnBytesChecked on_bytes)>;
+
 struct ModelPoolOptions {
   std::string executable = "/proc/self/exe";  // has the command engine-process
   protocol::StartOptions start;               // context_tokens: where no request wishes more
@@ -18,16 +22,10 @@ struct ModelPoolOptions {
   size_t max_loaded = 3;                      // 0: as many as memory allows
   uint64_t memory_bytes = 0;                  // for all models together; 0: what the machine has
   size_t max_waiting = 512;                   // requests that may wait for a load
+  Seconds load_timeout{300};  // a load that gets no further for so long is given up; <= 0: none is
   // Called before a model's files are opened to be loaded; its error is the load's. May be absent.
-  std::function<Task<Result<void>>(CatalogEntry entry)> check;
+  CheckModel check;
   std::function<uint64_t()> available_bytes;  // without: available_memory_bytes() (tests say their own)
-};
-
-// A model on its way.
-struct LoadingModel {
-  CatalogEntry entry;
-  std::string doing;      // "verifying", "opening", "waiting for memory", "starting"
-  double fraction = 0.0;  // 0 to 1, of these steps
 };
 
 // For the thread of the front. What waits in it must have left before it is destroyed, except loads.

@@ -1,6 +1,7 @@
 #include "server/models/model_probes.h"
 
 #include "server/models/engine_process.h"
+#include "server/models/stall_guard.h"
 
 namespace hearth::server {
 namespace {
@@ -46,9 +47,25 @@ Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool wi
   const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
   if (!process) co_return process.error();
   const StopAtEnd stop(**process);
+  bool has_stalled = false;
+  StallGuard guard(executor_, load_timeout_, [&has_stalled, opener = *process] {
+    has_stalled = true;
+    opener->stop();
+  });
+  guard.touch();
 
   const auto opening = (*process)->call((*process)->open_call(options_));
-  Result<protocol::Reply> opened = co_await only_reply(*opening);
+  std::function<void(const protocol::Progress&)> on_progress = [&guard](const protocol::Progress&) {
+    guard.touch();
+  };
+  Result<protocol::Reply> opened = co_await only_reply(*opening, std::move(on_progress));
+  guard.release();
+  if (has_stalled) {
+    co_return make_error(ErrorCode::kUnavailable,
+                         "model '{}': opening it was given up, since it got no further for {:.4g} s "
+                         "(--load-timeout)",
+                         entry.name, load_timeout_.count());
+  }
   if (!opened) co_return opened.error();
   Answer answer;
   answer.first = std::move(*opened->mutable_opened());

@@ -16,10 +16,13 @@ namespace hearth::server {
 // those who ask.
 class ModelProbes {
  public:
-  ModelProbes(const Executor& executor, std::string executable, protocol::StartOptions options)
+  // load_timeout: ModelPoolOptions::load_timeout.
+  ModelProbes(const Executor& executor, std::string executable, protocol::StartOptions options,
+              Seconds load_timeout)
       : executor_(executor),
         executable_(std::move(executable)),
         options_(std::move(options)),
+        load_timeout_(load_timeout),
         monitor_(executor) {}
 
   Task<Result<protocol::Opened>> describe(CatalogEntry entry);
@@ -37,6 +40,7 @@ class ModelProbes {
   const Executor executor_;
   const std::string executable_;
   const protocol::StartOptions options_;
+  const Seconds load_timeout_;
   Monitor monitor_;
   size_t n_running_ = 0;
   std::map<std::string, protocol::Opened> descriptions_;  // by digest

@@ -40,6 +40,17 @@ struct RunningModel {
   int64_t n_requests = 0;              // that it answers now
 };
 
+// A model on its way.
+struct LoadingModel {
+  CatalogEntry entry;
+  std::string stage;  // for people: "verifying", "reading weights", "waiting for memory"
+  uint64_t completed_bytes = 0;
+  uint64_t total_bytes = 0;                     // of this stage; 0: not known
+  std::optional<protocol::Opened> description;  // once it was opened
+  int64_t context_tokens = 0;                   // that were wished for; 0: the engine's default
+  Seconds keep_alive{};                         // as LoadWish::keep_alive
+};
+
 // One call to an engine, as long as it lasts. Destroying it cancels it.
 class EngineCall {
  public:
@@ -78,6 +89,7 @@ class ModelService {
   // By name as clients write it: any case, ":latest" may be left out. kNotFound: "model 'x' not found".
   virtual Result<CatalogEntry> find(std::string_view name) = 0;
   virtual std::vector<RunningModel> running() const = 0;
+  virtual std::vector<LoadingModel> loading() const = 0;
 
   // Loads what is not loaded. kNotFound; kResourceExhausted, with the numbers, where memory does not suffice;
   // kUnavailable where too many wait already; whatever is wrong with the file.

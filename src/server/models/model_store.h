@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,11 +32,6 @@ class ModelStore {
   // For what does not wait: paths, sizes, small files.
   const store::Store& store() const noexcept { return store_; }
 
-  // Work in progress asks this.
-  store::Progress while_running() const {
-    return [this](uint64_t) { return !is_ending_.load(); };
-  }
-
   // Does the work on another thread, which may use what it captured and the store, and gives its result. Goes
   // on to its end where the coroutine does not.
   template <typename T>
@@ -51,13 +47,27 @@ class ModelStore {
     co_return std::move(*result);
   }
 
-  // store::Store::ensure_verified.
-  Task<Result<void>> ensure_verified(store::Digest digest) {
+  // store::Store::ensure_verified. The callback is told on the thread of the front how many bytes were
+  // hashed, ten times a second; never where they had been before.
+  Task<Result<void>> ensure_verified(store::Digest digest, std::function<void(uint64_t)> on_hashed) {
     std::function<Result<void>(const store::Store&)> work =
-        [digest, progress = while_running()](const store::Store& store) {
+        [this, digest, on_hashed = std::move(on_hashed)](const store::Store& store) {
+          using Clock = std::chrono::steady_clock;
+          constexpr std::chrono::milliseconds kInterval(100);
+          Clock::time_point told = Clock::now();
+          const store::Progress progress = [&](uint64_t n_bytes) {
+            if (Clock::now() - told >= kInterval) {
+              told = Clock::now();
+              boost::asio::post(executor_, [on_hashed, n_bytes] { on_hashed(n_bytes); });
+            }
+            return !is_ending_.load();
+          };
           return store.ensure_verified(digest, progress);
         };
     return run<Result<void>>(std::move(work));
+  }
+  Task<Result<void>> ensure_verified(store::Digest digest) {
+    return ensure_verified(digest, [](uint64_t) {});
   }
 
  private:

@@ -57,7 +57,7 @@ StoredModel::Files StoredModel::files() const {
   for (const store::Layer& layer : manifest.manifest.layers) {
     if (layer.media_type == media::kModel) parts.push_back(layer);
     if (layer.media_type == media::kFolderFile)
-      found.files.push_back({fmt::format("model/{}", layer.name), layer.digest});
+      found.files.push_back({fmt::format("model/{}", layer.name), layer.digest, layer.size_bytes});
   }
   if (parts.empty()) {
     found.name = "model";
@@ -65,7 +65,8 @@ StoredModel::Files StoredModel::files() const {
   }
   const gguf::SplitName split{"model", 1, static_cast<uint32_t>(parts.size())};
   for (uint32_t i = 0; i < parts.size(); ++i)
-    found.files.push_back({parts.size() == 1 ? "model.gguf" : split.file_name(i + 1), parts[i].digest});
+    found.files.push_back(
+        {parts.size() == 1 ? "model.gguf" : split.file_name(i + 1), parts[i].digest, parts[i].size_bytes});
   found.name = found.files.front().name;
   return found;
 }

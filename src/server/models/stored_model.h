@@ -30,6 +30,7 @@ struct StoredModel {
     struct File {
       std::string name;  // by which the engine finds it
       store::Digest digest;
+      uint64_t size_bytes = 0;
     };
     std::string name;  // of the model among them: one of the files, or the folder that all of them are in
     std::vector<File> files;

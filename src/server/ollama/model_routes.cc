@@ -29,16 +29,41 @@ Json entry_record(const CatalogEntry& entry) {
   return {{"name", entry.name}, {"model", entry.name}};
 }
 
+int64_t size_of(const protocol::Memory& memory) {
+  return memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes();
+}
+
 Json running_record(const RunningModel& running) {
-  const protocol::Memory& memory = running.description.memory();
   Json record = entry_record(running.entry);
-  record["size"] = memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes();
+  record["size"] = size_of(running.description.memory());
   record["digest"] = running.entry.digest;
   record["details"] = details_of(running.description);
   // Clients expect a time: the last that there is stands for "never".
   record["expires_at"] = wire::utc_timestamp(running.expires_at.value_or(WallTime::max()));
   record["size_vram"] = 0;  // everything is computed on the CPU
   record["context_length"] = running.description.context_tokens();
+  return record;
+}
+
+// As Ollama lists it: what would be true of it if it were loaded now, as far as that is known.
+Json loading_record(const LoadingModel& loading) {
+  const bool is_known = loading.description.has_value();
+  const protocol::Opened description = loading.description.value_or(protocol::Opened());
+  Json record = entry_record(loading.entry);
+  record["size"] = is_known ? size_of(description.memory()) : loading.entry.size_bytes;
+  record["digest"] = loading.entry.digest;
+  record["details"] =
+      !is_known && loading.entry.stored ? details_of(loading.entry.stored->config) : details_of(description);
+  constexpr Seconds kLongest{365.0 * 24 * 3600};
+  const bool for_ever = loading.keep_alive < Seconds(0) || loading.keep_alive > kLongest;
+  record["expires_at"] =
+      wire::utc_timestamp(for_ever ? WallTime::max()
+                                   : std::chrono::system_clock::now() +
+                                         std::chrono::duration_cast<WallTime::duration>(loading.keep_alive));
+  record["size_vram"] = 0;
+  record["context_length"] = is_known ? description.context_tokens() : loading.context_tokens;
+  record["loading"] = {
+      {"stage", loading.stage}, {"completed", loading.completed_bytes}, {"total", loading.total_bytes}};
   return record;
 }
 
@@ -189,6 +214,7 @@ Task<void> list_running(OllamaApi api, const http::Request& /*request*/, http::R
   });
   Json models = Json::array();
   for (const RunningModel& model : running) models.push_back(running_record(model));
+  for (const LoadingModel& model : api.models.loading()) models.push_back(loading_record(model));
   http::Response response = json_response({{"models", std::move(models)}});
   co_await responder.send(std::move(response));
 }

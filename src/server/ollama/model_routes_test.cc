@@ -67,6 +67,36 @@ TEST_F(ModelRoutes, Ps_ListsWhatIsLoadedTheLongestRemainingFirst) {
   EXPECT_EQ(models[1]["digest"].get<std::string>().size(), 64U);
 }
 
+TEST_F(ModelRoutes, Ps_TellsHowFarALoadIs) {
+  tiny_.loading = LoadingModel{.entry = {},
+                               .stage = "reading weights",
+                               .completed_bytes = 25,
+                               .total_bytes = 100,
+                               .description = std::nullopt,
+                               .context_tokens = 2048,
+                               .keep_alive = Seconds(-1)};
+  service_.add("ready:latest").loaded = true;
+  json models = ask(Method::kGet, "/api/ps").json()["models"];
+  ASSERT_EQ(models.size(), 2U);
+  EXPECT_EQ(models[0]["name"], "ready:latest");
+  EXPECT_FALSE(models[0].contains("loading"));
+  EXPECT_EQ(models[1]["name"], "tiny:latest");
+  EXPECT_EQ(models[1]["loading"], json({{"stage", "reading weights"}, {"completed", 25}, {"total", 100}}));
+  EXPECT_EQ(models[1]["size"], 1'234'567) << "the file's, before it was opened";
+  EXPECT_EQ(models[1]["context_length"], 2048);
+  EXPECT_GT(models[1]["expires_at"].get<std::string>(), "2262");
+  // Whatever clients take a loaded model by, one that is loading has.
+  for (const auto& [name, value] : models[0].items()) EXPECT_EQ(models[1][name].type(), value.type()) << name;
+
+  tiny_.loading->description = tiny_.opened;
+  tiny_.loading->keep_alive = Seconds(60);
+  models = ask(Method::kGet, "/api/ps").json()["models"];
+  EXPECT_EQ(models[1]["size"], 1'230'000);
+  EXPECT_EQ(models[1]["context_length"], 4096);
+  EXPECT_EQ(models[1]["details"]["family"], "llama");
+  EXPECT_LT(models[1]["expires_at"].get<std::string>(), "2262");
+}
+
 TEST_F(ModelRoutes, Show_TellsAllButThePath) {
   tiny_.opened.set_license("Apache-2.0");
   tiny_.inspection.set_metadata_json(
