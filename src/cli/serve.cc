@@ -10,6 +10,7 @@
 #include "server/accounts/exposure.h"
 #include "server/accounts/folder.h"
 #include "server/front/front.h"
+#include "server/http/local_socket.h"
 #include "server/wire/duration.h"
 #include "store/registry/credentials.h"
 
@@ -120,6 +121,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   front.http.key_path = options.key;
   front.http.allowed_hosts = options.allowed_hosts;
   front.http.allowed_origins = options.allowed_origins;
+  front.http.socket_folder = server::http::local_socket_folder();
   HEARTH_ASSIGN(front.accounts_folder, server::accounts::accounts_folder());
   HEARTH_ASSIGN(front.models.models, models_folder(options.models));
   HEARTH_ASSIGN(front.models.pool.keep_alive, parse_duration(options.keep_alive_source, options.keep_alive));
@@ -240,7 +242,9 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       ->allow_extra_args(false)
       ->type_name("URL")
       ->group("Access");
-  command.add_flag("--require-key", options.require_key, "answer nobody without an API key, on loopback too")
+  command
+      .add_flag("--require-key", options.require_key,
+                "answer nobody without an API key, on loopback too, and make no Unix socket")
       ->group("Access");
   command.add_flag("--no-audit", options.no_audit, "keep no audit log")->group("Access");
   command

@@ -136,6 +136,8 @@ Result<HttpClient> HttpClient::from_environment() {
   const bool is_plain = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!is_plain)
     return make_error(ErrorCode::kUsage, "HEARTH_API_KEY: expected letters, digits and signs alone");
+  // A key that was given is meant to be used, with what it may do and its limits.
+  if (key.empty()) address.socket = find_local_socket(address);
   return HttpClient(std::move(address), std::move(key));
 }
 
@@ -147,7 +149,9 @@ Result<void> HttpClient::perform(Exchange& exchange, const std::string& path, co
   exchange.on_wait = &on_wait_;
   HeaderList headers;
   const auto set = [&curl](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
-  const std::string url = address_.url + path;
+  // Over the socket there is no TLS, whatever there is at the address.
+  const std::string url = (address_.socket.empty() ? address_.url : "http://localhost") + path;
+  if (!address_.socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);

@@ -22,7 +22,8 @@ class HttpClient {
   using OnLine = std::function<Result<void>(const Json& line)>;
 
   HttpClient(ServerAddress address, std::string api_key);
-  // By HEARTH_HOST and HEARTH_API_KEY. kUsage where they are malformed.
+  // By HEARTH_HOST and HEARTH_API_KEY; where there is no key, over the server's Unix socket if it is this
+  // user's. kUsage where they are malformed.
   static Result<HttpClient> from_environment();
 
   Result<Json> get(const std::string& path) const;

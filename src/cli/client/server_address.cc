@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "base/excerpt.h"
+#include "cli/options.h"
+#include "server/http/local_socket.h"
 
 namespace hearth::cli {
 namespace {
@@ -63,8 +65,24 @@ Result<ServerAddress> parse_server_address(std::string_view text) {
   if (host == "0.0.0.0") host = kDefaultHost;
   if (host == "[::]") host = "[::1]";
   while (path.ends_with('/')) path.pop_back();
-  return ServerAddress{.url = fmt::format("{}://{}:{}{}", scheme, host, port, path),
-                       .is_loopback = is_loopback_host(host)};
+  int64_t port_number = 0;
+  if (!parse_whole_number(port, port_number) || port_number < 0 || port_number > UINT16_MAX) return refused();
+  ServerAddress address{.url = fmt::format("{}://{}:{}{}", scheme, host, port, path),
+                        .is_loopback = is_loopback_host(host),
+                        .host = host,
+                        .port = static_cast<uint16_t>(port_number),
+                        .socket = {}};
+  return address;
+}
+
+std::filesystem::path find_local_socket(const ServerAddress& address) {
+  // What stands below a path is not Hearth itself.
+  const bool has_path = address.url.find('/', address.url.find("://") + 3) != std::string::npos;
+  const std::filesystem::path folder = server::http::local_socket_folder();
+  const std::string name = server::http::local_socket_name(address.host, address.port);
+  if (has_path || folder.empty() || name.empty()) return {};
+  const std::filesystem::path socket = folder / name;
+  return server::http::is_own_living_socket(socket) ? socket : std::filesystem::path();
 }
 
 }  // namespace hearth::cli

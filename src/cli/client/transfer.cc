@@ -123,8 +123,8 @@ constexpr const char* kPullExamples =
     R"(NAME is [HOST/][NAMESPACE/]MODEL[:TAG]; without a host it is registry.ollama.ai. hf.co/USER/REPO:QUANTISATION pulls
 from Hugging Face. What was fetched stays when it is interrupted, and the next pull goes on from there.
 
-The server does it (the one at HEARTH_HOST, 127.0.0.1:11434 by default), and wants a key with the scope manage in
-HEARTH_API_KEY. Names and passwords of registries are docker login's.
+The server does it (the one at HEARTH_HOST, 127.0.0.1:11434 by default). One that another user runs, or another machine,
+wants a key with the scope manage in HEARTH_API_KEY. Names and passwords of registries are docker login's.
 
 Examples:
   hearth pull qwen3
@@ -133,7 +133,7 @@ Examples:
 
 constexpr const char* kPushExamples =
     R"(NAME says where to: [HOST/][NAMESPACE/]MODEL[:TAG]; hearth cp gives a model such a name. The server does it, with the
-names and passwords of docker login, and wants a key with the scope manage in HEARTH_API_KEY.
+names and passwords of docker login; another user's or machine's wants a key with the scope manage in HEARTH_API_KEY.
 
 Examples:
   hearth push registry.lan/team/model:v2

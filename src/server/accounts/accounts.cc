@@ -36,21 +36,22 @@ Result<std::unique_ptr<Accounts>> Accounts::open(const std::filesystem::path& fo
       new Accounts(options, std::move(keys), std::move(recorder), std::move(problem)));
 }
 
-Decision Accounts::authenticate(std::optional<std::string_view> token, http::Scope scope, const Moment& now) {
-  auto decision = decide(token, scope, now);
+Decision Accounts::authenticate(std::optional<std::string_view> token, http::Scope scope, const Moment& now,
+                                bool is_owner) {
+  auto decision = decide(token, scope, now, is_owner);
   if (decision) return std::move(*decision);
   // The reason has paths in it, and is not the client's business.
   return Refusal{kCannotTell, "the keys cannot be read now", kRetrySeconds};
 }
 
-Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::Scope scope,
-                                  const Moment& now) {
+Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::Scope scope, const Moment& now,
+                                  bool is_owner) {
   if (scope == http::Scope::kPublic) return Decision(http::Identity{});
-  if (!token) return decide_without_key(scope);
+  if (!token) return decide_without_key(scope, is_owner);
   HEARTH_ASSIGN(const std::optional<KeyRecord> key, keys_.find(*token));
   if (!key) {
     // Clients of local servers are often made to send some word: where nobody needs a key, it is no matter.
-    HEARTH_ASSIGN(Decision open, decide_without_key(scope));
+    HEARTH_ASSIGN(Decision open, decide_without_key(scope, is_owner));
     if (std::holds_alternative<http::Identity>(open)) return open;
     return Decision(Refusal{kUnauthorised, "no such API key", std::nullopt});
   }
@@ -68,7 +69,9 @@ Result<Decision> Accounts::decide(std::optional<std::string_view> token, http::S
   return Decision(http::Identity{key->id, key->name});
 }
 
-Result<Decision> Accounts::decide_without_key(http::Scope scope) {
+Result<Decision> Accounts::decide_without_key(http::Scope scope, bool is_owner) {
+  if (is_owner && (scope == http::Scope::kInference || scope == http::Scope::kManage))
+    return Decision(http::Identity{});
   HEARTH_ASSIGN(const bool has_keys, keys_.has_any());
   if (scope == http::Scope::kInference && !options_.require_key && !has_keys)
     return Decision(http::Identity{});

@@ -53,10 +53,11 @@ class Accounts {
   // `folder` is made private. kMalformed: a file in it is damaged.
   static Result<std::unique_ptr<Accounts>> open(const std::filesystem::path& folder, const Options& options);
 
-  // `token`: what stood behind "Bearer " or in x-api-key. Every Identity that has a key_id is admitted to its
-  // key's limits and must be given to end().
+  // `token`: what stood behind "Bearer " or in x-api-key. `is_owner`: it is known to be a program of the user
+  // whose server this is, who may do without a key what needs the scopes inference and manage. Every Identity
+  // that has a key_id is admitted to its key's limits and must be given to end().
   Decision authenticate(std::optional<std::string_view> token, http::Scope scope,
-                        const Moment& now = Moment::now());
+                        const Moment& now = Moment::now(), bool is_owner = false);
   // An admitted request has ended, however it did.
   void end(const http::Identity& identity);
 
@@ -79,8 +80,9 @@ class Accounts {
         recorder_(std::move(recorder)),
         audit_problem_(std::move(audit_problem)) {}
 
-  Result<Decision> decide(std::optional<std::string_view> token, http::Scope scope, const Moment& now);
-  Result<Decision> decide_without_key(http::Scope scope);
+  Result<Decision> decide(std::optional<std::string_view> token, http::Scope scope, const Moment& now,
+                          bool is_owner);
+  Result<Decision> decide_without_key(http::Scope scope, bool is_owner);
   Result<std::optional<Refusal>> admit(const KeyRecord& key, const Moment& now);
 
   const Options options_;

@@ -61,8 +61,10 @@ http::Response metrics_text(const AdminDeps& deps) {
   return response;
 }
 
+// "uid 1000" is over the Unix socket.
 bool is_loopback(std::string_view peer) {
-  return peer == "::1" || peer.starts_with("127.") || peer.starts_with("::ffff:127.");
+  return peer.starts_with("uid ") || peer == "::1" || peer.starts_with("127.") ||
+         peer.starts_with("::ffff:127.");
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ Result<void> Front::listen() {
   http::ServerOptions http = options_.http;
   http.on_answered = [this](const http::Answered& answered) { note_answer(answered); };
   http.report = events_.on_warning;
+  if (options_.require_key) http.socket_folder.clear();
   HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(),
                                             make_router(admin_deps(), {.store = models_.store(),
                                                                        .transfers = transfers_.get()}),

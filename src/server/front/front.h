@@ -18,7 +18,7 @@ struct FrontOptions {
   ModelManagerOptions models;
   TransferOptions transfers;
   std::filesystem::path accounts_folder;  // keys and audit log
-  bool require_key = false;               // on loopback too
+  bool require_key = false;               // on loopback too, and there is no Unix socket
   bool insecure = false;                  // reachable from elsewhere without keys or TLS
   bool audit = true;
   std::chrono::milliseconds grace{30'000};  // for answers that run when the server is told to end

@@ -32,7 +32,8 @@ http::Router make_router(admin::AdminDeps admin, const StoreServices& stores) {
 
 http::Authenticator make_authenticator(accounts::Accounts& accounts) {
   return [&accounts](const http::Credentials& credentials) -> http::Authentication {
-    auto decision = accounts.authenticate(credentials.key, credentials.scope);
+    auto decision = accounts.authenticate(credentials.key, credentials.scope, accounts::Moment::now(),
+                                          credentials.user.has_value());
     if (auto* identity = std::get_if<http::Identity>(&decision)) return std::move(*identity);
     const auto& refusal = std::get<accounts::Refusal>(decision);
     std::optional<std::chrono::seconds> retry_after;

@@ -1,6 +1,8 @@
 // Whether a request whose head has been read goes on to a handler, and to which. Private to the server.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@ struct Endpoints {
   std::string local;  // addresses without ports
   std::string peer;
   bool peer_is_loopback = false;
+  std::optional<uid_t> user = {};  // of a Unix socket: whose program it is
 };
 
 struct Admission {
@@ -25,7 +28,8 @@ struct Admission {
   std::optional<Response> response;  // the answer, where no handler is to give it
 };
 
-// Host, target, Origin, route, key, in this order. `request.peer` and `request.id` are set.
+// Target, Host, Origin, route, key, in this order; Host and Origin are not looked at where the request came
+// over a Unix socket, which no page can reach. `request.peer` and `request.id` are set.
 Admission admit(const ServerState& state, const RequestHead& head, const Endpoints& endpoints,
                 std::string id);
 

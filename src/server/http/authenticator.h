@@ -1,6 +1,8 @@
 // Who may ask for what: the server's question to whatever knows the keys.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -18,8 +20,9 @@ struct Credentials {
   // may have. Nothing: none was given.
   std::optional<std::string_view> key;
   Scope scope = Scope::kInference;  // that the route needs; never kPublic, for which nobody is asked
-  std::string_view peer;            // "127.0.0.1"
+  std::string_view peer;            // "127.0.0.1", "uid 1000"
   bool peer_is_loopback = false;
+  std::optional<uid_t> user = {};  // came over a Unix socket: the server's own user, or root
 };
 
 // Why not. The message is shown to the client.

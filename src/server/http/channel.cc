@@ -10,7 +10,6 @@
 namespace hearth::server::http {
 namespace {
 
-using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto kPollPeriod = std::chrono::milliseconds(100);
@@ -28,7 +27,7 @@ std::span<char> scratch() {
 
 }  // namespace
 
-Channel::Channel(tcp::socket socket, std::unique_ptr<Transport> transport)
+Channel::Channel(Socket socket, std::unique_ptr<Transport> transport)
     : socket_(std::move(socket)), transport_(std::move(transport)), timer_(socket_.get_executor()) {}
 
 Task<void> Channel::wait_until(Clock::time_point deadline) {
@@ -44,7 +43,7 @@ void Channel::wake() {
 void Channel::arm_read() {
   if (read_armed_ || !socket_.is_open()) return;
   read_armed_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
     self->read_armed_ = false;
     if (error) {
       self->end_reading(IoState::kBroken);
@@ -59,7 +58,7 @@ void Channel::arm_read() {
 void Channel::arm_write() {
   if (write_armed_ || !socket_.is_open()) return;
   write_armed_ = true;
-  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
     self->write_armed_ = false;
     if (error) self->end_reading(IoState::kBroken);
     self->wake();

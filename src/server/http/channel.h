@@ -2,7 +2,7 @@
 // when nobody reads. Private to the server.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
@@ -21,8 +21,10 @@ using Clock = std::chrono::steady_clock;
 // coroutine at a time waits for it or writes.
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
-  // transport: of `socket`.
-  Channel(boost::asio::ip::tcp::socket socket, std::unique_ptr<Transport> transport);
+  using Socket = boost::asio::generic::stream_protocol::socket;
+
+  // transport: of `socket`, which is TCP's or a Unix socket.
+  Channel(Socket socket, std::unique_ptr<Transport> transport);
 
   Task<bool> handshake(Clock::time_point deadline);
 
@@ -66,7 +68,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void end_reading(IoState state);
   void tell_gone();
 
-  boost::asio::ip::tcp::socket socket_;
+  Socket socket_;
   std::unique_ptr<Transport> transport_;
   boost::asio::steady_timer timer_;
   std::unique_ptr<boost::asio::steady_timer> poll_timer_;  // only for a client that sends ahead very far

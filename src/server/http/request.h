@@ -47,7 +47,7 @@ struct Request {
   std::vector<std::string> parameters;  // what stood for each {name} of the route's pattern, decoded
   std::string body;                     // whole, decompressed; empty where the route streams it
   BodyReader* streamed_body = nullptr;  // of a route that streams it; as long as the handler runs
-  std::string peer;                     // "127.0.0.1"
+  std::string peer;                     // "127.0.0.1", "uid 1000" over a Unix socket
   std::string id;                       // made by the server for each request: "req_" and 24 hex digits
   Identity identity;
 

@@ -1,25 +1,30 @@
 #include "server/http/server.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <unordered_set>
 
 #include "base/excerpt.h"
 #include "server/http/channel.h"
 #include "server/http/connection.h"
+#include "server/http/local_socket.h"
 #include "server/http/server_state.h"
 
 namespace hearth::server::http {
 namespace {
 
 using boost::asio::ip::tcp;
+using Local = boost::asio::local::stream_protocol;
 using boost::system::error_code;
 
 // Connections beyond the limit that are still told why.
@@ -53,10 +58,18 @@ boost::asio::ip::address plain_address(const tcp::endpoint& endpoint) {
 class Server::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(const Executor& executor, std::shared_ptr<ServerState> shared)
-      : state(std::move(shared)), acceptor(executor), pause(executor), ended(executor) {}
+      : state(std::move(shared)),
+        acceptor(executor),
+        local_(executor),
+        pause_(executor),
+        local_pause_(executor),
+        ended(executor) {}
 
   Result<void> listen();
-  void accept();
+  void accept() {
+    accept_on(acceptor, pause_);
+    accept_on(local_, local_pause_);
+  }
   Task<size_t> drain(std::chrono::milliseconds grace);
   void close();
   // Runs callbacks of handlers, but removes no connection: that happens when its coroutine ends.
@@ -67,13 +80,23 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<ServerState> state;
   tcp::acceptor acceptor;
   tcp::endpoint endpoint;
+  std::optional<LocalListener> local_file;  // of the Unix socket
 
  private:
-  void serve(tcp::socket socket);
+  void listen_locally();
+  template <typename Acceptor>
+  void accept_on(Acceptor& from, boost::asio::steady_timer& pause);
+  // Who is at the other end. Nothing: it is gone, or nobody who may talk to the server.
+  static std::optional<Endpoints> endpoints_of(tcp::socket& socket);
+  static std::optional<Endpoints> endpoints_of(Local::socket& socket);
+  template <typename Socket>
+  void serve(Socket socket);
   void remove(Connection* connection);
   Task<void> wait_for_end(Clock::time_point deadline);
 
-  boost::asio::steady_timer pause;
+  Local::acceptor local_;
+  boost::asio::steady_timer pause_;
+  boost::asio::steady_timer local_pause_;
   boost::asio::steady_timer ended;  // cancelled as connections end
   std::unordered_set<Connection*> connections_;
 };
@@ -92,50 +115,84 @@ Result<void> Server::Impl::listen() {
   if (acceptor.listen(boost::asio::socket_base::max_listen_connections, error); error) return failed();
   endpoint = acceptor.local_endpoint(error);
   if (error) return failed();
+  listen_locally();
   return {};
 }
 
-void Server::Impl::accept() {
-  if (!acceptor.is_open()) return;
-  acceptor.async_accept([self = shared_from_this()](error_code error, tcp::socket socket) {
-    if (!self->acceptor.is_open()) return;
+// A server that answers at its address is worth more than none.
+void Server::Impl::listen_locally() {
+  const std::string name = local_socket_name(endpoint.address().to_string(), endpoint.port());
+  if (state->options.socket_folder.empty() || name.empty()) return;
+  Result<LocalListener> listener = LocalListener::open(state->options.socket_folder / name);
+  error_code error;
+  if (listener) local_.assign(Local(), listener->release(), error);
+  if (listener && !error) {
+    local_file.emplace(std::move(*listener));
+  } else {
+    state->report(fmt::format("no Unix socket, over which the commands of this user need no key: {}",
+                              listener ? error.message() : listener.error().message()));
+  }
+}
+
+template <typename Acceptor>
+void Server::Impl::accept_on(Acceptor& from, boost::asio::steady_timer& pause) {
+  if (!from.is_open()) return;
+  using Socket = typename Acceptor::protocol_type::socket;
+  from.async_accept([self = shared_from_this(), &from, &pause](error_code error, Socket socket) {
+    if (!from.is_open()) return;
     if (!error) self->serve(std::move(socket));
     const bool exhausted = error == boost::system::errc::too_many_files_open ||
                            error == boost::system::errc::too_many_files_open_in_system ||
                            error == boost::system::errc::no_buffer_space ||
                            error == boost::system::errc::not_enough_memory;
-    if (!exhausted) return self->accept();
+    if (!exhausted) return self->accept_on(from, pause);
     // It waits in the queue of the system meanwhile; to ask again at once would take the whole processor.
     self->state->report("cannot accept a connection: " + error.message());
-    self->pause.expires_after(kPauseWithoutDescriptors);
-    self->pause.async_wait([self](error_code /*cancelled*/) { self->accept(); });
+    pause.expires_after(kPauseWithoutDescriptors);
+    pause.async_wait([self, &from, &pause](error_code /*cancelled*/) { self->accept_on(from, pause); });
   });
 }
 
-void Server::Impl::serve(tcp::socket socket) {
+std::optional<Endpoints> Server::Impl::endpoints_of(tcp::socket& socket) {
+  error_code error;
+  Endpoints endpoints;
+  const auto peer = plain_address(socket.remote_endpoint(error));
+  if (error) return std::nullopt;
+  endpoints.local = plain_address(socket.local_endpoint(error)).to_string();
+  if (error) return std::nullopt;
+  endpoints.peer = peer.to_string();
+  endpoints.peer_is_loopback = peer.is_loopback();
+  socket.set_option(tcp::no_delay(true), error);
+  socket.set_option(boost::asio::socket_base::keep_alive(true), error);
+  return endpoints;
+}
+
+std::optional<Endpoints> Server::Impl::endpoints_of(Local::socket& socket) {
+  const auto user = peer_user(socket.native_handle());
+  if (!user || !is_allowed_user(*user, ::geteuid())) return std::nullopt;
+  return Endpoints{
+      .local = "unix", .peer = fmt::format("uid {}", *user), .peer_is_loopback = true, .user = *user};
+}
+
+template <typename Socket>
+void Server::Impl::serve(Socket socket) {
   ++state->stats.n_accepted;
   const size_t limit = state->options.limits.n_connections;
   const bool turn_away = connections_.size() >= limit;
   if (turn_away) ++state->stats.n_turned_away;
   if (connections_.size() >= limit + kMaxTurnedAwayAtOnce) return;
+  std::optional<Endpoints> endpoints = endpoints_of(socket);
+  if (!endpoints) return;
   error_code error;
-  Endpoints endpoints;
-  const auto peer = plain_address(socket.remote_endpoint(error));
-  if (error) return;
-  endpoints.local = plain_address(socket.local_endpoint(error)).to_string();
-  if (error) return;
-  endpoints.peer = peer.to_string();
-  endpoints.peer_is_loopback = peer.is_loopback();
   socket.native_non_blocking(true, error);
-  socket.set_option(tcp::no_delay(true), error);
-  socket.set_option(boost::asio::socket_base::keep_alive(true), error);
 
   const int descriptor = socket.native_handle();
-  auto transport = state->tls ? state->tls->make_transport(descriptor) : make_plain_transport(descriptor);
+  const bool has_tls = state->tls && !endpoints->user;
+  auto transport = has_tls ? state->tls->make_transport(descriptor) : make_plain_transport(descriptor);
   if (!transport) return;
   const auto executor = acceptor.get_executor();
   auto channel = std::make_shared<Channel>(std::move(socket), std::move(transport));
-  auto connection = std::make_shared<Connection>(state, channel, std::move(endpoints), turn_away);
+  auto connection = std::make_shared<Connection>(state, channel, *std::move(endpoints), turn_away);
   connections_.insert(connection.get());
   state->stats.n_connections = connections_.size();
   boost::asio::co_spawn(
@@ -159,7 +216,10 @@ void Server::Impl::remove(Connection* connection) {
 void Server::Impl::close() {
   error_code ignored;
   acceptor.close(ignored);
-  pause.cancel();
+  local_.close(ignored);
+  local_file.reset();
+  pause_.cancel();
+  local_pause_.cancel();
 }
 
 Task<void> Server::Impl::wait_for_end(Clock::time_point deadline) {
@@ -229,6 +289,9 @@ std::string Server::address() const {
 }
 bool Server::is_loopback() const noexcept {
   return impl_->endpoint.address().is_loopback();
+}
+std::filesystem::path Server::socket_path() const {
+  return impl_->local_file ? impl_->local_file->path() : std::filesystem::path();
 }
 const Router& Server::router() const noexcept {
   return impl_->state->router;

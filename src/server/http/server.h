@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,6 +56,10 @@ struct ServerOptions {
   std::vector<std::string>
       allowed_hosts;  // AccessPolicy::create: besides our own address and names of loopback
   std::vector<std::string> allowed_origins;  // besides this machine's and those of applications
+  // Where a Unix socket is made for the programs of the server's own user (local_socket.h); empty: none is.
+  // Only for addresses that this machine's programs reach it at. That there is none is reported, and no
+  // error.
+  std::filesystem::path socket_folder;
   Limits limits;
   std::function<void(const Answered& answered)> on_answered;  // for metrics and the audit log
   std::function<void(std::string_view message)> report;  // of what an operator should know: a handler threw
@@ -85,6 +90,8 @@ class Server {
   uint16_t port() const noexcept;
   std::string address() const;  // "http://127.0.0.1:11434", as it is bound
   bool is_loopback() const noexcept;
+  // Of the Unix socket; empty: there is none.
+  std::filesystem::path socket_path() const;
   const Router& router() const noexcept;
   ServerStats stats() const noexcept;
 

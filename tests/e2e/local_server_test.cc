@@ -1,0 +1,82 @@
+// The commands that talk to a server, at the machine and as the user that it runs as: over its Unix socket.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/e2e/hearth_process.h"
+
+namespace hearth::testing {
+namespace {
+
+class LocalServer : public ::testing::Test {
+ protected:
+  LocalServer() {
+    std::filesystem::create_directory(folder_ / "models");
+    write_tiny_model(folder_);
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+      if (file.is_regular_file())
+        std::filesystem::rename(file.path(), folder_ / "models" / file.path().filename().string());
+    }
+  }
+
+  HearthProcess serve(const Arguments& more = {}) {
+    Arguments arguments{"serve", "--port", "0", "--offline", "--models", (folder_ / "models").string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    HearthProcess server = HearthProcess::start_on_terminal(arguments, {{"HEARTH_HOME", home_}});
+    server.read_until("listens on http://");
+    const std::string address = server.read_until(";");
+    address_ = address.substr(0, address.size() - 1);
+    return server;
+  }
+  Outcome hearth(const Arguments& arguments, Environment more = {}) {
+    Environment environment{{"HEARTH_HOME", home_}, {"HEARTH_HOST", address_}, {"HEARTH_API_KEY", ""}};
+    environment.insert(environment.end(), more.begin(), more.end());
+    return run_hearth(arguments, std::nullopt, environment);
+  }
+
+  TemporaryFolder folder_;
+  const std::string home_ = (folder_ / "home").string();
+  std::string address_;
+};
+
+TEST_F(LocalServer, CommandsOfItsUser_NeedNoKey) {
+  HearthProcess server = serve();
+  const Outcome removed = hearth({"rm", "none"});
+  EXPECT_CONTAINS(removed.err, "model 'none' not found");
+  // Once a key was made the rest of the machine needs one, and this user still does not.
+  ASSERT_EQ(hearth({"key", "create", "first"}).exit_code, 0);
+  EXPECT_EQ(hearth({"list"}).exit_code, 0);
+  EXPECT_CONTAINS(hearth({"rm", "none"}).err, "model 'none' not found");
+
+  const Outcome elsewhere = hearth({"rm", "none"}, {{"HEARTH_HOME", (folder_ / "other").string()}});
+  EXPECT_CONTAINS(elsewhere.err, "needs an API key") << "nobody is known over TCP";
+  EXPECT_NE(elsewhere.exit_code, 0);
+  const Outcome with_key = hearth({"rm", "none"}, {{"HEARTH_API_KEY", "hk_0123456789ab_00"}});
+  EXPECT_CONTAINS(with_key.err, "no such API key") << "a key that was given is used";
+}
+
+TEST_F(LocalServer, RequireKey_MakesNoSocket) {
+  HearthProcess server = serve({"--require-key"});
+  EXPECT_CONTAINS(hearth({"rm", "none"}).err, "needs an API key");
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/run"));
+}
+
+TEST_F(LocalServer, EndOfTheServer_TakesItsSocket) {
+  {
+    HearthProcess server = serve();
+    EXPECT_FALSE(std::filesystem::is_empty(home_ + "/run"));
+    server.send_signal(SIGTERM);
+    EXPECT_EQ(server.wait(), 0);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(home_ + "/run"));
+  // One that was killed leaves it, and clients are not held up by that.
+  HearthProcess server = serve();
+  server.send_signal(SIGKILL);
+  server.wait();
+  EXPECT_FALSE(std::filesystem::is_empty(home_ + "/run"));
+  EXPECT_CONTAINS(hearth({"ps"}).err, "no server at");
+}
+
+}  // namespace
+}  // namespace hearth::testing
