@@ -102,7 +102,7 @@ The prompt is put to the model in its chat template, or in its family's format w
 vocabulary shows which that is. A model without either, and every model with --raw, goes on with the text as it is.
 
 MODEL is the path of a file or folder; any other name is a model of the server at HEARTH_HOST (127.0.0.1:11434 by
-default), as hearth list shows them.
+default), as hearth list shows them. One that the server does not have is pulled first: see hearth help pull.
 
 Examples:
   hearth run model.gguf "Why is the sky blue?"

@@ -78,5 +78,22 @@ TEST_F(LocalServer, EndOfTheServer_TakesItsSocket) {
   EXPECT_CONTAINS(hearth({"ps"}).err, "no server at");
 }
 
+TEST_F(LocalServer, RunOfAModelThatIsNotThere_TriesToPullIt) {
+  HearthProcess server = serve();
+  const Outcome offline = hearth({"run", "none", "hi"});
+  EXPECT_NE(offline.exit_code, 0);
+  EXPECT_CONTAINS(offline.err, "The server has no model none; pulling it.");
+  EXPECT_CONTAINS(offline.err, "could not pull it");
+  EXPECT_CONTAINS(offline.err, "offline");
+  const Outcome stranger = hearth({"run", "none", "hi"}, {{"HEARTH_HOME", (folder_ / "other").string()}});
+  EXPECT_CONTAINS(stranger.err, "could not pull it");
+  EXPECT_CONTAINS(stranger.err, "needs an API key with the scope manage");
+  // What is there is not pulled, and a path is none of the server's.
+  const Outcome there = hearth({"run", "--num-predict", "2", "--raw", "tiny", "hi"});
+  EXPECT_EQ(there.exit_code, 0) << there.err;
+  EXPECT_FALSE(contains(there.err, "pulling"));
+  EXPECT_FALSE(contains(hearth({"run", "./none.gguf", "hi"}).err, "pull"));
+}
+
 }  // namespace
 }  // namespace hearth::testing

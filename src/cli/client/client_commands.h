@@ -32,7 +32,11 @@ struct RemoteRun {
 // look like the path of one (a beginning with '.', '/' or '~', an ending in .gguf or .safetensors).
 bool is_server_model(const std::string& model);
 
-// Answers the prompt, or talks, by /api/chat. What the model thinks goes to stderr.
+// What `hearth pull` does. The errors of HttpClient, and the server's.
+Result<void> pull_model(const std::string& model, const Context& context);
+
+// Answers the prompt, or talks, by /api/chat. What the model thinks goes to stderr. A model that the server
+// does not have is pulled first.
 Result<void> run_remote(const RemoteRun& run, const Context& context);
 
 }  // namespace hearth::cli

@@ -239,10 +239,17 @@ bool is_server_model(const std::string& model) {
 Result<void> run_remote(const RemoteRun& run, const Context& context) {
   HEARTH_ASSIGN(HttpClient client, HttpClient::from_environment());
   RemoteSession session(run, std::move(client), context);
-  Result<void> done = run.prompt ? session.answer(*run.prompt) : session.talk();
-  if (!done && done.error().code() == ErrorCode::kNotFound) {
-    return make_error(ErrorCode::kNotFound, "{}; `hearth pull {}` fetches it where its registry has it",
-                      done.error().message(), run.model);
+  const auto begin = [&] { return run.prompt ? session.answer(*run.prompt) : session.talk(); };
+  Result<void> done = begin();
+  if (!done && done.error().code() == ErrorCode::kNotFound && store::ModelName::parse(run.model)) {
+    context.console.note(fmt::format("The server has no model {}; pulling it.", escape_line(run.model)));
+    const Result<void> pulled = pull_model(run.model, context);
+    if (!pulled && pulled.error().code() == ErrorCode::kCancelled) return pulled.error();
+    if (!pulled) {
+      return pulled.error().in(
+          fmt::format("the server has no model {}, and could not pull it", escape_line(run.model)));
+    }
+    done = begin();
   }
   if (done || done.error().code() != ErrorCode::kUnavailable) return done;
   return done.error().in(

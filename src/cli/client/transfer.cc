@@ -153,6 +153,10 @@ void add_transfer_command(CLI::App& parser, Action& action, const char* name, co
 
 }  // namespace
 
+Result<void> pull_model(const std::string& model, const Context& context) {
+  return transfer("/api/pull", {.model = model, .insecure = false}, context);
+}
+
 void add_pull_command(CLI::App& parser, Action& action) {
   add_transfer_command(parser, action, "pull", "Fetch a model from a registry", kPullExamples);
 }
