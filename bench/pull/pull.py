@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How fast `hearth pull` is beside `curl -o` of the same bytes, from a registry on loopback, and what memory it takes.
 
-    bench/pull/pull.py HEARTH [--size-mb 2000] [--runs 3] [--folder FOLDER]
+    bench/pull/pull.py HEARTH [HEARTH...] [--size-mb 2000] [--runs 5] [--folder FOLDER]
 
-Prints a line per run: seconds of curl, of the whole pull (which also verifies the SHA-256 and waits for the disk), and
-the largest resident set of the fetcher process. The first run warms the page cache and is not counted in the means.
+Prints a line per run: seconds of curl, of curl and then sha256sum and sync of its file, of the whole pull (which verifies
+the SHA-256 and waits for the disk), and the largest resident set of the fetcher process; then the medians. Several programs
+are measured in turn, run by run. The first run warms up and is not counted.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -99,7 +101,7 @@ def free_port():
 
 def start_server(hearth, store, folder):
     environment = {**os.environ, "HEARTH_HOME": str(folder / "home"), "HEARTH_HOST": f"127.0.0.1:{free_port()}"}
-    (folder / "home").mkdir()
+    (folder / "home").mkdir(exist_ok=True)
     key = subprocess.run([hearth, "key", "create", "bench", "--scope", "manage"], env=environment, check=True,
                          capture_output=True, text=True)
     environment["HEARTH_API_KEY"] = re.search(r"hk_[0-9a-f]+_[0-9a-f]+", key.stdout)[0]
@@ -116,6 +118,9 @@ def run_once(hearth, environment, store, url, name, folder):
     begin = time.monotonic()
     subprocess.run(["curl", "--silent", "--fail", "-o", folder / "copy", url], check=True)
     curl_s = time.monotonic() - begin
+    subprocess.run(["sha256sum", folder / "copy"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["sync", folder / "copy"], check=True)
+    same_job_s = time.monotonic() - begin
     (folder / "copy").unlink()
     stop, found = threading.Event(), []
     watcher = threading.Thread(target=largest_fetcher_kib, args=(stop, found))
@@ -125,17 +130,23 @@ def run_once(hearth, environment, store, url, name, folder):
     pull_s = time.monotonic() - begin
     stop.set()
     watcher.join()
-    return curl_s, pull_s, max(found, default=0) / 1024
+    return curl_s, same_job_s, pull_s, max(found, default=0) / 1024
+
+
+def print_result(what, result):
+    curl_s, same_job_s, pull_s, peak_mib = result
+    print(f"{what}: curl {curl_s:.2f} s, with sha256sum and sync {same_job_s:.2f} s, pull {pull_s:.2f} s "
+          f"({100 * curl_s / pull_s:.0f} % and {100 * same_job_s / pull_s:.0f} % of their speed), "
+          f"fetcher at most {peak_mib:.0f} MiB", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("hearth", type=Path)
+    parser.add_argument("hearth", type=Path, nargs="+")
     parser.add_argument("--size-mb", type=int, default=2000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to put the files: the disk that is measured")
     options = parser.parse_args()
-    hearth = options.hearth.resolve()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         digest = make_model(folder, options.size_mb * 1_000_000)
@@ -146,16 +157,22 @@ def main():
         store = folder / "store"
         for part in ("blobs", "manifests"):
             (store / part).mkdir(parents=True)
-        server, environment = start_server(hearth, store, folder)
-        try:
-            for run in range(options.runs + 1):
-                curl_s, pull_s, peak_mib = run_once(hearth, environment, store, f"http://{host}/v2/a/b/blobs/{digest}",
-                                                    f"http://{host}/bench/model", folder)
-                print(f"{'warm-up' if run == 0 else f'run {run}'}: curl {curl_s:.2f} s, pull {pull_s:.2f} s "
-                      f"({100 * curl_s / pull_s:.0f} % of curl's speed), fetcher at most {peak_mib:.0f} MiB", flush=True)
-        finally:
-            server.terminate()
-            server.wait()
+        results = {hearth: [] for hearth in options.hearth}
+        for run in range(options.runs + 1):
+            for hearth in options.hearth:
+                server, environment = start_server(hearth.resolve(), store, folder)
+                try:
+                    result = run_once(hearth.resolve(), environment, store, f"http://{host}/v2/a/b/blobs/{digest}",
+                                      f"http://{host}/bench/model", folder)
+                finally:
+                    server.terminate()
+                    server.wait()
+                print_result(f"{hearth}: {'warm-up' if run == 0 else f'run {run}'}", result)
+                if run > 0:
+                    results[hearth].append(result)
+        for hearth, of_runs in results.items():
+            if of_runs:
+                print_result(f"{hearth}: medians", [statistics.median(values) for values in zip(*of_runs)])
 
 
 if __name__ == "__main__":

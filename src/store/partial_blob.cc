@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "store/files.h"
 #include "store/manifest.h"
+#include "store/prefix_hasher.h"
+#include "store/start_thread.h"
 #include "store/store.h"
 
 namespace hearth::store {
@@ -22,6 +27,8 @@ namespace fs = std::filesystem;
 
 // A log beyond this is no log of ours.
 constexpr size_t kMaxLogBytes = size_t{16} << 20U;
+// It is written anew, with ranges that touch made one, when it has grown by so much.
+constexpr size_t kLogGrowthBytes = size_t{64} << 10U;
 
 // The file of ranges: a line that says of which blob, then one a range,
 //
@@ -47,21 +54,9 @@ bool take_number(std::string_view& text, uint64_t& number) {
   return true;
 }
 
-// Sorted, disjoint, never touching.
-void add_range(std::vector<ByteRange>& ranges, ByteRange range) {
-  if (range.begin == range.end) return;
-  const auto first = std::ranges::lower_bound(ranges, range.begin, {}, &ByteRange::end);
-  auto last = first;
-  for (; last != ranges.end() && last->begin <= range.end; ++last) {
-    range.begin = std::min(range.begin, last->begin);
-    range.end = std::max(range.end, last->end);
-  }
-  ranges.insert(ranges.erase(first, last), range);
-}
-
 // What the log says up to the first line that is not whole.
-std::vector<ByteRange> read_ranges(std::string_view log, const Digest& digest, uint64_t size_bytes) {
-  std::vector<ByteRange> ranges;
+RangeSet read_ranges(std::string_view log, const Digest& digest, uint64_t size_bytes) {
+  RangeSet ranges;
   const std::string head = head_line(digest, size_bytes);
   if (!log.starts_with(head)) return ranges;
   log.remove_prefix(head.size());
@@ -73,7 +68,7 @@ std::vector<ByteRange> read_ranges(std::string_view log, const Digest& digest, u
     ByteRange range;
     if (!take_number(rest, range.begin) || !take_number(rest, range.end)) break;
     if (range.begin >= range.end || range.end > size_bytes || line != range_line(digest, range)) break;
-    add_range(ranges, range);
+    ranges.add(range);
     log.remove_prefix(line.size());
   }
   return ranges;
@@ -93,8 +88,8 @@ Result<void> check_room(const fs::path& folder, uint64_t missing_bytes) {
 
 class PartialBlob::State {
  public:
-  static Result<std::unique_ptr<State>> open(const Places& places, const Digest& digest,
-                                             uint64_t size_bytes) {
+  static Result<std::unique_ptr<State>> open(const Places& places, const Digest& digest, uint64_t size_bytes,
+                                             const PartialBlobOptions& options) {
     if (size_bytes > kMaxBlobBytes) {
       return make_error(ErrorCode::kResourceExhausted, "{}: expected at most {} bytes, found {}",
                         digest.text(), kMaxBlobBytes, size_bytes);
@@ -102,13 +97,26 @@ class PartialBlob::State {
     HEARTH_TRY(make_folder(places.partial()));
     const fs::path path = places.partial() / digest.file_name();
     HEARTH_ASSIGN(UniqueDescriptor data, open_locked(path, O_RDWR | O_CREAT, LOCK_EX, Wait::kNo));
-    auto state = std::make_unique<State>(places, digest, size_bytes, std::move(data));
+    auto state = std::make_unique<State>(places, digest, size_bytes, options, std::move(data));
     HEARTH_TRY(state->resume());
     return state;
   }
 
-  State(Places places, const Digest& digest, uint64_t size_bytes, UniqueDescriptor data)
-      : places_(std::move(places)), digest_(digest), size_bytes_(size_bytes), data_(std::move(data)) {}
+  State(Places places, const Digest& digest, uint64_t size_bytes, const PartialBlobOptions& options,
+        UniqueDescriptor data)
+      : places_(std::move(places)),
+        digest_(digest),
+        size_bytes_(size_bytes),
+        max_unsynced_bytes_(options.max_unsynced_bytes),
+        data_(std::move(data)),
+        hasher_(data_.get()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    stop_thread();
+    // What cannot be kept is fetched again.
+    if (!committed_) (void)sync().has_value();
+  }
 
   std::vector<ByteRange> missing(uint64_t max_bytes) const {
     HEARTH_CHECK(max_bytes > 0);
@@ -118,7 +126,7 @@ class PartialBlob::State {
     const auto add_until = [&](uint64_t end) {
       for (; at < end; at = missing.back().end) missing.push_back({at, at + std::min(max_bytes, end - at)});
     };
-    for (const ByteRange& range : done_) {
+    for (const ByteRange& range : written_.ranges()) {
       add_until(range.begin);
       at = range.end;
     }
@@ -128,9 +136,12 @@ class PartialBlob::State {
 
   uint64_t completed_bytes() const {
     const std::lock_guard lock(mutex_);
-    uint64_t completed = 0;
-    for (const ByteRange& range : done_) completed += range.size_bytes();
-    return completed;
+    return done_.size_bytes();
+  }
+
+  uint64_t written_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return written_.size_bytes();
   }
 
   Result<void> write(uint64_t offset, std::span<const std::byte> bytes) {
@@ -138,33 +149,44 @@ class PartialBlob::State {
       return make_error(ErrorCode::kInvalidArgument, "{}: expected {} bytes, found {} from byte {} on",
                         digest_.text(), size_bytes_, bytes.size(), offset);
     }
-    return write_all_at(data_.get(), offset, bytes, data_path());
+    const ByteRange range{offset, offset + bytes.size()};
+    HEARTH_TRY(make_ready(range));
+    HEARTH_TRY(write_all_at(data_.get(), offset, bytes, data_path()));
+    std::unique_lock lock(mutex_);
+    written_.add(range);
+    unsynced_.add(range);
+    hasher_.advance(written_.end_of_run(0));
+    if (unsynced_.size_bytes() < batch_bytes()) return {};
+    if (thread_.joinable() || start_thread(thread_, [this] { sync_as_it_comes(); })) {
+      changed_.notify_all();
+    } else {
+      sync_some(lock);
+    }
+    return failed_ ? Result<void>(*failed_) : Result<void>();
   }
 
-  Result<void> complete(ByteRange range) {
-    HEARTH_CHECK(range.begin <= range.end && range.end <= size_bytes_);
-    if (range.begin == range.end) return {};
-    if (::fdatasync(data_.get()) != 0) return system_error(data_path(), "cannot be synced", errno);
-    const std::lock_guard lock(mutex_);
-    HEARTH_TRY(write_all(log_.get(), bytes_of(range_line(digest_, range)), log_path()));
-    add_range(done_, range);
-    return {};
+  Result<void> sync() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !is_syncing_; });
+    while (!failed_ && !unsynced_.empty()) sync_some(lock);
+    return failed_ ? Result<void>(*failed_) : Result<void>();
   }
 
   Result<void> commit(const Progress& progress) {
     if (committed_) return {};
-    if (const uint64_t completed = completed_bytes(); completed != size_bytes_) {
+    if (const uint64_t written = written_bytes(); written != size_bytes_) {
       return make_error(ErrorCode::kInvalidArgument,
                         "{}: expected all {} bytes before it is committed, found {}", digest_.text(),
-                        size_bytes_, completed);
+                        size_bytes_, written);
     }
-    HEARTH_ASSIGN(const Digest found, hash_file(data_.get(), size_bytes_, progress));
+    HEARTH_ASSIGN(const Digest found, hasher_.finish(size_bytes_, progress));
     if (found != digest_) {
       HEARTH_TRY(discard());
       return make_error(ErrorCode::kMalformed,
                         "digest mismatch: expected {}, found {} of {} bytes; all was discarded",
                         digest_.text(), found.text(), size_bytes_);
     }
+    HEARTH_TRY(sync());
     HEARTH_TRY(install_blob(places_, data_path(), data_, digest_));
     committed_ = true;
     ::unlink(log_path().c_str());
@@ -174,12 +196,14 @@ class PartialBlob::State {
   // The log first: data without a log is nothing, a log without data would be a lie.
   Result<void> discard() {
     if (committed_) return {};
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !is_syncing_; });
+    done_ = written_ = unsynced_ = {};
+    hasher_.rewind(0);
     for (const fs::path& path : {log_path(), data_path()}) {
       if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return system_error(path, "cannot be removed", errno);
     }
-    const std::lock_guard lock(mutex_);
-    done_.clear();
     return {};
   }
 
@@ -190,6 +214,7 @@ class PartialBlob::State {
  private:
   fs::path data_path() const { return places_.partial() / digest_.file_name(); }
   fs::path log_path() const { return places_.partial() / (digest_.file_name() + ".ranges"); }
+  uint64_t batch_bytes() const { return std::max<uint64_t>(max_unsynced_bytes_ / 2, 1); }
 
   Result<void> resume() {
     struct stat info {};
@@ -197,29 +222,123 @@ class PartialBlob::State {
     const auto log = read_small_file(log_path(), kMaxLogBytes);
     const bool is_whole = log && static_cast<uint64_t>(info.st_size) == size_bytes_;
     if (is_whole) done_ = read_ranges(*log, digest_, size_bytes_);
-    HEARTH_TRY(check_room(places_.partial(), size_bytes_ - completed_bytes()));
-    std::string fresh_log = head_line(digest_, size_bytes_);
-    for (const ByteRange& range : done_) fresh_log += range_line(digest_, range);
-    if (!log || *log != fresh_log)
-      HEARTH_TRY(replace_file(places_, log_path(), fresh_log, Durability::kOnDisk));
+    HEARTH_TRY(check_room(places_.partial(), size_bytes_ - done_.size_bytes()));
+    if (!log || *log != whole_log())
+      HEARTH_TRY(replace_file(places_, log_path(), whole_log(), Durability::kOnDisk));
     // Only now: a log that speaks of old data must not be there when it is cut off.
     if (done_.empty() && ::ftruncate(data_.get(), 0) != 0)
       return system_error(data_path(), "cannot be emptied", errno);
     if (::ftruncate(data_.get(), static_cast<off_t>(size_bytes_)) != 0)
       return system_error(data_path(), "cannot be given its size", errno);
+    written_ = done_;
+    hasher_.advance(written_.end_of_run(0));
+    return open_log();
+  }
+
+  std::string whole_log() const {
+    std::string log = head_line(digest_, size_bytes_);
+    for (const ByteRange& range : done_.ranges()) log += range_line(digest_, range);
+    return log;
+  }
+
+  Result<void> open_log() {
     log_.reset(::open(log_path().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
     if (!log_) return system_error(log_path(), "cannot be opened", errno);
+    log_growth_bytes_ = 0;
     return {};
+  }
+
+  // Before the range is written: that there is not too much on its way to the disk, and that nobody reads
+  // what is about to change.
+  Result<void> make_ready(ByteRange range) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+      const uint64_t unsynced = unsynced_.size_bytes() + in_sync_bytes_;
+      return failed_ || unsynced < batch_bytes() || unsynced + range.size_bytes() <= max_unsynced_bytes_;
+    });
+    if (failed_) return *failed_;
+    if (written_.overlaps(range)) {
+      written_.remove(range);
+      hasher_.rewind(range.begin);
+    }
+    return {};
+  }
+
+  void sync_as_it_comes() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] {
+        return is_stopping_ || (!is_syncing_ && !failed_ && unsynced_.size_bytes() >= batch_bytes());
+      });
+      if (is_stopping_) return;
+      sync_some(lock);
+    }
+  }
+
+  // What is not on the disk by now, whatever comes meanwhile.
+  void sync_some(std::unique_lock<std::mutex>& lock) {
+    const RangeSet batch = std::exchange(unsynced_, {});
+    in_sync_bytes_ = batch.size_bytes();
+    is_syncing_ = true;
+    lock.unlock();
+    const auto synced = put_on_disk(batch);
+    lock.lock();
+    is_syncing_ = false;
+    in_sync_bytes_ = 0;
+    if (synced) {
+      for (const ByteRange& range : batch.ranges()) done_.add(range);
+    } else {
+      failed_ = synced.error();
+    }
+    if (!failed_ && log_growth_bytes_ > kLogGrowthBytes) {
+      if (const auto shortened = shorten_log(); !shortened) failed_ = shortened.error();
+    }
+    changed_.notify_all();
+  }
+
+  Result<void> put_on_disk(const RangeSet& batch) {
+    if (::fdatasync(data_.get()) != 0) return system_error(data_path(), "cannot be synced", errno);
+    std::string lines;
+    for (const ByteRange& range : batch.ranges()) lines += range_line(digest_, range);
+    log_growth_bytes_ += lines.size();
+    return write_all(log_.get(), bytes_of(lines), log_path());
+  }
+
+  Result<void> shorten_log() {
+    HEARTH_TRY(replace_file(places_, log_path(), whole_log(), Durability::kOnDisk));
+    return open_log();
+  }
+
+  void stop_thread() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
   }
 
   const Places places_;
   const Digest digest_;
   const uint64_t size_bytes_;
+  const uint64_t max_unsynced_bytes_;
   UniqueDescriptor data_;
   UniqueDescriptor log_;
-  mutable std::mutex mutex_;     // of what follows, and of appending to the log
-  std::vector<ByteRange> done_;  // sorted, disjoint, never touching
+  size_t log_growth_bytes_ = 0;  // of whoever is syncing
   bool committed_ = false;
+
+  mutable std::mutex mutex_;  // of what follows
+  std::condition_variable changed_;
+  RangeSet written_;
+  RangeSet unsynced_;           // of what was written
+  uint64_t in_sync_bytes_ = 0;  // that were, and are on their way
+  RangeSet done_;               // on the disk, and in the log
+  bool is_syncing_ = false;     // somebody has the log, and calls fdatasync
+  bool is_stopping_ = false;
+  std::optional<Error> failed_;  // for good: what a failed fdatasync lost is not known
+  std::thread thread_;
+  PrefixHasher hasher_;
 };
 
 PartialBlob::PartialBlob(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -243,12 +362,16 @@ uint64_t PartialBlob::completed_bytes() const {
   return state_->completed_bytes();
 }
 
+uint64_t PartialBlob::written_bytes() const {
+  return state_->written_bytes();
+}
+
 Result<void> PartialBlob::write(uint64_t offset, std::span<const std::byte> bytes) {
   return state_->write(offset, bytes);
 }
 
-Result<void> PartialBlob::complete(ByteRange range) {
-  return state_->complete(range);
+Result<void> PartialBlob::sync() {
+  return state_->sync();
 }
 
 Result<void> PartialBlob::commit(const Progress& progress) {
@@ -263,9 +386,10 @@ Result<void> PartialBlob::discard() {
   return state_->discard();
 }
 
-Result<PartialBlob> Store::partial_blob(const Digest& digest, uint64_t size_bytes) const {
+Result<PartialBlob> Store::partial_blob(const Digest& digest, uint64_t size_bytes,
+                                        const PartialBlobOptions& options) const {
   HEARTH_ASSIGN(std::unique_ptr<PartialBlob::State> state,
-                PartialBlob::State::open(Places{root_}, digest, size_bytes));
+                PartialBlob::State::open(Places{root_}, digest, size_bytes, options));
   return PartialBlob(std::move(state));
 }
 

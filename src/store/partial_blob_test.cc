@@ -26,7 +26,7 @@ std::string random_text(size_t size, unsigned seed) {
 
 Result<void> write_part(PartialBlob& blob, const std::string& text, ByteRange part) {
   HEARTH_TRY(blob.write(part.begin, bytes_of(std::string_view(text).substr(part.begin, part.size_bytes()))));
-  return blob.complete(part);
+  return blob.sync();
 }
 
 TEST(PartialBlob, PartsInAnyOrder_BecomeTheBlob) {
@@ -61,13 +61,14 @@ TEST(PartialBlob, Resumed_KnowsWhatIsThere) {
     ASSERT_TRUE(write_part(*blob, text, {100, 200}));
     ASSERT_TRUE(write_part(*blob, text, {300, 400}));
     ASSERT_TRUE(write_part(*blob, text, {200, 250}));
-    ASSERT_TRUE(blob->write(600, bytes_of("not completed")));
+    ASSERT_TRUE(blob->write(600, bytes_of(std::string_view(text).substr(600, 10))));
+    EXPECT_EQ(blob->completed_bytes(), 250U);
     EXPECT_EQ(store->partial_blob(Digest::of(text), text.size()).error().code(), ErrorCode::kUnavailable);
   }
   auto blob = store->partial_blob(Digest::of(text), text.size());
   ASSERT_TRUE(blob);
-  EXPECT_EQ(blob->completed_bytes(), 250U);
-  EXPECT_EQ(blob->missing(5000), (std::vector<ByteRange>{{0, 100}, {250, 300}, {400, 1000}}));
+  EXPECT_EQ(blob->completed_bytes(), 260U) << "it was, when the other ended";
+  EXPECT_EQ(blob->missing(5000), (std::vector<ByteRange>{{0, 100}, {250, 300}, {400, 600}, {610, 1000}}));
   for (const ByteRange& part : blob->missing(64)) ASSERT_TRUE(write_part(*blob, text, part));
   ASSERT_TRUE(blob->commit());
 }
@@ -111,7 +112,7 @@ TEST(PartialBlob, Discarded_IsGone) {
   const TestStore store;
   auto blob = store->partial_blob(Digest::of("x"), 10);
   ASSERT_TRUE(blob->write(0, bytes_of("0123456789")));
-  ASSERT_TRUE(blob->complete({0, 10}));
+  ASSERT_TRUE(blob->sync());
   ASSERT_TRUE(blob->discard());
   EXPECT_EQ(store.count_files("hearth/partial"), 0U);
   EXPECT_EQ(store->partial_blob(Digest::of("x"), 10)->completed_bytes(), 0U);
@@ -149,6 +150,55 @@ TEST(PartialBlob, DamagedState_IsBelievedNoFurtherThanItsDamage) {
   EXPECT_EQ(store->partial_blob(Digest::of(text), 999)->completed_bytes(), 0U);
   store.put_file(log, whole);
   EXPECT_EQ(store->partial_blob(Digest::of(text), 1000)->completed_bytes(), 0U);
+}
+
+TEST(PartialBlob, WrittenAgain_IsWhatWasWrittenLast) {
+  // Enough for the threads to be behind the writer.
+  const std::string first = random_text(12'000'000, 1);
+  const std::string last = random_text(3'000'000, 2) + first.substr(3'000'000);
+  const auto write_both = [&](PartialBlob& blob) {
+    ASSERT_TRUE(blob.write(0, bytes_of(first)));
+    for (size_t at = 0; at < 3'000'000; at += 250'000)
+      ASSERT_TRUE(blob.write(at, bytes_of(std::string_view(last).substr(at, 250'000))));
+  };
+  const TestStore store;
+  auto blob = store->partial_blob(Digest::of(last), last.size(), {.max_unsynced_bytes = 1'000'000});
+  write_both(*blob);
+  ASSERT_TRUE(blob->commit());
+  EXPECT_EQ(*store->read_blob(Digest::of(last), last.size()), last);
+  // The hash of what was there before is not that of the file.
+  auto other = store->partial_blob(Digest::of(first), first.size(), {.max_unsynced_bytes = 1'000'000});
+  write_both(*other);
+  EXPECT_EQ(other->commit().error().code(), ErrorCode::kMalformed);
+}
+
+TEST(PartialBlob, CancelledCommit_CanBeTriedAgain) {
+  const std::string text = random_text(6'000'000, 1);
+  const TestStore store;
+  auto blob = store->partial_blob(Digest::of(text), text.size());
+  ASSERT_TRUE(blob->write(0, bytes_of(text)));
+  EXPECT_EQ(blob->commit([](uint64_t) { return false; }).error().code(), ErrorCode::kCancelled);
+  uint64_t seen = 0;
+  ASSERT_TRUE(blob->commit([&](uint64_t n) {
+    seen = n;
+    return true;
+  }));
+  EXPECT_EQ(seen, text.size());
+  EXPECT_EQ(*store->read_blob(Digest::of(text), text.size()), text);
+}
+
+TEST(PartialBlob, LongLog_IsShortened) {
+  const std::string text = random_text(10'000, 1);
+  const TestStore store;
+  auto blob = store->partial_blob(Digest::of(text), text.size());
+  for (const size_t first : {size_t{0}, size_t{1}}) {
+    for (size_t at = first; at < text.size(); at += 2)
+      ASSERT_TRUE(blob->write(at, bytes_of(std::string_view(text).substr(at, 1))));
+    ASSERT_TRUE(blob->sync());
+  }
+  const std::string log = store.read_file("hearth/partial/" + Digest::of(text).file_name() + ".ranges");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << "a head and one range";
+  ASSERT_TRUE(blob->commit());
 }
 
 // --- Processes that die ---
@@ -222,6 +272,52 @@ TEST(PartialBlob, KilledAtAnyMoment_LosesAtMostOnePart) {
   for (const ByteRange& part : blob->missing(kPart)) ASSERT_TRUE(write_part(*blob, text, part));
   ASSERT_TRUE(blob->commit());
   EXPECT_EQ(*store->read_blob(digest, text.size()), text);
+}
+
+// No call waits for the disk here: the threads behind the writer do.
+TEST(PartialBlob, KilledAtAnyMoment_LosesNoMoreThanIsAllowedToBeUnsynced) {
+  constexpr uint64_t kPiece = 16'384;
+  constexpr uint64_t kMostLost = 8 * kPiece;
+  const std::string text = random_text(400 * kPiece, 6);
+  void* const shared =
+      ::mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(shared, MAP_FAILED);
+  auto& written_bytes = *static_cast<volatile uint64_t*>(shared);
+  std::mt19937 random(7);
+  const TestStore store;
+  for (size_t kill = 0; kill < count_of_kills(); ++kill) {
+    written_bytes = 0;
+    run_and_kill(
+        [&] {
+          auto blob = store->partial_blob(Digest::of(text), text.size(), {.max_unsynced_bytes = kMostLost});
+          if (!blob) ::_exit(1);
+          written_bytes = blob->completed_bytes();
+          for (const ByteRange& piece : blob->missing(kPiece)) {
+            const auto bytes = std::string_view(text).substr(piece.begin, piece.size_bytes());
+            if (!blob->write(piece.begin, bytes_of(bytes))) ::_exit(2);
+            written_bytes = written_bytes + piece.size_bytes();
+          }
+          if (!blob->commit()) ::_exit(3);
+        },
+        60'000, random);
+    if (HasFatalFailure()) break;
+    if (store->has_blob(Digest::of(text))) {
+      EXPECT_EQ(*store->read_blob(Digest::of(text), text.size()), text);
+      fs::remove(store->blob_path(Digest::of(text)));
+      continue;
+    }
+    auto blob = store->partial_blob(Digest::of(text), text.size());
+    ASSERT_TRUE(blob);
+    ASSERT_GE(blob->completed_bytes() + kMostLost, written_bytes);
+    // What is remembered is there.
+    for (const ByteRange& piece : blob->missing(kPiece)) {
+      const auto bytes = std::string_view(text).substr(piece.begin, piece.size_bytes());
+      ASSERT_TRUE(blob->write(piece.begin, bytes_of(bytes)));
+    }
+    ASSERT_TRUE(kill % 2 == 0 ? blob->commit() : blob->discard());
+    fs::remove(store->blob_path(Digest::of(text)));
+  }
+  ::munmap(shared, sizeof(uint64_t));
 }
 
 TEST(Store, KilledWhileAManifestIsWritten_HasTheOldOrTheNewOne) {

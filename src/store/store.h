@@ -129,7 +129,8 @@ class Store {
   // Begins a download, or goes on with it; a partial that was begun for another size begins anew.
   // kUnavailable while another process or object has it open; kResourceExhausted, with the numbers, where the
   // disk has not the room.
-  Result<PartialBlob> partial_blob(const Digest& digest, uint64_t size_bytes) const;
+  Result<PartialBlob> partial_blob(const Digest& digest, uint64_t size_bytes,
+                                   const PartialBlobOptions& options = {}) const;
   Result<BlobWriter> new_blob() const;
   // Of bytes at hand. `writer`, where it is given, takes the writer over, which keeps the blob in use.
   Result<Digest> write_blob(std::string_view bytes, std::optional<BlobWriter>* writer = nullptr) const;

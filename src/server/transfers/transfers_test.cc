@@ -25,7 +25,7 @@ using store::registry::TinyRegistry;
 using store::registry::TinyReply;
 using store::registry::TinyRequest;
 
-constexpr uint64_t kPartBytes = 65536;
+constexpr uint64_t kPartBytes = 262'144;
 constexpr size_t kStreams = 4;
 
 class TransfersTest : public ::testing::Test {
@@ -134,7 +134,7 @@ TEST_F(TransfersTest, DestroyedTransfer_EndsTheProcessAndKeepsWhatThereIs) {
   const std::string weights = noise(2'000'000);
   registry_.add_model({weights});
   registry_.intercept([](const TinyRequest&) -> std::optional<TinyReply> {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return std::nullopt;
   });
   const auto service = make_service(options());
@@ -190,7 +190,7 @@ class KilledFetcher : public TransfersTest {
 };
 
 // HEARTH_KILLS: how many moments; 24 take some seconds.
-TEST_F(KilledFetcher, NextPull_GoesOnAndReadsAPartAStreamAgain) {
+TEST_F(KilledFetcher, NextPull_GoesOnWhereItWas) {
   const char* wish = std::getenv("HEARTH_KILLS");
   const int n_kills = wish == nullptr ? 24 : std::atoi(wish);
   std::minstd_rand random(static_cast<unsigned>(n_kills));
@@ -202,7 +202,8 @@ TEST_F(KilledFetcher, NextPull_GoesOnAndReadsAPartAStreamAgain) {
     const uint64_t before = registry_.sent_bytes();
     std::uniform_int_distribution<int> chance(5'000, 300'000);
     fetch_until(std::chrono::microseconds(chance(random)));
-    // What was lost: at most a part a stream, beside what a connection's buffers held when it was cut.
+    // What was lost: at most a part of what was read, of all streams together (store_faults_test counts
+    // that), and what the sockets held of the parts that were on their way.
     uint64_t completed = 0;
     if (store_->has_blob(Digest::of(weights))) {
       completed = weights.size();
@@ -210,7 +211,8 @@ TEST_F(KilledFetcher, NextPull_GoesOnAndReadsAPartAStreamAgain) {
       completed = partial->completed_bytes();
     }
     const uint64_t sent_by_then = registry_.sent_bytes() - before;
-    EXPECT_GE(completed + kStreams * kPartBytes + 4096, std::min<uint64_t>(sent_by_then, weights.size()));
+    EXPECT_GE(completed + kPartBytes + kStreams * kPartBytes + 4096,
+              std::min<uint64_t>(sent_by_then, weights.size()));
     const uint64_t resumed = registry_.sent_bytes();
     pull();
     ASSERT_EQ(error_, "");

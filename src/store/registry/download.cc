@@ -11,22 +11,38 @@
 namespace hearth::store::registry {
 namespace {
 
+// The file is hashed in its order while its parts come side by side: of a small one they are smaller, so that
+// little is left to hash after the last.
+uint64_t part_bytes_of(uint64_t size_bytes, uint64_t most_bytes) {
+  constexpr uint64_t kParts = 64;
+  constexpr uint64_t kStepBytes = uint64_t{1} << 20U;
+  constexpr uint64_t kLeastBytes = 8 * kStepBytes;
+  const uint64_t wanted = size_bytes / kParts / kStepBytes * kStepBytes;
+  return std::min(std::max(wanted, kLeastBytes), most_bytes);
+}
+
 class Download {
  public:
   Download(Session& session, PartialBlob& blob, const OnBytes& on_bytes)
-      : session_(session), blob_(blob), on_bytes_(on_bytes), completed_bytes_(blob.completed_bytes()) {
-    const auto missing = blob.missing(session.options().part_bytes);
+      : session_(session), blob_(blob), on_bytes_(on_bytes), limits_(loss_limits(session.options())) {
+    const auto missing = blob.missing(part_bytes_of(blob.size_bytes(), session.options().part_bytes));
     waiting_.assign(missing.begin(), missing.end());
   }
 
   Result<void> run() {
-    on_bytes_(completed_bytes_);
+    n_there_ = blob_.written_bytes();
+    on_bytes_(n_there_);
     const size_t n_streams = std::min(std::max<size_t>(session_.options().n_streams, 1), waiting_.size());
     for (size_t i = 0; i < n_streams; ++i) {
       streams_.push_back(std::make_unique<Stream>(session_.backoff()));
       begin_next(*streams_.back());
     }
-    HEARTH_TRY(session_.run([this] { return failed_ || n_active_ == 0; }));
+    auto ran = session_.run([this] { return failed_ || n_active_ == 0; });
+    // However it ended, what came is kept.
+    for (const auto& stream : streams_) {
+      if (const auto flushed = flush(*stream); !flushed) fail(flushed.error());
+    }
+    if (!ran) return ran;
     return failed_ ? Result<void>(*failed_) : Result<void>();
   }
 
@@ -36,8 +52,10 @@ class Download {
     explicit Stream(Backoff backoff) : pauses(backoff) {}
     Backoff pauses;
     ByteRange range;
-    uint64_t at = 0;
+    uint64_t at = 0;          // what came so far, written or in `buffer`
     uint64_t tried_from = 0;  // where `at` was when the request went out
+    // What came last: libcurl hands out 16 KiB at a time, and the page cache takes large pieces better.
+    std::string buffer;
     bool head_is_checked = false;
   };
 
@@ -55,7 +73,7 @@ class Download {
   void finish_stream() {
     if (!wants_whole_ || n_active_ > 0 || is_whole_) return;
     is_whole_ = true;
-    completed_bytes_ = 0;
+    n_there_ = 0;
     Stream& stream = *streams_.front();
     stream.range = {0, blob_.size_bytes()};
     stream.at = 0;
@@ -117,20 +135,30 @@ class Download {
                    fmt::format("{} bytes, as the manifest says", stream.range.end - stream.tried_from),
                    "more of them");
     }
-    HEARTH_TRY(blob_.write(stream.at, bytes_of(bytes)));
-    stream.at += bytes.size();
-    on_bytes_(completed_bytes_ + bytes_in_flight());
+    while (!bytes.empty()) {
+      // Up to a multiple of the buffer's size: the next one begins where pages do.
+      const uint64_t room = limits_.buffered_bytes - stream.at % limits_.buffered_bytes;
+      const std::string_view piece = bytes.substr(0, room);
+      stream.buffer += piece;
+      stream.at += piece.size();
+      bytes.remove_prefix(piece.size());
+      n_there_ += piece.size();
+      if (piece.size() == room) HEARTH_TRY(flush(stream));
+    }
+    on_bytes_(n_there_);
     return {};
   }
 
-  uint64_t bytes_in_flight() const {
-    uint64_t n = 0;
-    for (const auto& stream : streams_) n += stream->at - stream->range.begin;
-    return n;
+  Result<void> flush(Stream& stream) {
+    if (stream.buffer.empty()) return {};
+    auto written = blob_.write(stream.at - stream.buffer.size(), bytes_of(stream.buffer));
+    stream.buffer.clear();
+    return written;
   }
 
   void conclude(Stream& stream, Result<Response> response) {
     if (failed_) return;
+    if (const auto flushed = flush(stream); !flushed) return fail(flushed.error());
     if (wants_whole_ && !is_whole_ && (!response || stream.at < stream.range.end)) return drop(stream);
     if (response && response->head.status != 200 && response->head.status != 206)
       response = session_.unexpected(call_for(stream), *response, "200 or 206");
@@ -141,9 +169,6 @@ class Download {
                                 .message());
     }
     if (!response) return try_again(stream, response.error());
-    const uint64_t n_bytes = stream.range.size_bytes();
-    if (const auto on_disk = blob_.complete(stream.range); !on_disk) return fail(on_disk.error());
-    completed_bytes_ += n_bytes;
     stream.range = {};
     stream.at = 0;
     --n_active_;
@@ -162,6 +187,7 @@ class Download {
     if (error.code() != ErrorCode::kUnavailable) return fail(error);
     if (is_whole_) {
       stream.at = 0;  // without ranges there is no going on
+      n_there_ = 0;
     } else if (stream.at > stream.tried_from) {
       stream.pauses.reset();
     }
@@ -179,10 +205,11 @@ class Download {
   Session& session_;
   PartialBlob& blob_;
   const OnBytes& on_bytes_;
-  uint64_t completed_bytes_;  // on the disk
+  const LossLimits limits_;
   std::deque<ByteRange> waiting_;
   std::vector<std::unique_ptr<Stream>> streams_;
   size_t n_active_ = 0;
+  uint64_t n_there_ = 0;      // of the blob's bytes, on the disk or not
   bool wants_whole_ = false;  // the registry knows no ranges
   bool is_whole_ = false;     // and everything is on its way in one
   std::optional<Error> failed_;

@@ -33,6 +33,8 @@ TEST_F(HostileRegistry, BodiesOfAnotherLength_AreRefused) {
   const std::string weights = noise(50'000);
   registry_.add_model({weights});
   const auto answer_with = [&](TinyReply reply) {
+    // What came before it was wrong is kept: each case begins anew.
+    std::filesystem::remove_all(store_.root() / "hearth/partial");
     registry_.intercept(only(Digest::of(weights).text(), [reply](const TinyRequest&) { return reply; }));
   };
   answer_with({.body = weights + "more"});

@@ -75,6 +75,17 @@ struct Session::Attempt {
   bool has_asked_for_token = false;
 };
 
+LossLimits loss_limits(const RegistryOptions& options) {
+  // More at once is no faster.
+  constexpr uint64_t kMostBufferedBytes = uint64_t{1} << 20U;
+  constexpr uint64_t kLeastReadBytes = 1024;
+  constexpr uint64_t kMostReadBytes = uint64_t{512} << 10U;
+  const uint64_t n_streams = std::max<uint64_t>(options.n_streams, 1);
+  const uint64_t part = options.part_bytes;
+  return {std::clamp(part / 16 / n_streams, kLeastReadBytes, kMostReadBytes),
+          std::clamp<uint64_t>(part / 4 / n_streams, 1, kMostBufferedBytes), part / 2};
+}
+
 Result<std::unique_ptr<Session>> Session::create(const ModelName& name, Action action,
                                                  RegistryOptions options) {
   if (options.plain_http && !options.insecure) {
@@ -86,6 +97,7 @@ Result<std::unique_ptr<Session>> Session::create(const ModelName& name, Action a
   auto url = parse_url(fmt::format("{}://{}/", options.plain_http ? "http" : "https", name.host));
   if (!url) return url.error();
   options.transport.verify_tls = !options.insecure;
+  options.transport.receive_buffer_bytes = loss_limits(options).read_bytes;
   return std::unique_ptr<Session>(new Session(name, action, std::move(url).value(), std::move(options)));
 }
 

@@ -39,6 +39,15 @@ struct RegistryOptions {
   std::chrono::milliseconds longest_pause{30'000};
 };
 
+// What a process that is killed has read in vain, together less than a part: what was not written, and what
+// was not on the disk.
+struct LossLimits {
+  size_t read_bytes;        // at once, of each connection
+  size_t buffered_bytes;    // of each stream
+  uint64_t unsynced_bytes;  // of all
+};
+LossLimits loss_limits(const RegistryOptions& options);
+
 // Pauses between tries: they double up to the longest, and chance takes up to a half of each, so that many
 // clients do not come back at the same moment.
 class Backoff {

@@ -76,7 +76,8 @@ class Pull {
     while (true) {
       HEARTH_ASSIGN(const bool present, is_present(layer));
       if (present) return {};
-      auto blob = store_.partial_blob(layer.digest, layer.size_bytes);
+      const PartialBlobOptions options{.max_unsynced_bytes = loss_limits(session_.options()).unsynced_bytes};
+      auto blob = store_.partial_blob(layer.digest, layer.size_bytes, options);
       if (blob) return fetch(layer, std::move(blob).value());
       // Somebody else fetches it; then it is there, or it is ours to go on with.
       if (blob.error().code() != ErrorCode::kUnavailable) return blob.error();

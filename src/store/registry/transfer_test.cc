@@ -105,7 +105,7 @@ TEST_F(TransferTest, PartOfAnEarlierTry_IsNotFetchedAgain) {
     auto blob = store_->partial_blob(Digest::of(weights), weights.size());
     ASSERT_TRUE(blob);
     ASSERT_TRUE(blob->write(0, bytes_of(std::string_view(weights).substr(0, 500 * 1024))));
-    ASSERT_TRUE(blob->complete({0, 500 * 1024}));
+    ASSERT_TRUE(blob->sync());
   }
   ASSERT_TRUE(pull_tiny());
   EXPECT_LT(registry_.sent_bytes(), 142U * 1024);
@@ -118,7 +118,6 @@ TEST_F(TransferTest, BlobThatSomebodyElseFetches_IsWaitedFor) {
   std::thread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     EXPECT_TRUE(held->write(0, bytes_of(weights)));
-    EXPECT_TRUE(held->complete({0, weights.size()}));
     EXPECT_TRUE(held->commit());
     held.reset();
   });

@@ -21,7 +21,6 @@ using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 
 constexpr size_t kMaxHeadBytes = 65536;
 constexpr size_t kMaxErrorBodyBytes = 65536;
-constexpr long kReceiveBufferBytes = 262144;
 // curl looks at the rate after a hundred of these.
 constexpr long kLimitedBufferBytes = 4096;
 constexpr auto kLongestWait = std::chrono::milliseconds(1000);
@@ -109,7 +108,7 @@ struct Exchange {
   Error too_long(uint64_t found) const {
     return make_error(ErrorCode::kMalformed, "{}: expected at most {} bytes, found {}{}", where(),
                       request.max_body_bytes, found,
-                      found > request.max_body_bytes + kReceiveBufferBytes ? "" : " or more");
+                      found > request.max_body_bytes + CURL_MAX_WRITE_SIZE ? "" : " or more");
   }
 
   Result<void> take_header(std::string_view line) {
@@ -313,7 +312,8 @@ class Transport::State {
     set(exchange, CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(exchange, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_timeout.count()));
     set(exchange, CURLOPT_BUFFERSIZE,
-        options_.max_bytes_per_s > 0 ? kLimitedBufferBytes : kReceiveBufferBytes);
+        options_.max_bytes_per_s > 0 ? kLimitedBufferBytes
+                                     : static_cast<long>(options_.receive_buffer_bytes));
     const std::string proxy = proxy_for(request.url);
     exchange.uses_proxy = !proxy.empty();
     set(exchange, CURLOPT_PROXY, proxy.c_str());

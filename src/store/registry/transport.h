@@ -66,6 +66,8 @@ struct TransportOptions {
   std::chrono::seconds connect_timeout{15};
   std::chrono::seconds stall_timeout{30};  // without a byte
   uint64_t max_bytes_per_s = 0;            // of all downloads together; 0: no limit
+  // What a connection reads at once: 1 KiB to 512 KiB.
+  size_t receive_buffer_bytes = size_t{512} << 10U;
   // Readable, or closed at its other end: everything ends with kCancelled. -1: none.
   int cancel_descriptor = -1;
 };
