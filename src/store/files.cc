@@ -225,7 +225,7 @@ Result<void> write_reference(const Places& places, const Digest& digest, const f
 
 void remember_verified(const Places& places, const Digest& digest, int descriptor) {
   struct stat info {};
-  if (::fstat(descriptor, &info) != 0) return;
+  if (::fstat(descriptor, &info) != 0 || is_remembered_verified(places, digest, info)) return;
   // Where this cannot be written, the blob is read once more.
   (void)replace_file(places, places.verified() / digest.file_name(), verified_line(info),
                      Durability::kMayBeLost)

@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <random>
 #include <thread>
 
 #include "store/store_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace hearth::store {
 namespace {
@@ -322,6 +325,44 @@ TEST(Store, TwoWritersAndACollector_LoseNothing) {
   collector.join();
   EXPECT_TRUE(store->verify()->faults.empty());
   EXPECT_EQ(store.count_files("hearth/incoming"), 0U);
+}
+
+// HEARTH_TEST_FLIPS: how many.
+TEST(Verify, EachFlippedBit_IsNamedWithItsBlob) {
+  const char* wish = std::getenv("HEARTH_TEST_FLIPS");
+  const size_t n_flips =
+      wish != nullptr ? std::strtoul(wish, nullptr, 10) : (hearth::testing::kSanitized ? 500 : 10'000);
+  constexpr int kModels = 8;
+  const TestStore store;
+  std::vector<Layer> blobs;
+  std::vector<ModelName> models;
+  for (int i = 0; i < kModels; ++i) {
+    models.push_back(name_of("m" + std::to_string(i)));
+    const std::string manifest = store.put_manifest_blobs(std::string(static_cast<size_t>(700 * i + 1), 'x'));
+    ASSERT_TRUE(store->write_manifest(models.back(), manifest));
+    blobs.push_back(Manifest::parse(manifest)->layers[0]);
+  }
+  std::mt19937 random(1);
+  for (size_t i = 0; i < n_flips; ++i) {
+    const size_t chosen = random() % kModels;
+    const uint64_t at = random() % blobs[chosen].size_bytes;
+    const auto flip = [&, bit = random() % 8] {
+      std::fstream file(store->blob_path(blobs[chosen].digest),
+                        std::ios::binary | std::ios::in | std::ios::out);
+      file.seekg(static_cast<std::streamoff>(at));
+      const auto flipped = static_cast<char>(file.get() ^ (1 << bit));
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(flipped);
+    };
+    flip();
+    const auto report = store->verify({models[chosen]});
+    ASSERT_TRUE(report) << report.error().message();
+    ASSERT_EQ(report->faults.size(), 1U) << "byte " << at << " of " << blobs[chosen].size_bytes;
+    ASSERT_EQ(report->faults[0].digest, blobs[chosen].digest);
+    ASSERT_EQ(report->faults[0].kind, BlobFault::Kind::kWrongContent);
+    flip();
+  }
+  EXPECT_TRUE(store->verify()->faults.empty());
 }
 
 TEST(Store, WhatIsNoFolder_IsRefused) {
