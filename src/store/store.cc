@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <system_error>
 #include <utility>
 
 #include "base/excerpt.h"
 #include "store/files.h"
+#include "store/manifest_index.h"
 #include "store/references.h"
 
 namespace hearth::store {
@@ -46,19 +46,6 @@ Result<std::vector<fs::path>> entries_of(const fs::path& folder) {
   if (!error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory)
     return entries;
   return make_error(ErrorCode::kIo, "{}: cannot be listed: {}", folder.string(), error.message());
-}
-
-// Everything that lies `levels` folders below.
-Result<void> collect_files(const fs::path& folder, int levels, std::vector<fs::path>& files) {
-  HEARTH_ASSIGN(const std::vector<fs::path> entries, entries_of(folder));
-  for (const fs::path& entry : entries) {
-    if (levels == 1) {
-      files.push_back(entry);
-    } else {
-      HEARTH_TRY(collect_files(entry, levels - 1, files));
-    }
-  }
-  return {};
 }
 
 struct ManifestBytes {
@@ -162,39 +149,34 @@ bool Store::is_store(const fs::path& folder) {
 }
 
 Result<std::vector<ManifestFile>> Store::manifest_files() const {
-  const Places places{root_};
-  std::map<std::string, ManifestFile> by_key;
-  // The newer layout's name wins, as it does for Ollama.
-  for (const fs::path& top : {places.linked_manifests(), places.manifests()}) {
-    std::vector<fs::path> files;
-    HEARTH_TRY(collect_files(top, 4, files));
-    std::ranges::sort(files);
-    for (const fs::path& file : files) {
-      const auto name = ModelName::from_manifest_path(file.lexically_relative(top));
-      if (name) by_key.try_emplace(name->key(), ManifestFile{*name, file});
-    }
-  }
+  ManifestIndex index(root_);
+  HEARTH_TRY(index.look());
   std::vector<ManifestFile> files;
-  files.reserve(by_key.size());
-  for (auto& [key, file] : by_key) files.push_back(std::move(file));
+  files.reserve(index.by_key().size());
+  for (const auto& [key, file] : index.by_key()) files.push_back(file);
   return files;
+}
+
+std::optional<ManifestFile> Store::manifest_file(const ModelName& name) const {
+  const Places places{root_};
+  for (const fs::path& top : {places.linked_manifests(), places.manifests()}) {
+    struct stat info {};
+    fs::path path = top / name.manifest_path();
+    if (::lstat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
+      return ManifestFile{name, std::move(path)};
+  }
+  return std::nullopt;
 }
 
 namespace {
 
 Result<ManifestFile> find_file(const Store& store, const ModelName& name) {
-  const Places places{store.root()};
-  for (const fs::path& top : {places.linked_manifests(), places.manifests()}) {
-    struct stat info {};
-    const fs::path path = top / name.manifest_path();
-    if (::lstat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) return ManifestFile{name, path};
-  }
-  HEARTH_ASSIGN(const std::vector<ManifestFile> files, store.manifest_files());
-  const std::string key = name.key();
-  const auto at =
-      std::ranges::find_if(files, [&](const ManifestFile& file) { return file.name.key() == key; });
-  if (at == files.end()) return not_found(name);
-  return *at;
+  if (auto file = store.manifest_file(name)) return std::move(*file);
+  ManifestIndex index(store.root());
+  HEARTH_TRY(index.look());
+  const auto at = index.by_key().find(name.key());
+  if (at == index.by_key().end()) return not_found(name);
+  return at->second;
 }
 
 }  // namespace

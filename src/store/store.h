@@ -95,8 +95,11 @@ class Store {
 
   // --- Names and manifests ---
 
-  // In the order of their keys; files whose path is no name are left out.
+  // In the order of their keys; files whose path is no name are left out. Who looks often keeps a
+  // ManifestIndex.
   Result<std::vector<ManifestFile>> manifest_files() const;
+  // That of a name in this very spelling, if there is one; without looking through the store.
+  std::optional<ManifestFile> manifest_file(const ModelName& name) const;
   // How the store spells it: case does not matter. kNotFound: "model 'x' not found".
   Result<ModelName> find(const ModelName& name) const;
   // kNotFound, kMalformed and what else Manifest::parse says.

@@ -1,7 +1,5 @@
 #include "server/models/catalog.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <optional>
 #include <system_error>
@@ -78,13 +76,6 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
   return entries;
 }
 
-// Changes with whatever changes the file.
-std::string stamp_of(const fs::path& path) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return "";
-  return fmt::format("{} {} {}.{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-}
-
 CatalogEntry entry_of(const std::shared_ptr<const StoredModel>& model) {
   const store::StoredManifest& stored = model->manifest;
   CatalogEntry entry;
@@ -133,29 +124,37 @@ bool count_files(const fs::path& path, CatalogEntry& entry) {
 
 }  // namespace
 
+const CatalogEntry* Catalog::read_stored(const store::Store& store, const store::ManifestFile& file) {
+  const auto read_at = std::chrono::system_clock::now();
+  const auto stamp = store::FileStamp::of_entry(file.path.string());
+  Remembered& remembered = stored_[file.path.string()];
+  remembered.seen_by = n_looks_;
+  if (stamp && remembered.is_settled && remembered.stamp == *stamp) return &remembered.entry;
+  auto read = StoredModel::read(store, file);
+  if (!read) {
+    warnings_.push_back(read.error().message() + "; it is left out");
+    stored_.erase(file.path.string());
+    return nullptr;
+  }
+  remembered.stamp = stamp.value_or(store::FileStamp());
+  remembered.is_settled = stamp && stamp->is_settled(read_at);
+  remembered.entry = entry_of(std::make_shared<const StoredModel>(std::move(*read)));
+  return &remembered.entry;
+}
+
 void Catalog::scan_store() {
   const auto store = store::Store::open(path_);
-  const auto files = store ? store->manifest_files() : store.error();
-  if (!files) {
-    warnings_.push_back(files.error().message());
+  const auto looked = store ? index_.look() : store.error();
+  if (!looked) {
+    warnings_.push_back(looked.error().message());
     return;
   }
-  std::map<std::string, Remembered> remembered;
-  for (const store::ManifestFile& file : *files) {
-    Remembered& now = remembered[file.path.string()];
-    now.stamp = stamp_of(file.path);
-    const auto before = stored_.find(file.path.string());
-    if (before != stored_.end() && before->second.stamp == now.stamp) {
-      now.model = before->second.model;
-    } else if (auto read = StoredModel::read(*store, file)) {
-      now.model = std::make_shared<const StoredModel>(std::move(*read));
-    } else {
-      now.stamp.clear();
-      warnings_.push_back(read.error().message() + "; it is left out");
-    }
-    if (now.model) by_key_.emplace(file.name.key(), entry_of(now.model));
+  ++n_looks_;
+  for (const auto& [key, file] : index_.by_key()) {
+    if (const CatalogEntry* entry = read_stored(*store, file))
+      by_key_.emplace_hint(by_key_.end(), key, *entry);
   }
-  stored_ = std::move(remembered);
+  std::erase_if(stored_, [this](const auto& stored) { return stored.second.seen_by != n_looks_; });
 }
 
 void Catalog::add(const fs::path& path) {
@@ -182,12 +181,15 @@ void Catalog::add(const fs::path& path) {
                                   excerpt(fs::path(at->second.path).filename().string())));
 }
 
+bool Catalog::is_one_model() const {
+  std::error_code error;
+  return !fs::is_directory(path_, error) || fs::exists(path_ / "config.json", error);
+}
+
 void Catalog::scan() {
   by_key_.clear();
   warnings_.clear();
-  std::error_code error;
-  const bool is_one_model = !fs::is_directory(path_, error) || fs::exists(path_ / "config.json", error);
-  if (is_one_model) return add(path_.has_filename() ? path_ : path_.parent_path());
+  if (is_one_model()) return add(path_.has_filename() ? path_ : path_.parent_path());
   scan_store();
   for (const fs::path& path : sorted_entries(path_)) add(path);
 }
@@ -201,8 +203,16 @@ std::vector<CatalogEntry> Catalog::entries() {
 
 Result<CatalogEntry> Catalog::find(std::string_view name) {
   const auto wanted = store::ModelName::parse(name);
+  if (!wanted) return make_error(ErrorCode::kNotFound, "model '{}' not found", excerpt(name));
+  // In the spelling that the store has, which is the usual one, it is found without looking at others.
+  const auto store = store::Store::open(path_);
+  if (store && !is_one_model()) {
+    if (const auto file = store->manifest_file(*wanted)) {
+      if (const CatalogEntry* entry = read_stored(*store, *file)) return *entry;
+    }
+  }
   scan();
-  const auto found = wanted ? by_key_.find(wanted->key()) : by_key_.end();
+  const auto found = by_key_.find(wanted->key());
   if (found != by_key_.end()) return found->second;
   return make_error(ErrorCode::kNotFound, "model '{}' not found", excerpt(name));
 }
