@@ -80,7 +80,8 @@ CatalogEntry entry_of(const std::shared_ptr<const StoredModel>& model) {
   const store::StoredManifest& stored = model->manifest;
   CatalogEntry entry;
   entry.name = stored.name.text();
-  if (model->unusable.empty()) entry.path = model->store.blob_path(model->weights().digest).string();
+  if (model->unusable.empty())
+    entry.path = model->store.blob_path(model->files().files.front().digest).string();
   entry.digest = stored.digest.hex();
   entry.size_bytes = static_cast<int64_t>(stored.manifest.size_bytes());
   entry.modified_at = stored.modified_at;

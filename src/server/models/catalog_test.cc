@@ -204,6 +204,31 @@ TEST_F(StoredModelsTest, ModelWithAnAdapter_SaysThatItCannotBeLoaded) {
   EXPECT_NE(files.error().message().find("adapter"), std::string::npos);
 }
 
+TEST_F(StoredModelsTest, SplitModel_IsOpenedInTheOrderOfItsParts) {
+  auto manifest = *store::Manifest::parse(store_.put_manifest_blobs("second"));
+  manifest.layers.push_back(store_.put_blob(store::media_type::kModel, "first!"));
+  const auto opened = [&] {
+    store_.put_file("manifests/registry.ollama.ai/library/big/latest", manifest.serialise());
+    const auto files = open_model_files(*catalog_.find("big"));
+    EXPECT_TRUE(files) << files.error().message();
+    EXPECT_EQ(files->name, "model-00001-of-00002.gguf");
+    std::vector<std::string> contents;
+    for (const ModelFiles::File& file : files->files) {
+      char bytes[6];
+      EXPECT_EQ(::pread(file.descriptor.get(), bytes, sizeof(bytes), 0), 6);
+      contents.push_back(file.name + " " + std::string(bytes, sizeof(bytes)));
+    }
+    return contents;
+  };
+  EXPECT_EQ(opened(), (std::vector<std::string>{"model-00001-of-00002.gguf second",
+                                                "model-00002-of-00002.gguf first!"}))
+      << "as the manifest has them";
+  manifest.layers[0].name = "big-00002-of-00002.gguf";
+  manifest.layers[1].name = "big-00001-of-00002.gguf";
+  EXPECT_EQ(opened(), (std::vector<std::string>{"model-00001-of-00002.gguf first!",
+                                                "model-00002-of-00002.gguf second"}));
+}
+
 TEST_F(StoredModelsTest, OpenModel_IsInUse) {
   put_model("tiny", "weights");
   auto files = open_model_files(*catalog_.find("tiny"));

@@ -215,6 +215,32 @@ TEST_F(ModelManagerTest, SplitModel_AnswersAsInThisProcess) {
             expected_text("parts-00001-of-00002.gguf", "Hello", 30));
 }
 
+TEST_F(ModelManagerTest, SplitModelOfTheStore_AnswersAsItsPartsBesideIt) {
+  const std::vector<std::string> parts = testing::TinyLlama({}, 4).gguf().build_split(3);
+  const auto store = store::Store::open(folder_.path());
+  ASSERT_TRUE(store);
+  store::Manifest manifest;
+  manifest.config = {std::string(store::media_type::kConfig), *store->write_blob("{}"), 2, "", ""};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto digest = store->write_blob(parts[i]);
+    ASSERT_TRUE(digest);
+    std::ofstream(folder_ / fmt::format("beside-0000{}-of-00003.gguf", i + 1)) << parts[i];
+    manifest.layers.push_back({std::string(store::media_type::kModel), *digest, parts[i].size(), "", ""});
+  }
+  ASSERT_TRUE(store->write_manifest(*store::ModelName::parse("stored"), manifest.serialise()));
+  std::swap(manifest.layers[1], manifest.layers[2]);
+  ASSERT_TRUE(store->write_manifest(*store::ModelName::parse("swapped"), manifest.serialise()));
+  start();
+  auto lease = acquire("stored");
+  ASSERT_TRUE(lease) << lease.error().message();
+  EXPECT_EQ(answer(**lease, generation("Hello", 30)).text,
+            expected_text("beside-00001-of-00003.gguf", "Hello", 30));
+  const auto swapped = acquire("swapped");
+  ASSERT_FALSE(swapped);
+  EXPECT_NE(swapped.error().message().find("split.no: expected 1"), std::string::npos)
+      << swapped.error().message();
+}
+
 TEST_F(ModelManagerTest, TwoModels_AnswerSideBySide) {
   write_llama("one.gguf", 1);
   write_llama("two.gguf", 2);

@@ -1,8 +1,10 @@
 #include "server/models/stored_model.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/excerpt.h"
+#include "formats/gguf/limits.h"
 #include "formats/gguf/split.h"
 #include "text/chat/template_language.h"
 
@@ -18,6 +20,9 @@ std::string reason_not_to_load(const store::Manifest& manifest) {
   if (n_weights == 0 && n_files == 0) return "it has no GGUF file among its layers";
   if (n_weights > 0 && n_files > 0)
     return "it has both a GGUF file and the files of a folder among its layers";
+  if (static_cast<uint64_t>(n_weights) > gguf::kMaxParts)
+    return fmt::format("its weights are split into {} parts, and {} are the most", n_weights,
+                       gguf::kMaxParts);
   for (const store::Layer& layer : manifest.layers) {
     if (layer.media_type == media::kFolderFile && !is_folder_file_name(layer.name))
       return fmt::format("{} is no name of a file in a folder", quoted_excerpt(layer.name));
@@ -25,6 +30,22 @@ std::string reason_not_to_load(const store::Manifest& manifest) {
   if (manifest.first(media::kAdapter) != nullptr)
     return "it has an adapter, which this version does not apply";
   return "";
+}
+
+// The parts of a GGUF file in their order: where all of them have names that say which one they are
+// (NAME-00001-of-00003.gguf) in that, else in the manifest's.
+std::vector<store::Layer> parts_of(const store::Manifest& manifest) {
+  std::vector<store::Layer> parts;
+  std::map<uint32_t, const store::Layer*> by_number;
+  for (const store::Layer& layer : manifest.layers) {
+    if (layer.media_type != store::media_type::kModel) continue;
+    parts.push_back(layer);
+    if (const auto split = gguf::parse_split_name(layer.name)) by_number.emplace(split->part, &layer);
+  }
+  if (by_number.size() != parts.size()) return parts;
+  parts.clear();
+  for (const auto& [number, layer] : by_number) parts.push_back(*layer);
+  return parts;
 }
 
 }  // namespace
@@ -53,9 +74,8 @@ Result<StoredModel> StoredModel::read(const store::Store& store, const store::Ma
 StoredModel::Files StoredModel::files() const {
   namespace media = store::media_type;
   Files found;
-  std::vector<store::Layer> parts;
+  const std::vector<store::Layer> parts = parts_of(manifest.manifest);
   for (const store::Layer& layer : manifest.manifest.layers) {
-    if (layer.media_type == media::kModel) parts.push_back(layer);
     if (layer.media_type == media::kFolderFile)
       found.files.push_back({fmt::format("model/{}", layer.name), layer.digest, layer.size_bytes});
   }
@@ -84,13 +104,6 @@ Result<std::string> StoredModel::chat_template() const {
     if (text::is_jinja_template(*source)) return source;
   }
   return std::string();
-}
-
-const store::Layer& StoredModel::weights() const {
-  const store::Layer* layer = manifest.manifest.first(store::media_type::kModel);
-  if (layer == nullptr) layer = manifest.manifest.first(store::media_type::kFolderFile);
-  HEARTH_CHECK(layer != nullptr);
-  return *layer;
 }
 
 }  // namespace hearth::server

@@ -22,9 +22,6 @@ struct StoredModel {
 
   // kMalformed where its manifest is none.
   static Result<StoredModel> read(const store::Store& store, const store::ManifestFile& file);
-  // The layer of its weights, the first where there are several. Only where it is usable.
-  const store::Layer& weights() const;
-
   // What an engine reads it from.
   struct Files {
     struct File {

@@ -151,7 +151,7 @@ TEST_F(StoreRoutes, Create_PutsOtherWordsAroundTheSameWeights) {
                                  store_.root() / "manifests/registry.ollama.ai/library/yours/1"};
   const auto created = StoredModel::read(*store_, file);
   ASSERT_TRUE(created) << created.error().message();
-  EXPECT_EQ(created->weights().digest, store::Digest::of("weights"));
+  EXPECT_EQ(created->files().files.front().digest, store::Digest::of("weights"));
   EXPECT_EQ(created->config.family, "llama");
   EXPECT_EQ(created->config.layer_digests.size(), created->manifest.manifest.layers.size());
   const auto layers = read_stored_layers(*created);
