@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/nearest_names.h"
 #include "cli/output.h"
+#include "cli/store_commands.h"
 
 namespace hearth::cli {
 namespace {
@@ -147,6 +148,8 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
                          add_stop_command,
                          add_cp_command,
                          add_rm_command,
+                         add_history_command,
+                         add_rollback_command,
                          add_verify_command,
                          add_gc_command,
                          add_key_command,

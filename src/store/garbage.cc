@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <system_error>
 
 #include "store/references.h"
+#include "store/replace.h"
+#include "store/versions.h"
 
 namespace hearth::store {
 namespace {
@@ -57,6 +60,16 @@ void collect_incoming(const Places& places, const GarbageOptions& options, Garba
   }
 }
 
+// Before the blobs that they name, and on the disk before them.
+Result<void> remove_versions(const std::set<fs::path>& versions) {
+  for (const fs::path& version : versions) {
+    if (::unlink(version.c_str()) != 0 && errno != ENOENT)
+      return system_error(version, "cannot be removed", errno);
+    HEARTH_TRY(sync_folder(version.parent_path()));
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_references(const StoredManifest& stored, std::set<Digest>& digests) {
@@ -64,7 +77,7 @@ void add_references(const StoredManifest& stored, std::set<Digest>& digests) {
   for (const Layer& layer : stored.manifest.blobs()) digests.insert(layer.digest);
 }
 
-Result<std::set<Digest>> referenced_blobs(const Store& store) {
+Result<std::set<Digest>> referenced_blobs(const Store& store, const std::set<fs::path>& without) {
   std::set<Digest> digests;
   const auto add = [&](const ManifestFile& file) -> Result<void> {
     const auto stored = store.read_manifest(file);
@@ -82,7 +95,7 @@ Result<std::set<Digest>> referenced_blobs(const Store& store) {
   std::error_code error;
   fs::recursive_directory_iterator it(places.history(), error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    if (!it->is_regular_file(error)) continue;
+    if (!it->is_regular_file(error) || without.contains(it->path())) continue;
     const auto name =
         ModelName::from_manifest_path(it->path().parent_path().lexically_relative(places.history()));
     HEARTH_TRY(add({name ? *name : ModelName{}, it->path()}));
@@ -107,11 +120,15 @@ std::optional<uint64_t> remove_unused_blob(const Places& places, const Digest& d
   return file.is_reference || has_other_names ? 0 : static_cast<uint64_t>(info.st_size);
 }
 
-Result<Garbage> Store::collect_garbage(const GarbageOptions& options) const {
-  const Places places{root_};
-  HEARTH_ASSIGN(const UniqueDescriptor lock, lock_store(places));
-  HEARTH_ASSIGN(const std::set<Digest> needed, referenced_blobs(*this));
+namespace {
+
+// With the store's lock held.
+Result<Garbage> collect(const Store& store, const GarbageOptions& options,
+                        const std::set<fs::path>& old_versions) {
+  const Places places{store.root()};
+  HEARTH_ASSIGN(const std::set<Digest> needed, referenced_blobs(store, old_versions));
   Garbage garbage;
+  if (!options.dry_run) HEARTH_TRY(remove_versions(old_versions));
   std::error_code error;
   for (fs::directory_iterator it(places.blobs(), error), end; !error && it != end; it.increment(error)) {
     const auto digest = Digest::parse_file_name(it->path().filename().string());
@@ -123,6 +140,21 @@ Result<Garbage> Store::collect_garbage(const GarbageOptions& options) const {
   }
   collect_incoming(places, options, garbage);
   return garbage;
+}
+
+}  // namespace
+
+Result<Garbage> Store::collect_garbage(const GarbageOptions& options) const {
+  HEARTH_ASSIGN(const UniqueDescriptor lock, lock_store(Places{root_}));
+  return collect(*this, options, {});
+}
+
+Result<GarbageAndVersions> collect_versions(const Store& store, const GarbageOptions& options, size_t keep) {
+  const Places places{store.root()};
+  HEARTH_ASSIGN(const UniqueDescriptor lock, lock_store(places));
+  HEARTH_ASSIGN(const std::set<fs::path> old_versions, versions_beyond(places, keep));
+  HEARTH_ASSIGN(Garbage garbage, collect(store, options, old_versions));
+  return GarbageAndVersions{std::move(garbage), old_versions.size()};
 }
 
 }  // namespace hearth::store

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "store/files.h"
 #include "store/manifest_index.h"
 #include "store/references.h"
+#include "store/replace.h"
 
 namespace hearth::store {
 namespace {
@@ -21,12 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxEntries = 100'000;  // of a folder
-
-std::chrono::system_clock::time_point time_of(const timespec& time) {
-  return std::chrono::system_clock::time_point(
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec)));
-}
 
 Error not_found(const ModelName& name) {
   return make_error(ErrorCode::kNotFound, "model '{}' not found", name.text());
@@ -90,35 +86,6 @@ Result<void> check_blobs(const Store& store, const Manifest& manifest) {
   return {};
 }
 
-// ROOT/hearth/history/HOST/NAMESPACE/MODEL/TAG in lower case: one place for all spellings.
-fs::path versions_folder(const Places& places, const ModelName& name) {
-  return places.history() / ModelName::parse(name.key())->manifest_path();
-}
-
-// "00000012-HEX"
-std::optional<ManifestVersion> parse_version(const std::string& file_name) {
-  ManifestVersion version;
-  const char* begin = file_name.data();
-  const char* end = begin + file_name.size();
-  const auto [after, error] = std::from_chars(begin, end, version.number);
-  if (error != std::errc() || after == end || *after != '-') return std::nullopt;
-  const auto digest = Digest::parse("sha256:" + std::string(after + 1, end));
-  if (!digest) return std::nullopt;
-  version.digest = *digest;
-  return version;
-}
-
-Result<void> keep_version(const Store& store, const ModelName& name, std::string_view bytes) {
-  const Places places{store.root()};
-  HEARTH_ASSIGN(const std::vector<ManifestVersion> versions, store.versions(name));
-  const Digest digest = Digest::of(bytes);
-  // A crash between this and what follows left it here already.
-  if (!versions.empty() && versions.front().digest == digest) return {};
-  const uint64_t number = versions.empty() ? 1 : versions.front().number + 1;
-  const fs::path path = versions_folder(places, name) / fmt::format("{:08}-{}", number, digest.hex());
-  return replace_file(places, path, bytes, Durability::kOnDisk);
-}
-
 Result<void> remove_file(const fs::path& path) {
   if (::unlink(path.c_str()) == 0) return sync_folder(path.parent_path());
   if (errno == ENOENT || errno == ENOTDIR) return {};
@@ -131,6 +98,12 @@ void remove_empty_folders(fs::path folder, const fs::path& top) {
 }
 
 }  // namespace
+
+std::chrono::system_clock::time_point time_of(const timespec& time) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec)));
+}
 
 Result<Store> Store::open(fs::path root) {
   struct stat info {};
@@ -200,20 +173,19 @@ Result<StoredManifest> Store::read_manifest(const ManifestFile& file) const {
   return StoredManifest{file.name, std::move(*manifest), std::move(read->bytes), digest, read->modified_at};
 }
 
-Result<Digest> Store::write_manifest(const ModelName& name, std::string_view bytes) const {
-  const Places places{root_};
-  HEARTH_ASSIGN(const Manifest manifest, Manifest::parse(bytes));
-  HEARTH_ASSIGN(const UniqueDescriptor lock, lock_store(places));
+Result<Digest> replace_manifest(const Store& store, const ModelName& name, const Manifest& manifest,
+                                std::string_view bytes) {
+  const Places places{store.root()};
   // With the lock held nothing that was found here is collected before the manifest names it.
-  HEARTH_TRY(check_blobs(*this, manifest));
-  const auto existing = find_file(*this, name);
+  HEARTH_TRY(check_blobs(store, manifest));
+  const auto existing = find_file(store, name);
   if (!existing && existing.error().code() != ErrorCode::kNotFound) return existing.error();
   const ModelName& spelt = existing ? existing->name : name;
   if (existing) {
     // One that cannot be read is no version of anything.
     if (const auto old = read_manifest_file(places, existing->path)) {
       if (old->bytes == bytes) return Digest::of(bytes);
-      HEARTH_TRY(keep_version(*this, spelt, old->bytes));
+      HEARTH_TRY(keep_version(store, spelt, old->bytes, old->modified_at));
     }
   }
   HEARTH_TRY(replace_file(places, places.manifests() / spelt.manifest_path(), bytes, Durability::kOnDisk));
@@ -221,18 +193,10 @@ Result<Digest> Store::write_manifest(const ModelName& name, std::string_view byt
   return Digest::of(bytes);
 }
 
-Result<std::vector<ManifestVersion>> Store::versions(const ModelName& name) const {
-  HEARTH_ASSIGN(const std::vector<fs::path> entries, entries_of(versions_folder(Places{root_}, name)));
-  std::vector<ManifestVersion> versions;
-  for (const fs::path& entry : entries) {
-    auto version = parse_version(entry.filename().string());
-    struct stat info {};
-    if (!version || ::lstat(entry.c_str(), &info) != 0) continue;
-    version->modified_at = time_of(info.st_mtim);
-    versions.push_back(*version);
-  }
-  std::ranges::sort(versions, std::greater{}, &ManifestVersion::number);
-  return versions;
+Result<Digest> Store::write_manifest(const ModelName& name, std::string_view bytes) const {
+  HEARTH_ASSIGN(const Manifest manifest, Manifest::parse(bytes));
+  HEARTH_ASSIGN(const UniqueDescriptor lock, lock_store(Places{root_}));
+  return replace_manifest(*this, name, manifest, bytes);
 }
 
 Result<RemovedModel> Store::remove(const ModelName& name) const {
