@@ -137,35 +137,19 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
   app.set_version_flag("--version", "hearth " HEARTH_VERSION, "print the version");
   app.require_subcommand(0, 1);
   app.footer(kCommandLineExamples);
-  for (const auto add : {add_run_command,
-                         add_serve_command,
-                         add_pull_command,
-                         add_push_command,
-                         add_create_command,
-                         add_list_command,
-                         add_show_command,
-                         add_ps_command,
-                         add_stop_command,
-                         add_cp_command,
-                         add_rm_command,
-                         add_history_command,
-                         add_rollback_command,
-                         add_verify_command,
-                         add_gc_command,
-                         add_key_command,
-                         add_audit_command,
-                         add_embed_command,
-                         add_inspect_command,
-                         add_tokenize_command,
-                         add_render_command,
-                         add_bench_command,
-                         add_perplexity_command,
-                         add_logits_command,
-                         add_quantize_command,
-                         add_hardware_command,
-                         add_engine_process_command,
-                         add_fetcher_process_command,
-                         add_help_command}) {
+  int exit_code = 0;
+  for (const auto add :
+       {add_run_command, add_serve_command, add_pull_command, add_push_command, add_create_command,
+        add_list_command, add_show_command, add_ps_command, add_stop_command, add_cp_command, add_rm_command,
+        add_history_command, add_rollback_command}) {
+    add(app, action);
+  }
+  add_diff_command(app, action, exit_code);
+  for (const auto add :
+       {add_verify_command, add_gc_command, add_key_command, add_audit_command, add_embed_command,
+        add_inspect_command, add_tokenize_command, add_render_command, add_bench_command,
+        add_perplexity_command, add_logits_command, add_quantize_command, add_hardware_command,
+        add_engine_process_command, add_fetcher_process_command, add_help_command}) {
     add(app, action);
   }
   add_common_options(app, common);
@@ -189,7 +173,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     return error_traits(ErrorCode::kUsage).exit_code;
   }
   const Result<void> done = action(Context{console, make_backend});
-  return done ? 0 : fail(console, done.error());
+  return done ? exit_code : fail(console, done.error());
 }
 
 }  // namespace

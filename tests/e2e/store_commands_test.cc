@@ -1,10 +1,13 @@
-// The commands that work on the store's folder: history, rollback, gc.
+// The commands that work on the store's folder: history, rollback, diff, gc.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "store/store_fixture.h"
 #include "tests/e2e/hearth_process.h"
+#include "tests/support/tiny_llama.h"
 
 namespace hearth::testing {
 namespace {
@@ -77,6 +80,110 @@ TEST_F(StoreCommands, GcKeepVersions_DeletesOldOnesAndTheirBlobs) {
   EXPECT_CONTAINS(done.err, "1 former version");
   EXPECT_EQ(hearth_json({"history", "tiny"})["versions"].size(), 2U);
   EXPECT_EQ(hearth({"gc", "--keep-versions", "-1"}).exit_code, 2);
+}
+
+// --- diff
+
+std::string bytes_of_file(const std::filesystem::path& path) {
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return bytes.str();
+}
+
+class Diff : public StoreCommands {
+ protected:
+  // A model of real weights, with texts beside them.
+  void write_model(const std::string& name, const std::string& weights, const std::string& system,
+                   const std::string& parameters) {
+    namespace media = store::media_type;
+    store::Manifest manifest;
+    manifest.config = store_.put_blob(
+        media::kConfig, store::ModelConfig{"gguf", "llama", {"llama"}, "1K", system, {}}.serialise());
+    manifest.layers = {store_.put_blob(media::kModel, weights), store_.put_blob(media::kSystem, system),
+                       store_.put_blob(media::kParams, parameters)};
+    ASSERT_TRUE(store_->write_manifest(name_of(name), manifest.serialise()));
+  }
+  std::string weights_of(const TinyLlamaShape& shape, uint32_t seed) {
+    const std::string path = (folder_ / "w.gguf").string();
+    TinyLlama(shape, seed).gguf().write(path);
+    return bytes_of_file(path);
+  }
+  json diff(Arguments arguments, int exit_code) {
+    arguments.insert(arguments.begin(), "diff");
+    arguments.emplace_back("--json");
+    const Outcome outcome = hearth(arguments);
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+    return json::parse(outcome.out, nullptr, false);
+  }
+  static json find(const json& report, const std::string& section, const std::string& name) {
+    for (const json& difference : report["differences"]) {
+      if (difference["section"] == section && difference.value("name", "") == name) return difference;
+    }
+    return {};
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Diff, SameModels_AreTheSame) {
+  write_model("a", weights_of({}, 1), "s", "{}");
+  ASSERT_TRUE(store_->copy(name_of("a"), name_of("b")));
+  const json report = diff({"a", "b"}, 0);
+  EXPECT_EQ(report["same"], true);
+  EXPECT_EQ(report["differences"], json::array());
+  const Outcome text = hearth({"diff", "a", "b"});
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_EQ(text.out, "");
+}
+
+TEST_F(Diff, WhatDiffers_IsNamed) {
+  TinyLlamaShape wider;
+  wider.ffn_width = 128;
+  wider.context_tokens = 512;
+  wider.tied = true;
+  write_model("a", weights_of({}, 1), "You help.\nBe brief.\n", R"({"temperature":0.5,"top_k":3})");
+  write_model("a", weights_of(wider, 1), "You help.\nBe kind.\n", R"({"temperature":0.7,"stop":["x"]})");
+  const json report = diff({"a@1", "a"}, 1);
+  EXPECT_EQ(report["same"], false);
+  EXPECT_EQ(find(report, "metadata", "llama.feed_forward_length")["before"], "96 (u32)");
+  EXPECT_EQ(find(report, "metadata", "llama.feed_forward_length")["after"], "128 (u32)");
+  EXPECT_EQ(find(report, "metadata", "tokenizer.ggml.tokens"), json()) << "the same";
+  EXPECT_EQ(find(report, "tensors", "blk.0.ffn_up.weight")["after"], "F32 [128, 64]");
+  EXPECT_EQ(find(report, "tensors", "output.weight")["change"], "removed");
+  EXPECT_EQ(find(report, "tensors", "blk.0.attn_q.weight"), json()) << "contents are not compared";
+  EXPECT_EQ(find(report, "parameters", "temperature")["after"], "0.7");
+  EXPECT_EQ(find(report, "parameters", "top_k")["change"], "removed");
+  EXPECT_EQ(find(report, "parameters", "stop")["change"], "added");
+  EXPECT_EQ(find(report, "system", "")["lines"], json({"-Be brief.", "+Be kind."}));
+  EXPECT_EQ(find(report, "layers", "weights")["change"], "changed");
+
+  const Outcome text = hearth({"diff", "a@1", "a@2"});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_CONTAINS(text.out, "llama.feed_forward_length: 96 (u32) -> 128 (u32)");
+  EXPECT_CONTAINS(text.out, "  -Be brief.\n  +Be kind.\n");
+  EXPECT_CONTAINS(text.out, "  - output.weight: F32");
+  EXPECT_CONTAINS(text.err, "--content");
+}
+
+TEST_F(Diff, Content_IsComparedWhereItIsAsked) {
+  write_model("a", weights_of({}, 1), "s", "{}");
+  write_model("b", weights_of({}, 2), "s", "{}");
+  EXPECT_EQ(find(diff({"a", "b"}, 1), "tensors", "blk.0.attn_q.weight"), json());
+  const json found = find(diff({"a", "b", "--content"}, 1), "tensors", "blk.0.attn_q.weight");
+  EXPECT_EQ(found["change"], "changed");
+  EXPECT_CONTAINS(found["before"].get<std::string>(), "F32 [64, 64] sha256:");
+}
+
+TEST_F(Diff, Trouble_IsExitCodeTwo) {
+  write_model("a", weights_of({}, 1), "s", "{}");
+  write_model("b", "no GGUF file", "s", "{}");
+  for (const Arguments& arguments : std::vector<Arguments>{
+           {"diff", "a", "none"}, {"diff", "a", "a@7"}, {"diff", "a", "b"}, {"diff", "a", "a@x"}}) {
+    const Outcome outcome = hearth(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments[2];
+    EXPECT_CONTAINS(outcome.err, "error:");
+  }
+  EXPECT_EQ(hearth({"diff", "a"}).exit_code, 2);
 }
 
 }  // namespace
