@@ -6,6 +6,7 @@
 #include "cli/models_folder.h"
 #include "cli/options.h"
 #include "cli/serve_options.h"
+#include "cli/stored_models.h"
 #include "cli/units.h"
 #include "server/accounts/exposure.h"
 #include "server/accounts/folder.h"
@@ -139,6 +140,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   start.set_cache_type_v(std::string(tensor::dtype_name(options.kv_types.v)));
   start.set_n_threads(static_cast<int32_t>(options.n_threads));
   HEARTH_ASSIGN(front.transfers, transfer_options(options));
+  HEARTH_ASSIGN(front.models.trusted_keys, read_public_keys(options.verify_keys));
   front.require_key = options.require_key;
   front.audit = !options.no_audit;
   front.insecure = options.insecure;
@@ -241,6 +243,12 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
                   "a web page's origin that may use the server; may be repeated")
       ->allow_extra_args(false)
       ->type_name("URL")
+      ->group("Access");
+  command
+      .add_option("--verify-key", options.verify_keys,
+                  "load only models that this public key, PEM, has signed (hearth sign); may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE")
       ->group("Access");
   command
       .add_flag("--require-key", options.require_key,

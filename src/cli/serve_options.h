@@ -38,6 +38,7 @@ struct ServeOptions {
   std::string ca_file;
   std::string limit_rate;
   std::vector<std::string> token_hosts;
+  std::vector<std::string> verify_keys;  // files
   // Where it comes from, for messages: "--host", "HEARTH_HOST", "OLLAMA_HOST".
   std::string host_source = "--host";
   std::string keep_alive_source = "--keep-alive";

@@ -10,5 +10,6 @@ void add_rollback_command(CLI::App& parser, Action& action);
 // `exit_code`: what the process ends with where the action succeeds, as diff(1) has it. It outlives the
 // action.
 void add_diff_command(CLI::App& parser, Action& action, int& exit_code);
+void add_sign_command(CLI::App& parser, Action& action);
 
 }  // namespace hearth::cli

@@ -24,4 +24,13 @@ Result<store::StoredManifest> stored_model(const store::Store& store, const std:
   return store::read_version(store, name, static_cast<uint64_t>(number));
 }
 
+Result<std::vector<store::PublicKey>> read_public_keys(const std::vector<std::string>& paths) {
+  std::vector<store::PublicKey> keys;
+  for (const std::string& path : paths) {
+    HEARTH_ASSIGN(store::PublicKey key, store::PublicKey::read(path));
+    keys.push_back(key);
+  }
+  return keys;
+}
+
 }  // namespace hearth::cli

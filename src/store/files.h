@@ -28,6 +28,7 @@ struct Places {
   std::filesystem::path partial() const { return root / "hearth/partial"; }
   std::filesystem::path incoming() const { return root / "hearth/incoming"; }
   std::filesystem::path history() const { return root / "hearth/history"; }
+  std::filesystem::path signatures() const { return root / "hearth/signatures"; }
   std::filesystem::path verified() const { return root / "hearth/verified"; }
   std::filesystem::path references() const { return root / "hearth/references"; }
 };

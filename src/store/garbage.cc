@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <system_error>
@@ -67,6 +68,29 @@ Result<void> remove_versions(const std::set<fs::path>& versions) {
       return system_error(version, "cannot be removed", errno);
     HEARTH_TRY(sync_folder(version.parent_path()));
   }
+  return {};
+}
+
+// Of manifests that their name stands for no more, and did not in any version.
+Result<void> collect_signatures(const Store& store, const GarbageOptions& options) {
+  const Places places{store.root()};
+  std::error_code error;
+  std::vector<fs::path> stale;
+  fs::recursive_directory_iterator it(places.signatures(), error);
+  for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    if (!it->is_regular_file(error) || is_younger(it->path(), options.min_age)) continue;
+    const auto name =
+        ModelName::from_manifest_path(it->path().parent_path().lexically_relative(places.signatures()));
+    const std::string file = it->path().filename().string();
+    if (!name) continue;
+    HEARTH_ASSIGN(const std::vector<ManifestVersion> versions, store.versions(*name));
+    const auto current = store.manifest(*name);
+    const bool is_current = current && file.starts_with(current->digest.hex());
+    const bool is_former = std::ranges::any_of(
+        versions, [&](const ManifestVersion& version) { return file.starts_with(version.digest.hex()); });
+    if (!is_current && !is_former) stale.push_back(it->path());
+  }
+  for (const fs::path& path : stale) ::unlink(path.c_str());
   return {};
 }
 
@@ -139,6 +163,7 @@ Result<Garbage> collect(const Store& store, const GarbageOptions& options,
     return make_error(ErrorCode::kIo, "{}: cannot be listed: {}", places.blobs().string(), error.message());
   }
   collect_incoming(places, options, garbage);
+  if (!options.dry_run) HEARTH_TRY(collect_signatures(store, options));
   return garbage;
 }
 

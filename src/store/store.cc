@@ -16,6 +16,7 @@
 #include "store/manifest_index.h"
 #include "store/references.h"
 #include "store/replace.h"
+#include "store/signature.h"
 
 namespace hearth::store {
 namespace {
@@ -218,6 +219,7 @@ Result<RemovedModel> Store::remove(const ModelName& name) const {
   }
   for (const fs::path& path : old) HEARTH_TRY(remove_file(path));
   remove_empty_folders(versions, places.history());
+  HEARTH_TRY(remove_signatures(*this, file.name));
   RemovedModel removed;
   const auto needed = referenced_blobs(*this);
   if (!needed) return removed;
@@ -260,7 +262,10 @@ Result<UniqueDescriptor> Store::open_blob(const Digest& digest) const {
 }
 
 Result<std::string> Store::read_blob(const Digest& digest, size_t max_bytes) const {
-  return read_small_file(blob_path(digest), max_bytes);
+  HEARTH_ASSIGN(std::string bytes, read_small_file(blob_path(digest), max_bytes));
+  const Digest found = Digest::of(bytes);
+  if (found == digest) return bytes;
+  return make_error(ErrorCode::kMalformed, "expected content of {}, found {}", digest.text(), found.text());
 }
 
 }  // namespace hearth::store

@@ -127,7 +127,8 @@ class Store {
   // For reading. As long as the descriptor, or a copy of it in whatever process, is open, the blob counts as
   // in use and is not collected. kNotFound, kIo.
   Result<UniqueDescriptor> open_blob(const Digest& digest) const;
-  // The whole of a small one. kResourceExhausted beyond `max_bytes`.
+  // The whole of a small one. kMalformed where it is not what its digest says; kResourceExhausted beyond
+  // `max_bytes`.
   Result<std::string> read_blob(const Digest& digest, size_t max_bytes) const;
   // Begins a download, or goes on with it; a partial that was begun for another size begins anew.
   // kUnavailable while another process or object has it open; kResourceExhausted, with the numbers, where the

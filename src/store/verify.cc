@@ -4,6 +4,7 @@
 #include <map>
 
 #include "store/files.h"
+#include "store/signature.h"
 #include "store/store.h"
 
 namespace hearth::store {
@@ -98,6 +99,15 @@ bool Store::is_verified(const Digest& digest) const {
   struct stat info {};
   return ::lstat(blob_file(Places{root_}, digest).path.c_str(), &info) == 0 &&
          is_remembered_verified(Places{root_}, digest, info);
+}
+
+Result<void> verify_blob(const Store& store, const Digest& digest, const Progress& progress) {
+  HEARTH_ASSIGN(const UniqueDescriptor blob, store.open_blob(digest));
+  struct stat info {};
+  if (::fstat(blob.get(), &info) != 0) return system_error(store.blob_path(digest), "cannot be read", errno);
+  HEARTH_TRY(check_content(blob.get(), digest, static_cast<uint64_t>(info.st_size), progress));
+  remember_verified(Places{store.root()}, digest, blob.get());
+  return {};
 }
 
 Result<void> Store::ensure_verified(const Digest& digest, const Progress& progress) const {

@@ -1,4 +1,4 @@
-// The commands that work on the store's folder: history, rollback, diff, gc.
+// The commands that work on the store's folder: history, rollback, diff, sign, verify, gc.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -184,6 +184,33 @@ TEST_F(Diff, Trouble_IsExitCodeTwo) {
     EXPECT_CONTAINS(outcome.err, "error:");
   }
   EXPECT_EQ(hearth({"diff", "a"}).exit_code, 2);
+}
+
+// --- sign, verify, export, import
+
+TEST_F(StoreCommands, Sign_IsWhatVerifyAsksFor) {
+  const TemporaryFolder keys;
+  const std::string key = (keys / "key").string();
+  write("tiny", "model");
+  const json made = json::parse(run_hearth({"sign", "--new-key", key, "--json"}).out);
+  EXPECT_EQ(made["key"].get<std::string>().size(), 64U);
+  EXPECT_EQ(run_hearth({"sign", "--new-key", key}).exit_code, 1) << "nothing is overwritten";
+  const Outcome unsigned_yet = hearth({"verify", "--verify-key", key + ".pub"});
+  EXPECT_EQ(unsigned_yet.exit_code, 1);
+  EXPECT_CONTAINS(unsigned_yet.out, "not signed: model 'tiny:latest'");
+
+  const json made_signature = hearth_json({"sign", "tiny", "--key", key});
+  EXPECT_EQ(made_signature["key"], made["key"]);
+  EXPECT_EQ(made_signature["signed_as"], "registry.ollama.ai/library/tiny:latest");
+  const json verified = hearth_json({"verify", "tiny", "--verify-key", key + ".pub"});
+  EXPECT_EQ(verified["signatures"],
+            json({{{"model", "tiny:latest"}, {"signed", true}, {"key", made["key"]}}}));
+  ASSERT_TRUE(store_->copy(name_of("tiny"), name_of("copy")));
+  EXPECT_EQ(hearth({"verify", "--verify-key", key + ".pub"}).exit_code, 1) << "the copy has another name";
+  EXPECT_EQ(hearth({"verify"}).exit_code, 0);
+  EXPECT_EQ(hearth({"verify", "--verify-key", key}).exit_code, 1) << "a private key";
+  EXPECT_EQ(run_hearth({"sign"}).exit_code, 2);
+  EXPECT_EQ(hearth({"sign", "tiny"}).exit_code, 2);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "server/models/model_manager.h"
 
+#include <sys/stat.h>
+
+#include <optional>
+
 #include "server/models/model_probes.h"
 
 namespace hearth::server {
@@ -15,6 +19,13 @@ std::unique_ptr<ModelStore> open_store(const Executor& executor, const std::file
   return store ? std::make_unique<ModelStore>(executor, std::move(*store)) : nullptr;
 }
 
+// As it is now, behind links.
+std::optional<store::FileStamp> blob_stamp(const store::Store& store, const store::Digest& digest) {
+  struct stat info {};
+  if (::stat(store.blob_path(digest).c_str(), &info) != 0) return std::nullopt;
+  return store::FileStamp::of(info);
+}
+
 ModelPoolOptions with_check(ModelPoolOptions options, CheckModel check) {
   options.check = std::move(check);
   return options;
@@ -23,7 +34,8 @@ ModelPoolOptions with_check(ModelPoolOptions options, CheckModel check) {
 }  // namespace
 
 ModelManager::ModelManager(const Executor& executor, ModelManagerOptions options)
-    : store_(open_store(executor, options.models)),
+    : trusted_keys_(std::move(options.trusted_keys)),
+      store_(open_store(executor, options.models)),
       catalog_(std::move(options.models)),
       pool_(executor, with_check(options.pool,
                                  [this](CatalogEntry entry, OnBytesChecked on_bytes) {
@@ -60,12 +72,14 @@ Task<Result<protocol::Opened>> ModelManager::describe(std::string name) {
   auto entry = catalog_.find(name);
   if (!entry) co_return entry.error();
   if (const protocol::Opened* known = pool_.description(*entry)) co_return *known;
+  if (auto is_signed = check_signed(*entry); !is_signed) co_return is_signed.error();
   co_return co_await probes_->describe(std::move(*entry));
 }
 
 Task<Result<protocol::Inspection>> ModelManager::inspect(std::string name, bool verbose) {
   auto entry = catalog_.find(name);
   if (!entry) co_return entry.error();
+  if (auto is_signed = check_signed(*entry); !is_signed) co_return is_signed.error();
   co_return co_await probes_->inspect(std::move(*entry), verbose);
 }
 
@@ -78,8 +92,37 @@ const protocol::Opened* ModelManager::known_description(const CatalogEntry& entr
   return loaded != nullptr ? loaded : probes_->known(entry);
 }
 
+Result<void> ModelManager::check_signed(const CatalogEntry& entry) const {
+  if (trusted_keys_.empty()) return {};
+  if (!entry.stored) {
+    return make_error(
+        ErrorCode::kUnsupported,
+        "model '{}' is a file beside the store, which cannot be signed, and this server loads signed "
+        "models alone (--verify-key)",
+        entry.name);
+  }
+  const store::StoredManifest& manifest = entry.stored->manifest;
+  const auto by = store::check_signed(entry.stored->store, manifest.name, manifest.digest, trusted_keys_);
+  if (by) return {};
+  return by.error();
+}
+
+// Who can write the store can also write there that a blob was found right: where models must be signed, each
+// server reads a blob itself, and again when the file has changed.
+Task<Result<void>> ModelManager::check_blob(store::Digest digest, std::function<void(uint64_t)> on_hashed) {
+  const bool must_read = !trusted_keys_.empty();
+  if (!must_read) co_return co_await store_->ensure_verified(digest, std::move(on_hashed));
+  const std::optional<store::FileStamp> stamp = blob_stamp(store_->store(), digest);
+  const auto known = hashed_.find(digest);
+  if (stamp && known != hashed_.end() && known->second == *stamp) co_return Result<void>();
+  Result<void> verified = co_await store_->verify(digest, std::move(on_hashed));
+  if (verified && stamp) hashed_.insert_or_assign(digest, *stamp);
+  co_return verified;
+}
+
 // A blob that was damaged on the disk must not answer as if it were the model.
 Task<Result<void>> ModelManager::check(CatalogEntry entry, OnBytesChecked on_bytes) {
+  if (auto is_signed = check_signed(entry); !is_signed) co_return is_signed.error();
   if (!entry.stored || store_ == nullptr || !entry.stored->unusable.empty()) co_return Result<void>();
   const StoredModel::Files files = entry.stored->files();
   uint64_t total = 0;
@@ -89,7 +132,7 @@ Task<Result<void>> ModelManager::check(CatalogEntry entry, OnBytesChecked on_byt
     std::function<void(uint64_t)> on_hashed = [on_bytes, before, total](uint64_t n_bytes) {
       on_bytes(before + n_bytes, total);
     };
-    const Result<void> verified = co_await store_->ensure_verified(file.digest, std::move(on_hashed));
+    const Result<void> verified = co_await check_blob(file.digest, std::move(on_hashed));
     if (!verified) co_return verified.error().in(fmt::format("model '{}'", entry.name));
     before += file.size_bytes;
   }

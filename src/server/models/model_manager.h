@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,12 +11,16 @@
 #include "server/models/model_pool.h"
 #include "server/models/model_service.h"
 #include "server/models/model_store.h"
+#include "store/file_stamp.h"
+#include "store/signature.h"
 
 namespace hearth::server {
 
 struct ModelManagerOptions {
   std::filesystem::path models;  // a folder (Catalog), which may be a store, or a single model
   ModelPoolOptions pool;
+  // Not empty: only models of the store are loaded that one of these signed, as they stand there.
+  std::vector<store::PublicKey> trusted_keys;
 };
 
 class ModelManager final : public ModelService {
@@ -45,7 +50,12 @@ class ModelManager final : public ModelService {
 
  private:
   Task<Result<void>> check(CatalogEntry entry, OnBytesChecked on_bytes);
+  Task<Result<void>> check_blob(store::Digest digest, std::function<void(uint64_t)> on_hashed);
+  Result<void> check_signed(const CatalogEntry& entry) const;
 
+  const std::vector<store::PublicKey> trusted_keys_;
+  // With trusted keys: the blobs that this process has read, as they were then.
+  std::map<store::Digest, store::FileStamp> hashed_;
   std::unique_ptr<ModelStore> store_;
   Catalog catalog_;
   ModelPool pool_;

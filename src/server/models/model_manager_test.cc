@@ -1,6 +1,7 @@
 // Against the built program: engine processes as a server starts them.
 #include "server/models/model_manager.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -13,11 +14,14 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sstream>
 
 #include "backends/cpu/cpu_backend.h"
 #include "engine/loaded_model.h"
 #include "protocol/framing.h"
 #include "server/models/engine_process.h"
+#include "store/files.h"
+#include "store/versions.h"
 #include "tests/support/huggingface_folder.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_bert.h"
@@ -80,6 +84,7 @@ class ModelManagerTest : public ::testing::Test {
   ModelManager& start(const std::function<void(ModelPoolOptions&)>& change = nullptr) {
     ModelManagerOptions options;
     options.models = folder_.path();
+    options.trusted_keys = trusted_keys_;
     options.pool.executable = HEARTH_PROGRAM;
     options.pool.start.set_max_sequences(4);
     options.pool.start.set_n_threads(1);
@@ -156,7 +161,22 @@ class ModelManagerTest : public ::testing::Test {
                        [&](const RunningModel& m) { return m.entry.name == name; });
   }
 
+  // A model of the store whose weights are those of a tiny one.
+  void store_llama(const std::string& name, uint32_t seed) {
+    write_llama("weights", seed);
+    std::ostringstream weights;
+    weights << std::ifstream(folder_ / "weights", std::ios::binary).rdbuf();
+    std::filesystem::remove(folder_ / "weights");
+    const auto store = store::Store::open(folder_.path());
+    store::Manifest manifest;
+    manifest.config = {std::string(store::media_type::kConfig), *store->write_blob("{}"), 2, "", ""};
+    manifest.layers = {{std::string(store::media_type::kModel), *store->write_blob(weights.str()),
+                        weights.str().size(), "", ""}};
+    ASSERT_TRUE(store->write_manifest(*store::ModelName::parse(name), manifest.serialise()));
+  }
+
   TemporaryFolder folder_;
+  std::vector<store::PublicKey> trusted_keys_;
   asio::io_context io_;
   std::unique_ptr<ModelManager> manager_;
 };
@@ -467,6 +487,52 @@ TEST_F(ModelManagerTest, FileThatChanged_IsLoadedAnew) {
   const std::string after = answer(**acquire("tiny"), generation("Hello", 20)).text;
   EXPECT_NE(before, after);
   EXPECT_EQ(after, expected_text("tiny.gguf", "Hello", 20));
+}
+
+TEST_F(ModelManagerTest, RolledBackModel_IsLoadedAnew) {
+  store_llama("tiny", 1);
+  start();
+  const std::string before = answer(**acquire("tiny"), generation("Hello", 20)).text;
+  store_llama("tiny", 2);
+  EXPECT_NE(answer(**acquire("tiny"), generation("Hello", 20)).text, before);
+  ASSERT_TRUE(roll_back(*store::Store::open(folder_.path()), *store::ModelName::parse("tiny"), std::nullopt));
+  EXPECT_EQ(answer(**acquire("tiny"), generation("Hello", 20)).text, before);
+}
+
+TEST_F(ModelManagerTest, WithTrustedKeys_OnlySignedModelsAreLoaded) {
+  const TemporaryFolder keys;
+  const auto key = store::PrivateKey::create(keys / "key");
+  ASSERT_TRUE(key);
+  trusted_keys_ = {key->public_key()};
+  const auto store = store::Store::open(folder_.path());
+  const auto name = *store::ModelName::parse("tiny");
+  store_llama("tiny", 1);
+  write_llama("file.gguf", 1);
+  start();
+  const auto is_refused = [&](const std::string& model, std::string_view reason) {
+    const auto lease = acquire(model);
+    EXPECT_FALSE(lease) << model;
+    EXPECT_NE(lease.error().message().find(reason), std::string::npos) << lease.error().message();
+    const auto described =
+        run<bool>([&]() -> Task<bool> { co_return (co_await manager_->describe(model)).has_value(); });
+    EXPECT_FALSE(described) << "nor is it opened to be described";
+  };
+  is_refused("tiny", "is not signed");
+  is_refused("file", "cannot be signed");
+  const auto stored = store->manifest(name);
+  ASSERT_TRUE(write_signature(*store, name, store::ManifestSignature::make(*key, name, stored->digest)));
+  EXPECT_TRUE(acquire("tiny", {.context_tokens = {}, .keep_alive = Seconds(0)}));
+
+  // Who can write the store can write there that the weights were found right, too.
+  const std::filesystem::path blob = store->blob_path(stored->manifest.layers[0].digest);
+  const auto size = std::filesystem::file_size(blob);
+  std::fstream(blob, std::ios::binary | std::ios::in | std::ios::out).seekp(static_cast<long>(size) - 8)
+      << "tampered";
+  const UniqueDescriptor file(::open(blob.c_str(), O_RDONLY | O_CLOEXEC));
+  remember_verified(store::Places{folder_.path()}, stored->manifest.layers[0].digest, file.get());
+  const auto tampered = acquire("tiny");
+  ASSERT_FALSE(tampered);
+  EXPECT_EQ(tampered.error().code(), ErrorCode::kMalformed) << tampered.error().message();
 }
 
 TEST_F(ModelManagerTest, FileThatIsCutShort_IsAnErrorOfThisModelAlone) {

@@ -13,6 +13,7 @@
 
 #include "server/async/queue.h"
 #include "server/async/task.h"
+#include "store/signature.h"
 #include "store/store.h"
 
 namespace hearth::server {
@@ -50,8 +51,29 @@ class ModelStore {
   // store::Store::ensure_verified. The callback is told on the thread of the front how many bytes were
   // hashed, ten times a second; never where they had been before.
   Task<Result<void>> ensure_verified(store::Digest digest, std::function<void(uint64_t)> on_hashed) {
+    return check(
+        [digest](const store::Store& store, const store::Progress& progress) {
+          return store.ensure_verified(digest, progress);
+        },
+        std::move(on_hashed));
+  }
+  Task<Result<void>> ensure_verified(store::Digest digest) {
+    return ensure_verified(digest, [](uint64_t) {});
+  }
+  // The same with store::verify_blob, which reads it whatever is remembered of it.
+  Task<Result<void>> verify(store::Digest digest, std::function<void(uint64_t)> on_hashed) {
+    return check(
+        [digest](const store::Store& store, const store::Progress& progress) {
+          return store::verify_blob(store, digest, progress);
+        },
+        std::move(on_hashed));
+  }
+
+ private:
+  template <typename Hash>
+  Task<Result<void>> check(Hash hash, std::function<void(uint64_t)> on_hashed) {
     std::function<Result<void>(const store::Store&)> work =
-        [this, digest, on_hashed = std::move(on_hashed)](const store::Store& store) {
+        [this, hash = std::move(hash), on_hashed = std::move(on_hashed)](const store::Store& store) {
           using Clock = std::chrono::steady_clock;
           constexpr std::chrono::milliseconds kInterval(100);
           Clock::time_point told = Clock::now();
@@ -62,15 +84,11 @@ class ModelStore {
             }
             return !is_ending_.load();
           };
-          return store.ensure_verified(digest, progress);
+          return hash(store, progress);
         };
     return run<Result<void>>(std::move(work));
   }
-  Task<Result<void>> ensure_verified(store::Digest digest) {
-    return ensure_verified(digest, [](uint64_t) {});
-  }
 
- private:
   const Executor executor_;
   const store::Store store_;
   std::atomic<bool> is_ending_ = false;
