@@ -11,5 +11,7 @@ void add_rollback_command(CLI::App& parser, Action& action);
 // action.
 void add_diff_command(CLI::App& parser, Action& action, int& exit_code);
 void add_sign_command(CLI::App& parser, Action& action);
+void add_export_command(CLI::App& parser, Action& action);
+void add_import_command(CLI::App& parser, Action& action);
 
 }  // namespace hearth::cli

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -133,6 +134,16 @@ Result<std::string> read_small_file(const fs::path& path, size_t max_bytes) {
   }
   bytes.resize(done);
   return bytes;
+}
+
+Result<void> check_room(const fs::path& folder, uint64_t wanted_bytes) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) return system_error(folder, "cannot be looked at", errno);
+  const uint64_t free_bytes = uint64_t{info.f_bavail} * info.f_frsize;
+  if (wanted_bytes <= free_bytes) return {};
+  return make_error(ErrorCode::kResourceExhausted,
+                    "{}: expected room for {} bytes that are still to come, found {} free", folder.string(),
+                    wanted_bytes, free_bytes);
 }
 
 Result<UniqueDescriptor> open_locked(const fs::path& path, int flags, int lock, Wait wait) {

@@ -47,6 +47,9 @@ Result<void> write_all_at(int descriptor, uint64_t offset, std::span<const std::
 // A regular file (no link) of at most `max_bytes`.
 Result<std::string> read_small_file(const std::filesystem::path& path, size_t max_bytes);
 
+// That so many bytes are free where the folder is. kResourceExhausted, with the numbers.
+Result<void> check_room(const std::filesystem::path& folder, uint64_t wanted_bytes);
+
 enum class Wait { kYes, kNo };
 // Opens the file that has this name, making it where `flags` has O_CREAT, and locks it (flock: LOCK_EX or
 // LOCK_SH). With the lock it is still the one that has the name. kUnavailable where it is locked and `wait`

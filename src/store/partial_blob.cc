@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,16 +71,6 @@ RangeSet read_ranges(std::string_view log, const Digest& digest, uint64_t size_b
     log.remove_prefix(line.size());
   }
   return ranges;
-}
-
-Result<void> check_room(const fs::path& folder, uint64_t missing_bytes) {
-  struct statvfs info {};
-  if (::statvfs(folder.c_str(), &info) != 0) return system_error(folder, "cannot be looked at", errno);
-  const uint64_t free_bytes = uint64_t{info.f_bavail} * info.f_frsize;
-  if (missing_bytes <= free_bytes) return {};
-  return make_error(ErrorCode::kResourceExhausted,
-                    "{}: expected room for {} bytes that are still to come, found {} free", folder.string(),
-                    missing_bytes, free_bytes);
 }
 
 }  // namespace

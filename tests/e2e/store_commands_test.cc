@@ -1,6 +1,7 @@
-// The commands that work on the store's folder: history, rollback, diff, sign, verify, gc.
+// The commands that work on the store's folder: history, rollback, diff, sign, verify, export, import, gc.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -211,6 +212,53 @@ TEST_F(StoreCommands, Sign_IsWhatVerifyAsksFor) {
   EXPECT_EQ(hearth({"verify", "--verify-key", key}).exit_code, 1) << "a private key";
   EXPECT_EQ(run_hearth({"sign"}).exit_code, 2);
   EXPECT_EQ(hearth({"sign", "tiny"}).exit_code, 2);
+}
+
+TEST_F(StoreCommands, ExportAndImport_CarryAModelToAnotherStore) {
+  const TemporaryFolder folder;
+  const store::TestStore other;
+  const std::string key = (folder / "key").string();
+  const std::string file = (folder / "tiny.hearth").string();
+  write("tiny", "model");
+  ASSERT_EQ(run_hearth({"sign", "--new-key", key}).exit_code, 0);
+  ASSERT_EQ(hearth({"sign", "tiny", "--key", key}).exit_code, 0);
+  const json exported = hearth_json({"export", "tiny", "-o", file});
+  EXPECT_EQ(exported["models"][0]["model"], "tiny:latest");
+  EXPECT_EQ(hearth({"export", "tiny", "-o", file}).exit_code, 1) << "it is there already";
+  EXPECT_EQ(hearth({"export", "tiny", "-o", file, "--force"}).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(file + ".partial"));
+
+  const Outcome imported =
+      run_hearth({"import", file, "--models", other.root().string(), "--verify-key", key + ".pub", "--json"});
+  ASSERT_EQ(imported.exit_code, 0) << imported.err;
+  const json list = json::parse(imported.out);
+  EXPECT_EQ(list["models"][0]["model"], "tiny:latest");
+  EXPECT_EQ(list["models"][0]["signatures"], 1);
+  EXPECT_EQ(other->manifest(name_of("tiny"))->bytes, store_->manifest(name_of("tiny"))->bytes);
+
+  // Through a pipe, under another name.
+  const Outcome stream = hearth({"export", "tiny", "-o", "-"});
+  ASSERT_EQ(stream.exit_code, 0) << stream.err;
+  EXPECT_EQ(stream.out, bytes_of_file(file));
+  const Outcome piped =
+      run_hearth({"import", "-", "--name", "team/x:v2", "--models", other.root().string()}, stream.out);
+  EXPECT_EQ(piped.exit_code, 0) << piped.err;
+  EXPECT_TRUE(other->manifest(name_of("team/x:v2")));
+  EXPECT_EQ(run_hearth({"import", "/dev/null", "--models", other.root().string()}).exit_code, 1);
+  EXPECT_EQ(hearth({"export", "none", "-o", file + "2"}).exit_code, 1);
+  EXPECT_FALSE(std::filesystem::exists(file + "2"));
+}
+
+// What another program that knows the format makes of it.
+TEST_F(StoreCommands, Skopeo_ReadsAnExport) {
+  if (std::system("command -v skopeo > /dev/null") != 0) GTEST_SKIP() << "skopeo is not installed";
+  const TemporaryFolder folder;
+  const std::string file = (folder / "tiny.hearth").string();
+  write("tiny", "model");
+  ASSERT_EQ(hearth({"export", "tiny", "-o", file}).exit_code, 0);
+  const std::string raw = (folder / "raw").string();
+  ASSERT_EQ(std::system(fmt::format("skopeo inspect --raw oci-archive:{} > {}", file, raw).c_str()), 0);
+  EXPECT_EQ(bytes_of_file(raw), store_->manifest(name_of("tiny"))->bytes);
 }
 
 }  // namespace
