@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -20,6 +21,7 @@ struct EmbedOptions {
   std::string model;
   std::vector<std::string> texts;
   int64_t n_threads = 0;
+  bool json = false;
 };
 
 // A newline at the end ends the last line, it begins none.
@@ -53,22 +55,39 @@ Result<std::vector<std::vector<text::TokenId>>> tokenize(const engine::LoadedEnc
   return sequences;
 }
 
+// As the server's /api/embed tells it.
+Result<void> write_vectors(const std::vector<std::vector<float>>& vectors, const EmbedOptions& options,
+                           size_t n_tokens) {
+  nlohmann::ordered_json object;
+  object["model"] = options.model;
+  object["embeddings"] = vectors;
+  object["prompt_eval_count"] = n_tokens;
+  return write_output(object.dump() + "\n");
+}
+
 Result<void> embed(const EmbedOptions& options, const Context& context) {
   HEARTH_ASSIGN(auto checkpoint, open_model(options.model));
   HEARTH_ASSIGN(auto backend, context.make_backend(threads_or_default(options.n_threads)));
   HEARTH_ASSIGN(const auto encoder, engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend)));
   HEARTH_ASSIGN(const std::vector<std::string> texts, read_texts(options));
   HEARTH_ASSIGN(const auto sequences, tokenize(*encoder, texts));
+  std::vector<std::vector<float>> all;
+  size_t n_tokens = 0;
+  for (const auto& sequence : sequences) n_tokens += sequence.size();
   for (std::span<const std::vector<text::TokenId>> rest = sequences; !rest.empty();) {
     if (interrupted()) return Error(ErrorCode::kCancelled, "interrupted");
     const auto batch = rest.first(std::min(rest.size(), kTextsPerBatch));
     HEARTH_ASSIGN(const std::vector<std::vector<float>> vectors, encoder->encode(batch));
     std::string out;
-    for (const std::vector<float>& vector : vectors) out += fmt::format("[{}]\n", fmt::join(vector, ","));
+    if (options.json) {
+      all.insert(all.end(), vectors.begin(), vectors.end());
+    } else {
+      for (const std::vector<float>& vector : vectors) out += fmt::format("[{}]\n", fmt::join(vector, ","));
+    }
     HEARTH_TRY(write_output(out));
     rest = rest.subspan(batch.size());
   }
-  return {};
+  return options.json ? write_vectors(all, options, n_tokens) : Result<void>();
 }
 
 constexpr const char* kEmbedExamples =
@@ -89,6 +108,7 @@ void add_embed_command(CLI::App& parser, Action& action) {
   add_model_argument(*command, options->model);
   add_texts_argument(*command, "TEXT", options->texts, "a text; without any, stdin has one on each line");
   add_threads_option(*command, options->n_threads);
+  command->add_flag("--json", options->json, "print one JSON object, as /api/embed gives it");
   command->footer(kEmbedExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return embed(*options, context); };

@@ -7,11 +7,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/model_loading.h"
 #include "cli/options.h"
+#include "cli/output.h"
 
 namespace hearth::cli {
 namespace {
@@ -23,6 +25,7 @@ struct LogitsOptions {
   std::vector<int32_t> tokens;
   std::string out;
   int64_t n_threads = 0;
+  bool json = false;
 };
 
 // In double: the sum over a large vocabulary would lose the last digits of a float.
@@ -44,6 +47,12 @@ void remove_unfinished(const std::string& path) {
 }
 
 Result<void> note_rows(const LogitsOptions& options, const RunnableModel& loaded, const Context& context) {
+  if (options.json) {
+    return write_json({{"file", options.out},
+                       {"rows", options.tokens.size()},
+                       {"columns", loaded.model->info().vocabulary_size},
+                       {"type", "f32"}});
+  }
   context.console.note(fmt::format("{}: {} rows of {} float32", options.out, options.tokens.size(),
                                    loaded.model->info().vocabulary_size));
   return {};
@@ -93,6 +102,7 @@ void add_logits_command(CLI::App& parser, Action& action) {
       ->type_name("IDS");
   command->add_option("--out", options->out, "the file to write")->required()->type_name("FILE");
   add_threads_option(*command, options->n_threads);
+  command->add_flag("--json", options->json, "print one JSON object that says what was written");
   command->footer(kLogitsExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return write_probabilities(*options, context); };

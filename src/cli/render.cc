@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/model_loading.h"
@@ -19,6 +20,7 @@ struct RenderCommandOptions {
   std::string source;  // a template or a model
   std::string context_file;
   std::string now;
+  bool json = false;
 };
 
 // A GGUF file by its first bytes; a folder is one of Hugging Face.
@@ -97,6 +99,7 @@ Result<void> render(const RenderCommandOptions& options) {
   HEARTH_ASSIGN(const text::Value context, read_context(options.context_file));
   HEARTH_ASSIGN(const std::string text, is_model(options.source) ? render_model(options, context, render)
                                                                  : render_template(options, context, render));
+  if (options.json) return write_json({{"text", text}});
   return write_output(text);
 }
 
@@ -123,6 +126,7 @@ void add_render_command(CLI::App& parser, Action& action) {
       ->type_name("FILE.json");
   command->add_option("--now", options->now, "the time that strftime_now() gives; without it, the clock's")
       ->type_name("TIME");
+  command->add_flag("--json", options->json, "print one JSON object: {\"text\"}");
   command->footer(kRenderExamples);
   command->callback([options, &action] { action = [options](const Context&) { return render(*options); }; });
 }

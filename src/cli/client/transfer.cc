@@ -15,6 +15,7 @@ namespace {
 struct TransferOptions {
   std::string model;
   bool insecure = false;
+  bool json = false;
 };
 
 // How fast it goes: over the last seconds.
@@ -108,8 +109,9 @@ Result<void> transfer(const std::string& path, const TransferOptions& options, c
   const Json body{{"model", options.model}, {"insecure", options.insecure}};
   std::string last;
   Result<void> done = client.post_for_lines(path, body, [&](const Json& record) -> Result<void> {
-    progress.take(record);
     last = text_of(record, "status");
+    if (options.json) return write_output(record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    progress.take(record);
     return {};
   });
   progress.finish_layer();
@@ -145,6 +147,8 @@ void add_transfer_command(CLI::App& parser, Action& action, const char* name, co
   CLI::App* command = parser.add_subcommand(name, description);
   command->add_option("NAME", options->model, "the model")->required()->type_name("");
   command->add_flag("--insecure", options->insecure, "take certificates that cannot be verified, and HTTP");
+  command->add_flag("--json", options->json,
+                    "print each report of the progress as a line of JSON, the last one too");
   command->footer(examples);
   command->callback([options, &action, path = fmt::format("/api/{}", name)] {
     action = [options, path](const Context& context) { return transfer(path, *options, context); };
