@@ -37,12 +37,12 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
   command
       .add_option_function<std::string>(
           "--color", [&common](const std::string& when) { common.color = kColorModes.at(when); },
-          "colour on stderr: auto, always or never")
+          "colour on stderr (default: auto)")
       ->check([](const std::string& when) {
         return kColorModes.contains(when) ? std::string()
                                           : fmt::format("expected auto, always or never, found '{}'", when);
       })
-      ->type_name("WHEN")
+      ->type_name("auto|always|never")
       ->group("Common");
   command.add_flag("-q,--quiet", common.quiet, "no notes and no progress on stderr")->group("Common");
   command.set_help_flag("-h,--help", "print this help")->group("Common");
@@ -145,12 +145,26 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     add(app, action);
   }
   add_diff_command(app, action, exit_code);
-  for (const auto add :
-       {add_sign_command, add_export_command, add_import_command, add_verify_command, add_gc_command,
-        add_key_command, add_audit_command, add_embed_command, add_inspect_command, add_tokenize_command,
-        add_render_command, add_bench_command, add_perplexity_command, add_logits_command,
-        add_quantize_command, add_hardware_command, add_engine_process_command, add_fetcher_process_command,
-        add_help_command}) {
+  for (const auto add : {add_sign_command,
+                         add_export_command,
+                         add_import_command,
+                         add_verify_command,
+                         add_gc_command,
+                         add_key_command,
+                         add_audit_command,
+                         add_embed_command,
+                         add_inspect_command,
+                         add_tokenize_command,
+                         add_render_command,
+                         add_bench_command,
+                         add_perplexity_command,
+                         add_logits_command,
+                         add_quantize_command,
+                         add_hardware_command,
+                         add_completion_command,
+                         add_engine_process_command,
+                         add_fetcher_process_command,
+                         add_help_command}) {
     add(app, action);
   }
   add_common_options(app, common);

@@ -19,7 +19,7 @@ void add_cache_type_option(CLI::App& command, const char* name, const char* desc
         if (parse_cache_type(text)) return std::string();
         return fmt::format("expected f16, bf16, q8_0 or q4_0, found '{}'", text);
       })
-      ->type_name("TYPE");
+      ->type_name("f16|bf16|q8_0|q4_0");
 }
 
 }  // namespace
@@ -77,10 +77,8 @@ void add_threads_option(CLI::App& command, int64_t& n_threads) {
 }
 
 void add_cache_type_options(CLI::App& command, models::KvTypes& types) {
-  add_cache_type_option(command, "--cache-type-k",
-                        "how the KV cache holds keys: f16, bf16, q8_0 or q4_0 (default: f16)", types.k);
-  add_cache_type_option(command, "--cache-type-v",
-                        "how it holds values: f16, bf16, q8_0 or q4_0 (default: f16)", types.v);
+  add_cache_type_option(command, "--cache-type-k", "how the KV cache holds keys (default: f16)", types.k);
+  add_cache_type_option(command, "--cache-type-v", "how it holds values (default: f16)", types.v);
 }
 
 }  // namespace hearth::cli

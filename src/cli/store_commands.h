@@ -1,4 +1,5 @@
-// The commands that work on the store's folder itself, beside those of cli/command.h.
+// The commands that work on the store's folder itself, beside those of cli/command.h, and what shells are
+// told.
 #pragma once
 
 #include "cli/command.h"
@@ -13,5 +14,6 @@ void add_diff_command(CLI::App& parser, Action& action, int& exit_code);
 void add_sign_command(CLI::App& parser, Action& action);
 void add_export_command(CLI::App& parser, Action& action);
 void add_import_command(CLI::App& parser, Action& action);
+void add_completion_command(CLI::App& parser, Action& action);
 
 }  // namespace hearth::cli
