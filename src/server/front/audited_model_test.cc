@@ -91,10 +91,12 @@ struct NamingRoute {
   const char* route;
   const char* path;  // where it is another than the route's pattern
   const char* body;
+  const char* noted = "tiny:latest";
 };
 constexpr const char* kMessages =
     R"({"model":"$","max_tokens":9,"messages":[{"role":"user","content":"a"}]})";
 constexpr const char* kPrompt = R"({"model":"$","prompt":"a","input":"a","content":"a","tokens":[1]})";
+constexpr const char* kContent = R"({"model":"$","content":"a"})";
 constexpr const char* kRerank = R"({"model":"$","query":"a","documents":["b"]})";
 const std::vector<NamingRoute> kNamingRoutes{
     {"POST /api/generate", "", kPrompt},
@@ -105,18 +107,18 @@ const std::vector<NamingRoute> kNamingRoutes{
     {"POST /api/push", "", kPrompt},
     {"POST /api/pull", "", kPrompt},
     {"POST /api/copy", "", R"({"source":"$","destination":"/"})"},
-    {"POST /api/create", "", R"({"model":"/","from":"$"})"},
+    {"POST /api/create", "", R"({"model":"made","from":"$"})", "made:latest"},
     {"POST /v1/chat/completions", "", kMessages},
     {"POST /v1/completions", "", kPrompt},
     {"POST /v1/embeddings", "", kPrompt},
-    {"POST /v1/responses", "", kPrompt},
+    {"POST /v1/responses", "", R"({"model":"$","input":"a"})"},
     {"GET /v1/models/{id...}", "GET /v1/models/$", ""},
     {"POST /v1/messages", "", kMessages},
     {"POST /v1/messages/count_tokens", "", kMessages},
-    {"POST /tokenize", "", kPrompt},
+    {"POST /tokenize", "", kContent},
     {"POST /detokenize", "", kPrompt},
     {"POST /rerank", "", kRerank},
-    {"POST /v1/tokenize", "", kPrompt},
+    {"POST /v1/tokenize", "", kContent},
     {"POST /v1/detokenize", "", kPrompt},
     {"POST /v1/rerank", "", kRerank},
     {"DELETE /api/delete", "", kPrompt}};  // last, since the store's model is gone after it
@@ -153,7 +155,7 @@ TEST_F(AuditedModel, EachRouteThatNamesAModel_NotesItByItsOwnName) {
     const std::string path = *naming.path == '\0' ? naming.route : naming.path;
     EXPECT_EQ(noted(with_model(path, "secret"), with_model(naming.body, "secret")), "") << naming.route;
     EXPECT_NE(status_, 0) << naming.route;
-    EXPECT_EQ(noted(with_model(path, "TINY"), with_model(naming.body, "TINY")), "tiny:latest")
+    EXPECT_EQ(noted(with_model(path, "TINY"), with_model(naming.body, "TINY")), naming.noted)
         << naming.route << ", " << status_;
   }
 }
