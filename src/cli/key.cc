@@ -229,7 +229,7 @@ Examples:
   hearth key create ci --scope inference,manage --expires 90d --tokens-per-day 1000000
   hearth key revoke hk_0123456789ab)";
 
-void add_create_command(CLI::App& parser, Action& action) {
+void add_key_create_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<CreateOptions>();
   CLI::App* command = parser.add_subcommand("create", "Make a key, and print it once");
   command->add_option("NAME", options->name, "what the key is called in lists and logs")
@@ -272,7 +272,7 @@ void add_key_command(CLI::App& parser, Action& action) {
   CLI::App* command = parser.add_subcommand("key", "Make, list and revoke API keys of the server");
   command->require_subcommand(1);
   command->footer(kKeyExamples);
-  add_create_command(*command, action);
+  add_key_create_command(*command, action);
   auto json = std::make_shared<bool>(false);
   CLI::App* list_command = command->add_subcommand("list", "Show all keys, without their secrets");
   list_command->add_flag("--json", *json, "print one JSON object");

@@ -32,7 +32,7 @@ Task<void> count_body(const Request& request, Responder& responder, std::shared_
   co_await responder.send(std::move(response));
 }
 
-struct StreamedBodyTest : testing::Test {
+struct StreamedBodyTest : ::testing::Test {
   std::shared_ptr<Seen> seen = std::make_shared<Seen>();
   std::shared_ptr<std::atomic<bool>> is_open = std::make_shared<std::atomic<bool>>(false);
   ServerOptions options;

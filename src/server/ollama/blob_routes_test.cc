@@ -11,9 +11,9 @@ namespace {
 using http::Method;
 
 // A body in parts, and how it ends.
-class TestBody final : public http::BodyReader {
+class PartsBody final : public http::BodyReader {
  public:
-  explicit TestBody(std::vector<std::string> parts, std::optional<http::BodyFailure> failure = std::nullopt)
+  explicit PartsBody(std::vector<std::string> parts, std::optional<http::BodyFailure> failure = std::nullopt)
       : parts_(std::move(parts)), end_(std::move(failure)) {}
 
   Task<bool> read(std::string& bytes) override {
@@ -42,7 +42,7 @@ class BlobRoutes : public OllamaTest {
     router_ = http::Router();
     add_ollama_routes(router_, {service_, "1.2.3", &model_store_});
   }
-  wire::RecordingResponder put(const std::string& digest, TestBody& body) {
+  wire::RecordingResponder put(const std::string& digest, PartsBody& body) {
     http::Request request;
     request.method = Method::kPost;
     request.path = "/api/blobs/" + digest;
@@ -52,7 +52,7 @@ class BlobRoutes : public OllamaTest {
     return responder;
   }
   wire::RecordingResponder put(const std::string& digest, std::vector<std::string> parts) {
-    TestBody body(std::move(parts));
+    PartsBody body(std::move(parts));
     return put(digest, body);
   }
 
@@ -76,10 +76,10 @@ TEST_F(BlobRoutes, NewBlob_IsWrittenOnce) {
   EXPECT_TRUE(store_->is_verified(digest));
   EXPECT_EQ(store_.count_files("hearth/incoming"), 0U);
 
-  TestBody again(parts);
+  PartsBody again(parts);
   EXPECT_EQ(put(digest.text(), again).status, 200);
   EXPECT_EQ(again.n_read, parts.size()) << "who sends it wants to be done before the answer comes";
-  TestBody held_back(parts);
+  PartsBody held_back(parts);
   held_back.held_back = true;
   EXPECT_EQ(put(digest.text(), held_back).status, 200);
   EXPECT_EQ(held_back.n_read, 0U);
@@ -100,9 +100,9 @@ TEST_F(BlobRoutes, OtherContent_IsRefusedAndGone) {
 
 TEST_F(BlobRoutes, BodyThatEndsEarly_LeavesNothing) {
   const std::string digest = store::Digest::of("promised").text();
-  TestBody slow({"prom"}, http::BodyFailure{408, "the request's body took too long"});
+  PartsBody slow({"prom"}, http::BodyFailure{408, "the request's body took too long"});
   EXPECT_EQ(error(put(digest, slow), 408), "the request's body took too long");
-  TestBody large({std::string(3 << 20, 'x')}, http::BodyFailure{413, "too large"});
+  PartsBody large({std::string(3 << 20, 'x')}, http::BodyFailure{413, "too large"});
   EXPECT_EQ(put(digest, large).status, 413);
   EXPECT_EQ(store_.count_files("blobs"), 0U);
   EXPECT_EQ(store_.count_files("hearth/incoming"), 0U);

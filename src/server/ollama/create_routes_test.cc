@@ -7,6 +7,7 @@
 #include "server/models/model_store.h"
 #include "server/ollama/modelfile_text.h"
 #include "server/ollama/ollama_fixture.h"
+#include "server/ollama/run_options.h"
 #include "server/ollama/stored_layers.h"
 #include "store/modelfile.h"
 #include "store/store_fixture.h"
