@@ -41,6 +41,9 @@ class Checkpoint : public gguf::KeyValues {
   // is wrong with the tensor's contents; kResourceExhausted.
   virtual Result<std::span<const std::byte>> data(const gguf::TensorInfo& tensor) const = 0;
 
+  // The tensor will not be read again soon: what its bytes take may be given back to the system.
+  virtual void release(const gguf::TensorInfo& /*tensor*/) const noexcept {}
+
   // The order in which a matrix has its columns: column j belongs to element order[j] of its input. A
   // permutation; empty, as of everything in GGUF: their own.
   virtual std::span<const int32_t> column_order(std::string_view /*name*/) const noexcept { return {}; }
@@ -72,6 +75,7 @@ class GgufCheckpoint final : public Checkpoint {
   Result<std::span<const std::byte>> data(const gguf::TensorInfo& tensor) const override {
     return tensor.data;
   }
+  void release(const gguf::TensorInfo& tensor) const noexcept override { file_.release(tensor); }
   Result<std::unique_ptr<const text::Tokenizer>> load_tokenizer() const override;
 
  private:

@@ -1,6 +1,7 @@
 #include "formats/gguf/gguf.h"
 
 #include "base/excerpt.h"
+#include "base/mapped_file.h"
 #include "base/name_index.h"
 #include "formats/gguf/metadata.h"
 #include "formats/gguf/parser.h"
@@ -76,6 +77,11 @@ Result<bool> KeyValues::bool_or(std::string_view key, bool fallback) const {
 
 Result<std::string_view> KeyValues::string_or(std::string_view key, std::string_view fallback) const {
   return find(key) == nullptr ? fallback : string(key);
+}
+
+void File::release(const TensorInfo& tensor) const noexcept {
+  // Bytes that somebody gave to parse() would be gone for good.
+  if (!parts_.empty()) MappedFile::release(tensor.data);
 }
 
 }  // namespace hearth::gguf

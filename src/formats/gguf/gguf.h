@@ -143,6 +143,8 @@ class File final : public KeyValues {
 
   std::span<const TensorInfo> tensors() const noexcept { return tensors_; }
   const TensorInfo* find_tensor(std::string_view name) const noexcept;
+  // The tensor will not be read again soon: its pages need not stay in memory, where a file is mapped.
+  void release(const TensorInfo& tensor) const noexcept;
 
  private:
   friend class Parser;

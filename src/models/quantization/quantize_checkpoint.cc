@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/excerpt.h"
-#include "base/mapped_file.h"
 #include "base/thread_pool.h"
 #include "quant/quant.h"
 
@@ -168,8 +167,7 @@ class Quantizer {
     } else {
       HEARTH_TRY(convert(tensor, data, writer, result));
     }
-    // What lies in a GGUF's mapping is read once: its pages need not stay here.
-    if (dynamic_cast<const GgufCheckpoint*>(&checkpoint_) != nullptr) MappedFile::release(data);
+    checkpoint_.release(tensor);
     report_.from_bytes += result.from_bytes;
     report_.to_bytes += result.to_bytes;
     report_.n_elements += result.n_elements;

@@ -97,10 +97,12 @@ Result<std::string> StoredModel::chat_template() const {
   for (const store::Layer& layer : manifest.manifest.layers) {
     if (layer.media_type != media::kTemplate && layer.media_type != media::kPrompt) continue;
     auto source = store.read_blob(layer.digest, kMaxTemplateBytes);
-    // The error's own words have the path.
-    if (!source) return make_error(source.error().code(), "layer {}: cannot be read", layer.digest.text());
-    if (store::Digest::of(*source) != layer.digest)
-      return make_error(ErrorCode::kMalformed, "layer {}: is damaged", layer.digest.text());
+    if (!source) {
+      // The error's own words have the path.
+      const bool is_damaged = source.error().code() == ErrorCode::kMalformed;
+      return make_error(source.error().code(), "layer {}: {}", layer.digest.text(),
+                        is_damaged ? "is damaged" : "cannot be read");
+    }
     if (text::is_jinja_template(*source)) return source;
   }
   return std::string();
