@@ -43,11 +43,11 @@ class LocalServer : public ::testing::Test {
 TEST_F(LocalServer, CommandsOfItsUser_NeedNoKey) {
   HearthProcess server = serve();
   const Outcome removed = hearth({"rm", "none"});
-  EXPECT_CONTAINS(removed.err, "model 'none' not found");
+  EXPECT_CONTAINS(removed.err, "model 'none:latest' not found");
   // Once a key was made the rest of the machine needs one, and this user still does not.
   ASSERT_EQ(hearth({"key", "create", "first"}).exit_code, 0);
   EXPECT_EQ(hearth({"list"}).exit_code, 0);
-  EXPECT_CONTAINS(hearth({"rm", "none"}).err, "model 'none' not found");
+  EXPECT_CONTAINS(hearth({"rm", "none"}).err, "model 'none:latest' not found");
 
   const Outcome elsewhere = hearth({"rm", "none"}, {{"HEARTH_HOME", (folder_ / "other").string()}});
   EXPECT_CONTAINS(elsewhere.err, "needs an API key") << "nobody is known over TCP";
