@@ -12,6 +12,7 @@
 #include "formats/gguf/limits.h"
 #include "formats/gguf/split.h"
 #include "formats/safetensors/folder.h"
+#include "models/quantization/quantize_checkpoint.h"
 #include "server/models/stored_model.h"
 #include "server/ollama/model_files_layers.h"
 #include "server/ollama/run_options.h"
@@ -198,8 +199,50 @@ void tell_placement(const store::AdoptedBlob& blob, const fs::path& path, const 
   }
 }
 
+// A blob of the same model with weights of another type: the one thing that needs room of its own.
+Result<Base> base_of_quantised(const store::Store& store, const fs::path& path, const Wish& wish,
+                               const CreateOptions& options, const Context& context) {
+  HEARTH_ASSIGN(const models::Scheme* scheme, models::find_scheme(options.quantise));
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    return make_error(
+        ErrorCode::kUnsupported,
+        "--quantize: {}: expected a GGUF file, found a folder, whose tokenizer has no place in one",
+        path.string());
+  }
+  HEARTH_ASSIGN(const protocol::Opened opened, look_at(file_system(), path.string(), wish, context));
+  HEARTH_ASSIGN(const auto checkpoint, models::open_checkpoint(path));
+  HEARTH_ASSIGN(store::BlobWriter writer, store.new_blob());
+  ProgressLine line(context.console);
+  models::QuantizeOptions quantize;
+  quantize.scheme = scheme;
+  quantize.n_threads = physical_core_count();
+  quantize.progress = [&](const models::QuantizeProgress& progress) {
+    line.show(fmt::format("quantizing to {}: {} of {}", scheme->name, format_bytes(progress.done_bytes),
+                          format_bytes(progress.total_bytes)));
+    return !interrupted();
+  };
+  HEARTH_TRY(models::quantize_checkpoint(
+      *checkpoint, quantize, [&](std::span<const std::byte> bytes) { return writer.append(bytes); }));
+  line.show("");
+  store::AdoptedBlob blob;
+  blob.size_bytes = writer.size_bytes();
+  HEARTH_ASSIGN(blob.digest, writer.finish());
+  HEARTH_ASSIGN(blob.held, store.open_blob(blob.digest));
+  context.console.note(fmt::format("{}: {} of {}, written into the store", path.string(),
+                                   format_bytes(blob.size_bytes), scheme->name));
+  Base base;
+  HEARTH_ASSIGN(base.layers, server::ollama::layers_of(store, {{"model.gguf", blob.digest}}));
+  store::ModelConfig config = server::ollama::config_of(opened);
+  config.quantisation = scheme->name;
+  base.config = config.serialise();
+  base.held.push_back(std::move(blob));
+  return base;
+}
+
 Result<Base> base_of_files(const store::Store& store, const fs::path& path, const Wish& wish,
                            const CreateOptions& options, const Context& context) {
+  if (!options.quantise.empty()) return base_of_quantised(store, path, wish, options, context);
   HEARTH_ASSIGN(const protocol::Opened opened, look_at(file_system(), path.string(), wish, context));
   HEARTH_ASSIGN(const std::vector<SourceFile> files, source_files(path));
   Base base;
@@ -267,12 +310,14 @@ Result<Base> base_of_model(const store::Store& store, Wish& wish, const Context&
 }
 
 Result<void> create(const CreateOptions& options, const Context& context) {
-  if (!options.quantise.empty())
-    return Error(ErrorCode::kUnsupported, "--quantize: quantising is not part of this version");
   HEARTH_ASSIGN(Wish wish, read_wish(options));
   HEARTH_ASSIGN(const fs::path folder, models_folder(options.folder));
   HEARTH_ASSIGN(const store::Store store, store::Store::open(folder));
   HEARTH_ASSIGN(const std::optional<fs::path> path, weights_path(wish));
+  if (!path && !options.quantise.empty()) {
+    return make_error(ErrorCode::kUnsupported,
+                      "--quantize: expected FROM a GGUF file, found the stored model {}", wish.from);
+  }
   HEARTH_ASSIGN(Base base, path ? base_of_files(store, *path, wish, options, context)
                                 : base_of_model(store, wish, context));
   HEARTH_ASSIGN(const std::vector<std::string> steps,

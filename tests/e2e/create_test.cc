@@ -119,6 +119,18 @@ TEST_F(CreateCommand, SafetensorsFolder_IsAModelFileByFile) {
   EXPECT_EQ(verify().exit_code, 0);
 }
 
+TEST_F(CreateCommand, Quantize_WritesWeightsOfThatType) {
+  const std::string file = write_tiny_model(folder_);
+  const Outcome outcome = create({"tiny", file, "--quantize", "q8_0"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_CONTAINS(outcome.err, "Q8_0");
+  const json stored = manifest("tiny");
+  EXPECT_EQ(json::parse(blob(stored.at("config"))).at("file_type"), "Q8_0");
+  EXPECT_LT(stored.at("layers").at(0).at("size"), fs::file_size(file) / 2);
+  EXPECT_EQ(layer(stored, "model").substr(0, 4), "GGUF");
+  EXPECT_EQ(verify().exit_code, 0);
+}
+
 TEST_F(CreateCommand, WhatCannotBe_IsSaidAndLeavesNothing) {
   const std::string file = write_tiny_model(folder_);
   write("broken.gguf", "GGUF and nothing");
@@ -134,7 +146,8 @@ TEST_F(CreateCommand, WhatCannotBe_IsSaidAndLeavesNothing) {
       {{"x", "-f", "-"}, "FROM " + file + "\nPARAMETER top_k many\n", 1, "line 2: PARAMETER.top_k"},
       {{"x", "-f", "-"}, "FROM " + file + "\nTEMPLATE {% for %}\n", 1, "TEMPLATE"},
       {{"x", "-f", "-"}, "FROM " + file + "\nREQUIRES 99.0.0\n", 1, "requires Ollama 99.0.0"},
-      {{"x", file, "--quantize", "q4_K_M"}, "", 1, "quantis"}};
+      {{"x", file, "--quantize", "q4_many"}, "", 1, "q4_many"},
+      {{"x", "-f", "-", "--quantize", "q8_0"}, "FROM nobody\n", 1, "expected FROM a GGUF file"}};
   for (const auto& [arguments, input, code, message] : cases) {
     const Outcome outcome = create(arguments, input);
     EXPECT_EQ(outcome.exit_code, code) << message << ": " << outcome.err;
