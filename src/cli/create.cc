@@ -2,6 +2,7 @@
 // store's folder itself, without a server: what is to be put in place may lie where no server may read.
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/cpu.h"
 #include "cli/command.h"
@@ -38,6 +39,7 @@ struct CreateOptions {
   std::string modelfile;  // empty: "Modelfile"
   std::string folder;
   std::string quantise;
+  bool json = false;
   bool copy = false;
 };
 
@@ -328,7 +330,11 @@ Result<void> create(const CreateOptions& options, const Context& context) {
         "the template is in Go's language: it is kept for Ollama, and Hearth goes on using that of the "
         "weights");
   }
-  return {};
+  if (!options.json) return {};
+  HEARTH_ASSIGN(const store::StoredManifest stored, store.manifest(wish.name));
+  return write_json({{"model", stored.name.text()},
+                     {"digest", stored.digest.text()},
+                     {"size", stored.manifest.size_bytes()}});
 }
 
 constexpr const char* kCreateExamples = R"(
@@ -356,6 +362,7 @@ void add_create_command(CLI::App& parser, Action& action) {
   command->add_flag("--copy", options->copy, "copy weights that lie outside of the store");
   command->add_option("--quantize", options->quantise, "the type that weights are to have")
       ->type_name("TYPE");
+  command->add_flag("--json", options->json, "print one JSON object");
   command->footer(std::string(kModelsFolderHelp) + "\n" + kCreateExamples);
   command->callback([options, &action] {
     action = [options](const Context& context) { return create(*options, context); };

@@ -1,6 +1,7 @@
 // hearth quantize: a model of F32, F16 or BF16 weights becomes one of fewer bits.
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/output_file.h"
 #include "cli/command.h"
@@ -24,6 +25,7 @@ struct QuantizeCommandOptions {
   bool allow_requantize = false;
   bool force = false;
   bool verbose = false;
+  bool json = false;
 };
 
 std::string line_of(const models::QuantizedTensor& tensor) {
@@ -52,6 +54,23 @@ Result<void> check_source(const fs::path& source, const fs::path& destination) {
   return {};
 }
 
+nlohmann::ordered_json json_of(const QuantizeCommandOptions& options, const models::Scheme& scheme,
+                               const models::QuantizeReport& report) {
+  nlohmann::ordered_json object{
+      {"file", options.destination},     {"type", scheme.name},
+      {"bytes", report.file_bytes},      {"weight_bytes_before", report.from_bytes},
+      {"weight_bytes", report.to_bytes}, {"bits_per_weight", report.bits_per_weight()}};
+  if (!options.verbose) return object;
+  object["tensors"] = nlohmann::ordered_json::array();
+  for (const models::QuantizedTensor& tensor : report.tensors) {
+    object["tensors"].push_back({{"name", tensor.name},
+                                 {"from", tensor::dtype_name(tensor.from)},
+                                 {"type", tensor::dtype_name(tensor.to)},
+                                 {"relative_error", tensor.relative_error}});
+  }
+  return object;
+}
+
 Result<void> quantize(const QuantizeCommandOptions& options, const Context& context) {
   HEARTH_ASSIGN(const models::Scheme* scheme, models::find_scheme(options.type));
   HEARTH_TRY(check_source(options.source, options.destination));
@@ -75,7 +94,7 @@ Result<void> quantize(const QuantizeCommandOptions& options, const Context& cont
   quantize.begin_file = [&](uint64_t size_bytes) { return file.reserve(size_bytes); };
   bool printed = true;
   quantize.progress = [&](const models::QuantizeProgress& progress) {
-    if (options.verbose && progress.finished != nullptr) {
+    if (options.verbose && !options.json && progress.finished != nullptr) {
       line.show("");
       printed = write_output(line_of(*progress.finished)).has_value();
     }
@@ -100,7 +119,7 @@ Result<void> quantize(const QuantizeCommandOptions& options, const Context& cont
                   format_bytes(report.from_bytes), format_bytes(report.to_bytes), report.bits_per_weight(),
                   format_seconds(elapsed),
                   format_bytes(static_cast<uint64_t>(static_cast<double>(report.from_bytes) / elapsed))));
-  return {};
+  return options.json ? write_json(json_of(options, *scheme, report)) : Result<void>();
 }
 
 std::string scheme_names() {
@@ -134,6 +153,7 @@ void add_quantize_command(CLI::App& parser, Action& action) {
   command->add_flag("--force", options->force, "replace DESTINATION where it is there");
   command->add_flag("--verbose", options->verbose,
                     "print each tensor's types, sizes and error (in per cent of its root mean square)");
+  command->add_flag("--json", options->json, "print one JSON object");
   command->footer(fmt::format(R"(Types: {}.
 The _S, _M and _L ones give more bits to the tensors on which most depends. DESTINATION appears when it is whole.
 

@@ -121,9 +121,10 @@ TEST_F(CreateCommand, SafetensorsFolder_IsAModelFileByFile) {
 
 TEST_F(CreateCommand, Quantize_WritesWeightsOfThatType) {
   const std::string file = write_tiny_model(folder_);
-  const Outcome outcome = create({"tiny", file, "--quantize", "q8_0"});
+  const Outcome outcome = create({"tiny", file, "--quantize", "q8_0", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_CONTAINS(outcome.err, "Q8_0");
+  EXPECT_EQ(json::parse(outcome.out).at("model"), "tiny:latest");
   const json stored = manifest("tiny");
   EXPECT_EQ(json::parse(blob(stored.at("config"))).at("file_type"), "Q8_0");
   EXPECT_LT(stored.at("layers").at(0).at("size"), fs::file_size(file) / 2);
