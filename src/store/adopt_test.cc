@@ -37,8 +37,8 @@ class AdoptTest : public ::testing::Test {
   }
   size_t n_references() const { return store_.count_files("hearth/references"); }
 
-  const hearth::testing::TemporaryFolder outside_;
-  const TestStore store_;
+  hearth::testing::TemporaryFolder outside_;
+  TestStore store_;
 };
 
 TEST_F(AdoptTest, EachWay_GivesTheBlob) {
