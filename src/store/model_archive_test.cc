@@ -196,7 +196,9 @@ TEST_F(Archives, Hostile_AreRefusedAndLeaveNothing) {
       {"pax that is broken", {"x", "99999999999999999999 a=b\n", 'x'}},
       {"longest name", {"././@LongLink", std::string(70'000, 'a'), 'L'}},
       {"old sparse", {"blobs/sha256/" + Digest::of("s").hex(), "x", 'S'}}};
-  for (const auto& [what, entry] : entries) {
+  for (const auto& hostile : entries) {
+    const auto& what = hostile.first;
+    const auto& entry = hostile.second;  // no structured binding: clang 14 captures none
     Parts parts;
     parts.after = [&](Tar& tar) {
       tar.add(entry);
