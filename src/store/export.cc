@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 
 constexpr size_t kBufferBytes = size_t{1} << 20U;
 
-// The tar on its way to the descriptor. Errors of the descriptor come up through libarchive.
+// The tar on its way to the descriptor.
 class TarWriter {
  public:
   explicit TarWriter(int descriptor) : descriptor_(descriptor), archive_(archive_write_new()) {
@@ -29,8 +29,13 @@ class TarWriter {
   TarWriter(const TarWriter&) = delete;
   TarWriter& operator=(const TarWriter&) = delete;
   ~TarWriter() {
-    // Freed as it is, libarchive would fill the file that was begun with zeros to its end.
-    if (!closed_) archive_write_fail(archive_);
+    if (!closed_) {
+      is_over_ = true;
+      // Else it would fill the file that was begun with zeros to its end.
+      archive_write_fail(archive_);
+      // Of what has failed, archive_write_free would not free the buffer.
+      archive_write_close(archive_);
+    }
     archive_write_free(archive_);
   }
 
@@ -56,8 +61,7 @@ class TarWriter {
 
   Result<void> write(std::span<const std::byte> bytes) {
     const la_ssize_t n = archive_write_data(archive_, bytes.data(), bytes.size());
-    if (n == static_cast<la_ssize_t>(bytes.size())) return {};
-    return check(ARCHIVE_FATAL);
+    return check(n == static_cast<la_ssize_t>(bytes.size()) ? ARCHIVE_OK : ARCHIVE_FATAL);
   }
 
   Result<void> write_file(const std::string& path, std::string_view text) {
@@ -72,18 +76,19 @@ class TarWriter {
   }
 
  private:
-  static la_ssize_t write_callback(archive* tar, void* self, const void* data, size_t size) {
+  // Says that it wrote also where it could not, which check() tells: libarchive would leak its buffer.
+  static la_ssize_t write_callback(archive* /*tar*/, void* self, const void* data, size_t size) {
     auto* writer = static_cast<TarWriter*>(self);
+    const auto n = static_cast<la_ssize_t>(size);
+    if (writer->is_over_ || writer->error_) return n;
     auto written = write_all(writer->descriptor_, {static_cast<const std::byte*>(data), size}, "the archive");
-    if (written) return static_cast<la_ssize_t>(size);
-    writer->error_ = written.error();
-    archive_set_error(tar, EIO, "%s", "cannot be written");
-    return -1;
+    if (!written) writer->error_ = written.error();
+    return n;
   }
 
   Result<void> check(int status) const {
-    if (status == ARCHIVE_OK) return {};
     if (error_) return *error_;
+    if (status == ARCHIVE_OK) return {};
     const char* message = archive_error_string(archive_);
     return make_error(ErrorCode::kIo, "the archive cannot be written: {}",
                       message == nullptr ? "unknown" : message);
@@ -93,6 +98,7 @@ class TarWriter {
   archive* const archive_;
   std::optional<Error> error_;
   bool closed_ = false;
+  bool is_over_ = false;  // nothing is written any more
 };
 
 struct OpenBlob {
