@@ -52,7 +52,8 @@ std::string bash_kind(const CompletionValues& values) {
 std::vector<std::string> paths_of(const std::vector<std::string>& above, const CompletionCommand& command) {
   std::vector<std::string> paths;
   for (const std::string& path : above) {
-    for (const std::string& name : command.names) paths.push_back(path.empty() ? name : path + " " + name);
+    for (const std::string& name : command.names)
+      paths.push_back(path.empty() ? name : fmt::format("{} {}", path, name));
   }
   return paths;
 }
@@ -60,6 +61,7 @@ std::vector<std::string> paths_of(const std::vector<std::string>& above, const C
 // "'hearth list'|'hearth ls'"
 std::string pattern_of(const std::vector<std::string>& paths, const std::string& suffix = "") {
   std::vector<std::string> patterns;
+  patterns.reserve(paths.size());
   for (const std::string& path : paths) patterns.push_back(shell_quoted(path + suffix));
   return fmt::format("{}", fmt::join(patterns, "|"));
 }
@@ -316,7 +318,7 @@ void add_fish_lines(const CompletionCommand& command, const std::string& conditi
                          fish_quoted(brief(sub.description)));
     }
     const std::string seen = fmt::format("__fish_seen_subcommand_from {}", fmt::join(sub.names, " "));
-    add_fish_lines(sub, condition.empty() ? seen : condition + "; and " + seen, out);
+    add_fish_lines(sub, condition.empty() ? seen : fmt::format("{}; and {}", condition, seen), out);
   }
 }
 
