@@ -90,7 +90,7 @@ Result<void> show_history(const HistoryOptions& options) {
                     entry.digest.hex().substr(0, kShownDigits),
                     entry.manifest ? format_bytes(entry.manifest->size_bytes()) : "",
                     relative_time(entry.modified_at, now),
-                    change + (change.empty() || missing.empty() ? "" : "; ") + missing});
+                    fmt::format("{}{}{}", change, change.empty() || missing.empty() ? "" : "; ", missing)});
   }
   return write_output(format_columns(rows));
 }
