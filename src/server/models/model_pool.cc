@@ -123,7 +123,7 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
   std::shared_ptr<Load> begin_load(const CatalogEntry& entry, const LoadWish& wish);
   Task<void> run_load(std::shared_ptr<Load> load);
   Task<Result<protocol::Opened>> open_and_start(std::shared_ptr<Load> load);
-  static Task<Result<protocol::Reply>> reply_of_load(std::shared_ptr<Load> load, EngineCall& call);
+  static Task<Result<protocol::Reply>> reply_of_load(const std::shared_ptr<Load>& load, EngineCall& call);
   Task<Result<void>> find_memory(std::shared_ptr<Load> load, const protocol::Opened& opened);
   void finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened);
   void give_up(const std::shared_ptr<Load>& load);
@@ -344,7 +344,8 @@ Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<
   co_return std::move(*opened->mutable_opened());
 }
 
-Task<Result<protocol::Reply>> ModelPool::State::reply_of_load(std::shared_ptr<Load> load, EngineCall& call) {
+Task<Result<protocol::Reply>> ModelPool::State::reply_of_load(const std::shared_ptr<Load>& load,
+                                                              EngineCall& call) {
   std::function<void(const protocol::Progress&)> on_progress = [load](const protocol::Progress& progress) {
     load->reach(progress.stage(), progress.completed(), progress.total());
   };

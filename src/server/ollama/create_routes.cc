@@ -202,7 +202,7 @@ Task<Created> create_from_files(OllamaApi api, const CreateRequest& request) {
   co_return steps;
 }
 
-Task<Created> create(OllamaApi api, const CreateRequest& request) {
+Task<Created> create(const OllamaApi& api, const CreateRequest& request) {
   return request.files.empty() ? create_from_model(api, request) : create_from_files(api, request);
 }
 
