@@ -220,7 +220,7 @@ Result<void> install_blob(const Places& places, const fs::path& from, UniqueDesc
 
 BlobFile blob_file(const Places& places, const Digest& digest) {
   constexpr size_t kMaxTargetBytes = 4096;
-  const BlobFile plain{places.blob(digest), false};
+  BlobFile plain{places.blob(digest), false};
   struct stat info {};
   if (::lstat(plain.path.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return plain;
   std::error_code error;
