@@ -58,7 +58,7 @@ Result<void> ManifestIndex::visit(const std::string& path, std::vector<std::stri
   for (const std::string& name : folder->names) {
     if (parts.size() + 1 < kParts) {
       parts.push_back(name);
-      HEARTH_TRY(visit(path + '/' + name, parts, files));
+      HEARTH_TRY(visit(fmt::format("{}/{}", path, name), parts, files));
       parts.pop_back();
     } else if (files != nullptr) {
       files->push_back(fs::path(path) / name);
