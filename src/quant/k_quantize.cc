@@ -60,6 +60,22 @@ float group_error(const float* x, const float* w, float scale, float offset, flo
   return sum_lanes(error);
 }
 
+// Improves the groups, then what they share and the groups again, for as long as the error falls. refit()
+// changes `block`, and says whether it did; improve_groups() too, and gives the error.
+template <typename Block, typename Refit, typename ImproveGroups>
+void refine(Block& block, const Refit& refit, const ImproveGroups& improve_groups) noexcept {
+  double error = improve_groups();
+  for (int round = 0; round < kRounds; ++round) {
+    const Block before = block;
+    const double refitted = refit() ? improve_groups() : error;
+    if (!(refitted < error)) {
+      block = before;
+      return;
+    }
+    error = refitted;
+  }
+}
+
 // x = d * scale[g] * q - dmin * min[g], in groups of N.
 template <int N>
 struct AffineBlock {
@@ -81,19 +97,8 @@ class AffineSearch {
   AffineBlock<N> run() noexcept {
     if (block_.is_zero()) return {};
     fit_groups();
-    double error = improve_groups();
-    for (int round = 0; round < kRounds; ++round) {
-      const AffineBlock<N> before = out_;
-      if (refit()) {
-        const double refitted = improve_groups();
-        if (refitted < error) {
-          error = refitted;
-          continue;
-        }
-      }
-      out_ = before;
-      break;
-    }
+    refine(
+        out_, [this] { return refit(); }, [this] { return improve_groups(); });
     for (int g = 0; g < AffineBlock<N>::kGroups; ++g) {
       const auto levels = round_levels(g);
       uint8_t* q = out_.q.data() + static_cast<ptrdiff_t>(g) * N;
@@ -235,19 +240,8 @@ class SignedSearch {
   SignedBlock run() noexcept {
     if (block_.is_zero()) return {};
     fit_groups();
-    double error = improve_groups();
-    for (int round = 0; round < kRounds; ++round) {
-      const SignedBlock before = out_;
-      if (refit()) {
-        const double refitted = improve_groups();
-        if (refitted < error) {
-          error = refitted;
-          continue;
-        }
-      }
-      out_ = before;
-      break;
-    }
+    refine(
+        out_, [this] { return refit(); }, [this] { return improve_groups(); });
     for (size_t g = 0; g < kSignedGroups; ++g) {
       const auto levels = round_levels(g);
       for (size_t i = 0; i < kSignedGroup; ++i) {
