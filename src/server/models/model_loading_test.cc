@@ -94,7 +94,7 @@ TEST_F(ModelManagerTest, OneTooManyWhileAllWork_WaitsForAPlace) {
   run_until_it_waits_for_memory();
   EXPECT_FALSE(*has_b);
   held->reset();
-  run_until([&] { return has_b; });
+  run_until([&] { return has_b->has_value(); });
   EXPECT_FALSE(is_running("a:latest"));
 }
 
