@@ -28,7 +28,9 @@ class Dfa {
   std::optional<uint64_t> count(uint64_t limit) const;
   size_t n_states() const noexcept { return finals_.size(); }
   uint32_t start() const noexcept { return start_; }
-  uint32_t next(uint32_t state, uint8_t byte) const noexcept { return next_[size_t{state} * n_classes_ + classes_[byte]]; }
+  uint32_t next(uint32_t state, uint8_t byte) const noexcept {
+    return next_[size_t{state} * n_classes_ + classes_[byte]];
+  }
   bool is_final(uint32_t state) const noexcept { return finals_[state]; }
   // Bytes of one class lead to the same states everywhere.
   uint32_t n_classes() const noexcept { return n_classes_; }
@@ -38,7 +40,7 @@ class Dfa {
   friend class DfaBuilder;
   std::vector<uint8_t> classes_;  // [256]
   uint32_t n_classes_ = 1;
-  std::vector<uint32_t> next_;    // [n_states, n_classes]
+  std::vector<uint32_t> next_;  // [n_states, n_classes]
   std::vector<bool> finals_;
   uint32_t start_ = 0;
 };

@@ -1,12 +1,11 @@
 // What texts a request may be answered with: one automaton over bytes, whatever it was written as.
 //
 // A grammar is built from expressions (GrammarBuilder), which GBNF (gbnf.h), JSON Schema (json_schema.h),
-// regular expressions (regex.h) and lists of texts come down to. Regular parts are edges over bytes; rules call
-// each other, so that it is a pushdown automaton where they nest. matcher.h walks it.
+// regular expressions (regex.h) and lists of texts come down to. Regular parts are edges over bytes; rules
+// call each other, so that it is a pushdown automaton where they nest. matcher.h walks it.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,7 +23,7 @@ class Dfa;
 // What a grammar may cost. Beyond it building fails (kResourceExhausted) and names the limit.
 struct GrammarLimits {
   size_t max_expressions = 400'000;  // nodes and edges of what is built, before it is an automaton
-  size_t max_states = 400'000;       // of the automaton
+  size_t max_states = 200'000;       // of the automaton
   int max_depth = 500;               // of expressions within each other
 };
 
@@ -48,12 +47,13 @@ class Grammar {
   State start(Rule rule) const noexcept { return rule_starts_[rule]; }
   // Whether the rule that the state belongs to may end here.
   bool is_final(State state) const noexcept { return finals_[state]; }
+  // Whether only the end of the rule can follow.
+  bool is_tail(State state) const noexcept { return tails_[state]; }
   std::span<const Edge> edges(State state) const noexcept {
     return std::span(edges_).subspan(edge_begins_[state], edge_begins_[state + 1] - edge_begins_[state]);
   }
   size_t n_states() const noexcept { return finals_.size(); }
   size_t n_rules() const noexcept { return rule_starts_.size(); }
-  size_t size_bytes() const noexcept;
 
  private:
   friend class GrammarCompiler;
@@ -62,6 +62,7 @@ class Grammar {
   Rule root_ = 0;
   std::vector<State> rule_starts_;
   std::vector<bool> finals_;
+  std::vector<bool> tails_;
   std::vector<uint32_t> edge_begins_;
   std::vector<Edge> edges_;
 };
@@ -72,7 +73,8 @@ struct CodePointRange {
   char32_t last;
 };
 
-// Puts expressions together. An expression that is used twice is copied, unless it is a rule. Not thread-safe.
+// Puts expressions together. An expression that is used twice is copied, unless it is a rule. Not
+// thread-safe.
 class GrammarBuilder {
  public:
   using Node = uint32_t;  // an expression of this builder
@@ -107,13 +109,15 @@ class GrammarBuilder {
   // that loop over large inputs ask for it in between.
   Result<void> status() const;
 
-  // The automaton of a whole answer. kInvalidArgument for left recursion and for a rule without definition, by
-  // name; kResourceExhausted for limits. The builder stays as it was.
+  // The automaton of a whole answer. kInvalidArgument for left recursion and for a rule without definition,
+  // by name; kResourceExhausted for limits. The builder stays as it was.
   Result<std::shared_ptr<const Grammar>> build(Node root) const;
+  // The same for an expression that calls no rule (kUnsupported otherwise), and null where it matches
+  // nothing.
+  Result<std::shared_ptr<const Grammar>> build_regular(Node root) const;
 
  private:
   friend class GrammarCompiler;
-  friend Result<Dfa> determinise(const GrammarBuilder& builder, Node node, size_t max_states);
   struct Expression;
   Node add(Expression expression);
 
@@ -121,6 +125,7 @@ class GrammarBuilder {
   std::vector<Expression> expressions_;
   struct RuleBody;
   std::vector<RuleBody> rules_;
+  size_t n_units_ = 0;  // nodes, and what they hold
   std::optional<Error> error_;
 };
 

@@ -1,7 +1,8 @@
-// JSON Schema (2020-12 and draft 7) to a grammar of exactly the JSON texts that are valid, in a canonical form.
+// JSON Schema (2020-12 and draft 7) to a grammar of exactly the JSON texts that are valid, in a canonical
+// form.
 //
-// docs/structured-output.md lists every keyword: kept, or refused by name. Nothing is ignored that could make an
-// answer invalid.
+// docs/structured-output.md lists every keyword: kept, or refused by name. Nothing is ignored that could make
+// an answer invalid.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

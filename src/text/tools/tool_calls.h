@@ -1,5 +1,5 @@
-// Calls of tools in a model's answer: how a family writes them, reading them as they stream, and the grammar that
-// holds the model to the tools' schemas.
+// Calls of tools in a model's answer: how a family writes them, reading them as they stream, and the grammar
+// that holds the model to the tools' schemas.
 #pragma once
 
 #include <memory>
@@ -28,8 +28,8 @@ struct ToolUse {
   bool one_call = false;  // at most one
 };
 
-// The tools of a conversation, from its OpenAI form: [{"type": "function", "function": {"name", "parameters"}}].
-// kInvalidArgument says which is wrong and how.
+// The tools of a conversation, from its OpenAI form: [{"type": "function", "function": {"name",
+// "parameters"}}]. kInvalidArgument says which is wrong and how.
 Result<std::vector<Tool>> tools_of(const nlohmann::ordered_json& tools);
 
 // A part of an answer with calls.
@@ -45,8 +45,8 @@ struct AnswerPart {
   bool operator==(const AnswerPart&) const = default;
 };
 
-// Divides an answer, as it streams, into text and calls. How the text is cut into pieces changes nothing but where the
-// parts are cut. Not thread-safe.
+// Divides an answer, as it streams, into text and calls. How the text is cut into pieces changes nothing but
+// where the parts are cut. Not thread-safe.
 class ToolCallParser {
  public:
   virtual ~ToolCallParser() = default;
@@ -61,18 +61,19 @@ class ToolFormat {
   virtual ~ToolFormat() = default;
   virtual std::string_view name() const = 0;  // "Hermes", for people
   virtual std::unique_ptr<ToolCallParser> parser() const = 0;
-  // Whole answers (text, calls or both, as `use` says), whose calls are of these tools with arguments that are valid
-  // against their schemas. `use.name` is one of them (kInvalidArgument otherwise). Errors of schemas name the tool.
+  // Whole answers (text, calls or both, as `use` says), whose calls are of these tools with arguments that
+  // are valid against their schemas. `use.name` is one of them (kInvalidArgument otherwise). Errors of
+  // schemas name the tool.
   virtual Result<grammar::GrammarBuilder::Node> add_answer(grammar::GrammarBuilder& builder,
                                                            std::span<const Tool> tools,
                                                            const ToolUse& use) const = 0;
-  // Texts of the format that are control tokens where the vocabulary has them: they must leave their names in the
-  // text (engine::Request::visible_control_tokens).
+  // Texts of the format that are control tokens where the vocabulary has them: they must leave their names in
+  // the text (engine::Request::visible_control_tokens).
   virtual std::vector<std::string> marks() const = 0;
 };
 
-// The format that a chat template teaches its model, read from the template's source, never from a model's name.
-// Null: the template knows no tools, or writes calls in a way that is not known here.
+// The format that a chat template teaches its model, read from the template's source, never from a model's
+// name. Null: the template knows no tools, or writes calls in a way that is not known here.
 std::unique_ptr<const ToolFormat> find_tool_format(std::string_view template_source);
 
 }  // namespace hearth::text
