@@ -86,6 +86,11 @@ Result<void> Engine::check_request(const Request& request) const {
   HEARTH_TRY(sampling::validate(request.sampling));
   HEARTH_TRY(sampling::validate_tokens(request.sampling, runner_->vocabulary_size()));
   HEARTH_TRY(check_tokens(request.visible_control_tokens));
+  if (request.grammar != nullptr &&
+      static_cast<int64_t>(request.grammar->vocabulary_size()) != runner_->vocabulary_size()) {
+    return make_error(ErrorCode::kInvalidArgument, "expected a grammar over {} tokens, found one over {}",
+                      runner_->vocabulary_size(), request.grammar->vocabulary_size());
+  }
   if (request.max_tokens < -2) {
     return make_error(ErrorCode::kInvalidArgument, "num_predict: expected -2 or more, found {}",
                       request.max_tokens);
@@ -169,7 +174,7 @@ Result<StepReport> Engine::step() {
       continue;
     }
     if (!wants_logits) continue;
-    report.events.push_back(sequence->take_next(logits.first(vocabulary)));
+    sequence->take_next(logits.first(vocabulary), report.events);
     logits = logits.subspan(vocabulary);
   }
   scheduler_.remove_finished();

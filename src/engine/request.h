@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "models/pooling.h"
 #include "sampling/sampler.h"
+#include "text/grammar/matcher.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::engine {
@@ -39,6 +41,11 @@ struct Request {
   // Control tokens whose names are part of the answer's text, while all others leave nothing in it: the marks
   // that a text::ReasoningParser looks for (text::mark_tokens()).
   std::vector<text::TokenId> visible_control_tokens;
+  // What the answer must match; null: it is free. Made for the engine's vocabulary and these
+  // visible_control_tokens. The answer ends by itself where nothing can follow, and text that must follow is
+  // taken without asking the model for each token, unless logprobs are wanted. max_tokens, stop strings and
+  // the end of the context cut it as they do any.
+  std::shared_ptr<text::grammar::TokenGrammar> grammar;
 };
 
 enum class FinishReason {
@@ -47,6 +54,7 @@ enum class FinishReason {
   kContext,    // the context is full
   kCancelled,  // cancel() was called
   kEmbedded,   // it wanted a vector, and has it
+  kFailed,     // Event::failure says why
 };
 
 // How far a request is.
@@ -84,6 +92,9 @@ struct Event {
   std::optional<Logprobs> logprobs;
   // Of a request with pooling; kMalformed where the model's numbers are not finite.
   std::optional<Result<std::vector<float>>> vector;
+  // Of the last event of a request that could not go on, and that alone: a grammar turned out to be too
+  // ambiguous.
+  std::optional<Error> failure;
   RequestStatus status;  // after this event
 };
 

@@ -39,13 +39,15 @@ Sequence::Sequence(RequestId id, Request request, int64_t context_tokens, const 
       n_given_back_(blocks.n_groups()),
       sampler_(request_.sampling,
                [&tokenizer](text::TokenId token) { return tokenizer.token_bytes(token, /*special=*/false); }),
-      detokenizer_(tokenizer, begins_text(request_.prompt, tokenizer)),
+      // A grammar counts every byte.
+      detokenizer_(tokenizer, request_.grammar == nullptr && begins_text(request_.prompt, tokenizer)),
       stop_matcher_(request_.stop) {
   if (request_.pooling) {
     pooler_.emplace(*request_.pooling, hidden_width_);
     return;
   }
   for (const text::TokenId token : tokens_) sampler_.accept(token);
+  if (request_.grammar != nullptr) grammar_.emplace(request_.grammar);
 }
 
 Sequence::~Sequence() {
@@ -184,16 +186,26 @@ Event Sequence::event() const {
   return event;
 }
 
-text::TokenId Sequence::sample(std::span<float> logits, std::optional<Logprobs>& logprobs) {
-  if (!request_.logprobs) return sampler_.sample(logits);
+text::TokenId Sequence::sample(std::span<float> logits, std::span<const uint64_t> allowed,
+                               std::optional<Logprobs>& logprobs) {
+  if (!request_.logprobs) return sampler_.sample(logits, allowed);
   // The sampler works in place.
   const std::vector<float> raw(logits.begin(), logits.end());
-  const text::TokenId token = sampler_.sample(logits);
+  const text::TokenId token = sampler_.sample(logits, allowed);
   const sampling::LogSoftmax softmax(raw);
   logprobs = Logprobs{logprob_of(token, softmax, tokenizer_), {}};
   for (const text::TokenId top : softmax.top(static_cast<size_t>(request_.top_logprobs)))
     logprobs->top.push_back(logprob_of(top, softmax, tokenizer_));
   return token;
+}
+
+// Empty: all are.
+Result<std::span<const uint64_t>> Sequence::allowed_tokens() {
+  if (!grammar_) return std::span<const uint64_t>();
+  HEARTH_ASSIGN(const text::grammar::TokenSet* allowed, grammar_->allowed());
+  if (allowed->size() > 0) return allowed->words();
+  return Error(ErrorCode::kUnsupported,
+               "the model's vocabulary has no token with which the answer can go on in its grammar");
 }
 
 std::string Sequence::text_of(text::TokenId token) {
@@ -202,16 +214,54 @@ std::string Sequence::text_of(text::TokenId token) {
   return detokenizer_.finish().append(tokenizer_.token_bytes(token, /*special=*/true));
 }
 
-Event Sequence::take_next(std::span<float> logits) {
+void Sequence::take_next(std::span<float> logits, std::vector<Event>& events) {
   HEARTH_CHECK(!finished_ && n_pending() == 0);
   if (request_.max_tokens == 0) {
     finished_ = true;
     Event nothing = event();
     nothing.finish = FinishReason::kLength;
-    return nothing;
+    return events.push_back(std::move(nothing));
   }
+  const auto allowed = allowed_tokens();
+  if (!allowed) return events.push_back(fail(allowed.error()));
   std::optional<Logprobs> logprobs;
-  const text::TokenId token = sample(logits, logprobs);
+  const text::TokenId token = sample(logits, *allowed, logprobs);
+  if (grammar_) HEARTH_CHECK(grammar_->accept(token));
+  events.push_back(take(token, std::move(logprobs)));
+  for (const text::TokenId forced : forced_tokens()) {
+    if (finished_) return;
+    HEARTH_CHECK(grammar_->accept(forced));
+    events.push_back(take(forced, std::nullopt));
+  }
+}
+
+// The model would spell the text that must follow in these tokens. The last of them is left to it: it may be
+// the beginning of a longer one, together with what follows freely.
+std::vector<text::TokenId> Sequence::forced_tokens() {
+  constexpr size_t kMaxForcedBytes = 1024;
+  if (!grammar_ || finished_ || request_.logprobs) return {};
+  const text::grammar::ForcedText forced = grammar_->forced_text(kMaxForcedBytes);
+  if (forced.text.empty()) return {};
+  text::EncodeOptions options;
+  options.add_special = false;
+  std::vector<text::TokenId> tokens = tokenizer_.encode(forced.text, options);
+  std::string spelled;
+  for (const text::TokenId token : tokens) spelled += tokenizer_.token_bytes(token, /*special=*/false);
+  // Tokenizers that put a space in front of every text spell another one.
+  if (spelled != forced.text) return {};
+  if (!forced.is_whole_answer) tokens.pop_back();
+  return tokens;
+}
+
+Event Sequence::fail(Error error) {
+  finished_ = true;
+  Event event = this->event();
+  event.finish = FinishReason::kFailed;
+  event.failure = std::move(error);
+  return event;
+}
+
+Event Sequence::take(text::TokenId token, std::optional<Logprobs> logprobs) {
   sampler_.accept(token);
   tokens_.push_back(token);
   Event event = this->event();
@@ -224,7 +274,7 @@ Event Sequence::take_next(std::span<float> logits) {
     StopMatcher::Output output = stop_matcher_.push(text_of(token));
     event.text = std::move(output.text);
     event.stop = std::move(output.stop);
-    if (output.stopped) event.finish = FinishReason::kStop;
+    if (output.stopped || (grammar_ && grammar_->must_end())) event.finish = FinishReason::kStop;
     if (output.stopped || !event.finish) {
       finished_ = output.stopped;
       return event;

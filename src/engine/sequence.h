@@ -72,14 +72,20 @@ class Sequence {
   // Takes the final states of the tokens last advanced by, [n_hidden, width]; the last of the prompt's end
   // the request with an event.
   std::optional<Event> take_hidden(std::span<const float> rows);
-  // Chooses the next token from the logits after the last one, and says what the caller may show.
-  Event take_next(std::span<float> logits);
+  // Chooses the next token from the logits after the last one, and says what the caller may show. Tokens that
+  // must follow it by the grammar come along, each with an event of its own.
+  void take_next(std::span<float> logits, std::vector<Event>& events);
 
  private:
   void publish_full_blocks(int64_t first);
   void give_back_passed_blocks();
   Event event() const;
-  text::TokenId sample(std::span<float> logits, std::optional<Logprobs>& logprobs);
+  text::TokenId sample(std::span<float> logits, std::span<const uint64_t> allowed,
+                       std::optional<Logprobs>& logprobs);
+  Result<std::span<const uint64_t>> allowed_tokens();
+  Event take(text::TokenId token, std::optional<Logprobs> logprobs);
+  Event fail(Error error);
+  std::vector<text::TokenId> forced_tokens();
   std::string text_of(text::TokenId token);
   std::optional<FinishReason> reason_to_finish(text::TokenId token) const;
 
@@ -103,6 +109,7 @@ class Sequence {
   sampling::Sampler sampler_;
   text::Detokenizer detokenizer_;
   StopMatcher stop_matcher_;
+  std::optional<text::grammar::Matcher> grammar_;
   std::optional<models::Pooler> pooler_;
 };
 

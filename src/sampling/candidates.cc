@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -29,13 +30,15 @@ float Candidates::held(float logit) {
 }
 
 void Candidates::mask(int32_t token) {
-  HEARTH_CHECK(!is_list_ && token >= 0 && static_cast<size_t>(token) < logits_.size());
+  HEARTH_CHECK(token >= 0 && static_cast<size_t>(token) < logits_.size());
   logits_[static_cast<size_t>(token)] = kMasked;
+  if (is_list_) std::erase_if(list_, [&](const Candidate& candidate) { return candidate.token == token; });
 }
 
 // Several running maxima, because one is a chain in which every comparison waits for the one before.
 float Candidates::reset(std::span<float> logits) {
   logits_ = logits;
+  first_allowed_ = 0;
   list_.clear();
   is_list_ = false;
   weighed_ = false;
@@ -52,6 +55,48 @@ float Candidates::reset(std::span<float> logits) {
   }
   for (; i < logits.size(); ++i) visit(i, 0);
   return *std::max_element(highest.begin(), highest.end());
+}
+
+float Candidates::reset(std::span<float> logits, std::span<const uint64_t> allowed) {
+  constexpr size_t kWordTokens = 64;
+  HEARTH_CHECK(allowed.size() == (logits.size() + kWordTokens - 1) / kWordTokens);
+  size_t n_allowed = 0;
+  for (const uint64_t word : allowed) n_allowed += static_cast<size_t>(std::popcount(word));
+  HEARTH_CHECK(n_allowed > 0);
+  const auto for_each = [](uint64_t word, size_t base, const auto& visit) {
+    for (; word != 0; word &= word - 1) visit(base + static_cast<size_t>(std::countr_zero(word)));
+  };
+  const auto first_word =
+      std::find_if(allowed.begin(), allowed.end(), [](uint64_t word) { return word != 0; });
+  const auto first_allowed =
+      static_cast<int32_t>(static_cast<size_t>(first_word - allowed.begin()) * kWordTokens) +
+      std::countr_zero(*first_word);
+  // A list is dearer for each token than the array is.
+  constexpr size_t kListShare = 16;
+  if (n_allowed > logits.size() / kListShare) {
+    for (size_t i = 0; i < allowed.size(); ++i) {
+      if (allowed[i] == ~uint64_t{0}) continue;
+      const size_t base = i * kWordTokens;
+      const size_t n = std::min(kWordTokens, logits.size() - base);
+      const uint64_t inside = n == kWordTokens ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+      for_each(~allowed[i] & inside, base, [&](size_t token) { logits[token] = kMasked; });
+    }
+    const float highest = reset(logits);
+    first_allowed_ = first_allowed;
+    return highest;
+  }
+  logits_ = logits;
+  first_allowed_ = first_allowed;
+  list_.clear();
+  is_list_ = true;
+  weighed_ = false;
+  for (size_t i = 0; i < allowed.size(); ++i) {
+    for_each(allowed[i], i * kWordTokens, [&](size_t token) {
+      const float logit = logits[token];
+      if (!std::isnan(logit) && logit != kMasked) list_.push_back({static_cast<int32_t>(token), logit, 0.0});
+    });
+  }
+  return highest_logit(list_);
 }
 
 void Candidates::make_list() {
@@ -127,9 +172,10 @@ bool Candidates::all_masked() const {
 
 int32_t Candidates::best() const {
   if (!is_list_) {
-    return static_cast<int32_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
+    const auto highest = std::max_element(logits_.begin(), logits_.end());
+    return *highest == kMasked ? first_allowed_ : static_cast<int32_t>(highest - logits_.begin());
   }
-  return list_.empty() ? 0 : std::min_element(list_.begin(), list_.end(), by_logit)->token;
+  return list_.empty() ? first_allowed_ : std::min_element(list_.begin(), list_.end(), by_logit)->token;
 }
 
 }  // namespace hearth::sampling

@@ -28,6 +28,9 @@ class Candidates {
   // Takes the logits as its scratch memory until the next reset(). NaN becomes -infinity. Returns the highest
   // logit.
   float reset(std::span<float> logits);
+  // The same where only some tokens are candidates: bit i % 64 of word i / 64 is token i's, and at least one
+  // is set. Where they are few, the others are not even looked at. The highest logit is theirs.
+  float reset(std::span<float> logits, std::span<const uint64_t> allowed);
 
   // No filter and no draw gives this token, which is in the vocabulary. Before the first filter only.
   void mask(int32_t token);
@@ -60,9 +63,9 @@ class Candidates {
   // logit = (logit - highest logit) / divisor, divisor > 0.
   void divide(double divisor);
 
-  // The first of the highest logits.
+  // The first of the highest logits; where every token is masked, the first that was allowed.
   int32_t best() const;
-  // Whether every token is masked: best() is the first then.
+  // Whether every token is masked.
   bool all_masked() const;
 
  private:
@@ -71,6 +74,7 @@ class Candidates {
   void make_list();
 
   std::span<float> logits_;
+  int32_t first_allowed_ = 0;
   std::vector<Candidate> list_;
   bool is_list_ = false;
   bool weighed_ = false;

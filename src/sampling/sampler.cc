@@ -39,9 +39,9 @@ void Sampler::accept(int32_t token) {
   dry_.accept(token);
 }
 
-int32_t Sampler::sample(std::span<float> logits) {
+int32_t Sampler::sample(std::span<float> logits, std::span<const uint64_t> allowed) {
   HEARTH_CHECK(!logits.empty());
-  const float highest = candidates_.reset(logits);
+  const float highest = allowed.empty() ? candidates_.reset(logits) : candidates_.reset(logits, allowed);
   if (!std::isfinite(highest)) return candidates_.best();
   candidates_.adjust(biases_, [](float logit, float bias) { return logit + bias; });
   for (const int32_t token : banned_) candidates_.mask(token);

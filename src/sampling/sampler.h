@@ -34,7 +34,10 @@ class Sampler {
   // The next token. `logits` is the caller's scratch: it is changed. Must not be empty; NaN counts as
   // -infinity, and where the highest logit is not finite its first token is taken. Ties go to the
   // lower token id. Does not call accept().
-  int32_t sample(std::span<float> logits);
+  //
+  // `allowed`, where it is not empty: only these tokens may come, whatever the options say, even one that a
+  // bias bans. Bit i % 64 of word i / 64 is token i's; at least one is set.
+  int32_t sample(std::span<float> logits, std::span<const uint64_t> allowed = {});
 
   uint64_t seed() const noexcept { return seed_; }  // the one drawn, where the option was -1
 

@@ -356,5 +356,64 @@ TEST(Seed, MinusOne_DrawsOneThatCanBeUsedAgain) {
   }
 }
 
+// A set of tokens as a sampler takes it.
+std::vector<uint64_t> allowed_of(size_t n, const Tokens& tokens) {
+  std::vector<uint64_t> words((n + 63) / 64);
+  for (const int32_t token : tokens) words[static_cast<size_t>(token) / 64] |= uint64_t{1} << (token % 64);
+  return words;
+}
+
+// With few allowed tokens and with many, which are gone about differently.
+TEST(Sampler, Allowed_AreAllThatIsDrawn) {
+  constexpr size_t kTokens = 300;
+  for (const size_t step : {size_t{2}, size_t{50}}) {
+    Tokens wanted;
+    for (size_t token = 1; token < kTokens; token += step) wanted.insert(static_cast<int32_t>(token));
+    Sampler sampler(plain());
+    Tokens seen;
+    for (int i = 0; i < 4000; ++i) {
+      std::vector<float> logits(kTokens, 1.0F);
+      seen.insert(sampler.sample(logits, allowed_of(kTokens, wanted)));
+    }
+    EXPECT_EQ(seen, wanted) << step;
+  }
+}
+
+// What is drawn of the allowed ones is as if there were no others.
+TEST(Sampler, Allowed_KeepTheirShares) {
+  for (const bool few : {true, false}) {
+    const size_t n = few ? 200 : 4;
+    Sampler sampler(plain());
+    int n_second = 0;
+    constexpr int kDraws = 4000;
+    for (int i = 0; i < kDraws; ++i) {
+      std::vector<float> logits(n, 9.0F);
+      logits[1] = static_cast<float>(std::log(0.25));
+      logits[2] = static_cast<float>(std::log(0.75));
+      n_second += sampler.sample(logits, allowed_of(n, {1, 2})) == 2 ? 1 : 0;
+    }
+    EXPECT_NEAR(n_second / static_cast<double>(kDraws), 0.75, 0.03) << few;
+  }
+}
+
+TEST(Sampler, Allowed_WinAgainstBansAndBrokenLogits) {
+  for (const size_t n : {size_t{4}, size_t{200}}) {
+    SamplingOptions options = plain();
+    options.logit_bias = {{2, -kInfinity}, {3, -kInfinity}};
+    Sampler banned(options);
+    std::vector<float> logits(n, 1.0F);
+    EXPECT_EQ(banned.sample(logits, allowed_of(n, {2})), 2) << n;
+    Sampler sampler(plain());
+    std::vector<float> broken(n, kNan);
+    EXPECT_EQ(sampler.sample(broken, allowed_of(n, {3})), 3) << n;
+    std::vector<float> masked(n, 1.0F);
+    masked[3] = -kInfinity;
+    EXPECT_EQ(sampler.sample(masked, allowed_of(n, {3})), 3) << n;
+    // Of two, the one that is not banned.
+    std::vector<float> both(n, 1.0F);
+    EXPECT_EQ(banned.sample(both, allowed_of(n, {1, 2})), 1) << n;
+  }
+}
+
 }  // namespace
 }  // namespace hearth::sampling

@@ -87,6 +87,11 @@ class GrammarBuilder {
   Node nothing();  // matches no text at all
   Node empty();    // matches the empty text
   Node literal(std::string_view bytes);
+  // A mark that a model sets apart parts of its answer with: the names in it that set_control_names() told of
+  // are control tokens (control_text.h), the rest is text. Everything else in a grammar is text only, so that
+  // no answer's text can hold a mark made of control tokens.
+  Node mark(std::string_view text);
+  void set_control_names(std::vector<std::string> names) { control_names_ = std::move(names); }
   Node bytes(const ByteSet& set);  // one byte of it
   // One character of the ranges, in UTF-8. Nothing for an empty list.
   Node characters(std::span<const CodePointRange> ranges);
@@ -122,6 +127,7 @@ class GrammarBuilder {
   Node add(Expression expression);
 
   GrammarLimits limits_;
+  std::vector<std::string> control_names_;
   std::vector<Expression> expressions_;
   struct RuleBody;
   std::vector<RuleBody> rules_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "text/grammar/control_text.h"
 #include "text/grammar/expression.h"
 #include "text/grammar/grammar_compiler.h"
 
@@ -58,6 +59,10 @@ GrammarBuilder::Node GrammarBuilder::literal(std::string_view bytes) {
   expression.kind = Expression::Kind::kLiteral;
   expression.text = bytes;
   return add(std::move(expression));
+}
+
+GrammarBuilder::Node GrammarBuilder::mark(std::string_view text) {
+  return literal(mark_bytes(text, control_names_));
 }
 
 GrammarBuilder::Node GrammarBuilder::bytes(const ByteSet& set) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "text/grammar/control_text.h"
 
 namespace hearth::text::grammar {
 namespace {
@@ -24,14 +25,16 @@ std::optional<size_t> word_length(std::string_view bytes) {
 
 }  // namespace
 
-MaskedVocabulary::MaskedVocabulary(const Tokenizer& tokenizer, std::span<const TokenId> visible)
-    : tokenizer_(tokenizer),
-      size_(static_cast<size_t>(tokenizer.vocabulary_size())),
-      visible_(visible.begin(), visible.end()),
-      end_tokens_(size_) {
+MaskedVocabulary::MaskedVocabulary(const Tokenizer& tokenizer, size_t size, std::span<const TokenId> visible)
+    : tokenizer_(tokenizer), size_(size), end_tokens_(size_) {
   words_up_to_.fill(TokenSet(size_));
+  for (const TokenId token : visible) {
+    if (tokenizer.token_type(token) == TokenType::kControl)
+      visible_.emplace(token, control_token_bytes(tokenizer.token_bytes(token, /*special=*/true)));
+  }
   std::vector<std::pair<std::string_view, TokenId>> short_words, long_words, others;
-  for (TokenId token = 0; token < static_cast<TokenId>(size_); ++token) {
+  const auto n_tokens = std::min(static_cast<int64_t>(size_), tokenizer.vocabulary_size());
+  for (TokenId token = 0; token < n_tokens; ++token) {
     if (tokenizer.ends_generation(token)) {
       end_tokens_.add(token);
       continue;
@@ -55,19 +58,20 @@ MaskedVocabulary::MaskedVocabulary(const Tokenizer& tokenizer, std::span<const T
 }
 
 std::string_view MaskedVocabulary::bytes(TokenId token) const {
-  const bool is_visible = std::find(visible_.begin(), visible_.end(), token) != visible_.end();
   switch (tokenizer_.token_type(token)) {
     case TokenType::kNormal:
     case TokenType::kUserDefined:
     case TokenType::kByte:
-      return tokenizer_.token_bytes(token, is_visible);
+      return tokenizer_.token_bytes(token, /*special=*/false);
+    case TokenType::kControl:
+      if (const auto found = visible_.find(token); found != visible_.end()) return found->second;
+      break;
     case TokenType::kUndefined:
     case TokenType::kUnknown:
-    case TokenType::kControl:
     case TokenType::kUnused:
       break;
   }
-  return is_visible ? tokenizer_.token_bytes(token, /*special=*/true) : std::string_view();
+  return {};
 }
 
 }  // namespace hearth::text::grammar

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,12 @@ class MaskedVocabulary {
  public:
   static constexpr size_t kMaxShortCharacters = 16;
 
-  // Control tokens are no text, but for `visible` ones, whose names are. The tokenizer must outlive this.
-  MaskedVocabulary(const Tokenizer& tokenizer, std::span<const TokenId> visible);
+  // `size`: of the model's logits, which may be padded. Control tokens are no text and never allowed, but for
+  // `visible` ones. The tokenizer must outlive this.
+  MaskedVocabulary(const Tokenizer& tokenizer, size_t size, std::span<const TokenId> visible);
 
   size_t size() const noexcept { return size_; }
+  // As a grammar reads the token: a visible control token's are no text's (control_text.h).
   std::string_view bytes(TokenId token) const;
   bool ends(TokenId token) const { return tokenizer_.ends_generation(token); }
   // Tokens after which an answer is complete.
@@ -41,7 +44,7 @@ class MaskedVocabulary {
  private:
   const Tokenizer& tokenizer_;
   size_t size_;
-  std::vector<TokenId> visible_;
+  std::map<TokenId, std::string> visible_;
   TokenSet end_tokens_;
   std::array<TokenSet, kMaxShortCharacters + 1> words_up_to_;
   TokenTrie short_words_;

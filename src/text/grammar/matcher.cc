@@ -44,16 +44,18 @@ bool Matcher::must_end() const {
   return may_end() && !table_->sets().may_go_on(set_);
 }
 
-std::string Matcher::forced_text(size_t max_bytes) {
-  std::string text;
+ForcedText Matcher::forced_text(size_t max_bytes) {
+  ForcedText forced;
+  StateSets& sets = table_->sets();
   SetId set = set_;
-  while (text.size() < max_bytes) {
-    const std::optional<uint8_t> byte = table_->sets().forced_byte(set);
+  while (forced.text.size() < max_bytes) {
+    const std::optional<uint8_t> byte = sets.forced_byte(set);
     if (!byte) break;
-    text.push_back(static_cast<char>(*byte));
-    set = table_->sets().next(set, *byte);
+    forced.text.push_back(static_cast<char>(*byte));
+    set = sets.next(set, *byte);
   }
-  return text;
+  forced.is_whole_answer = sets.may_end(set) && !sets.may_go_on(set);
+  return forced;
 }
 
 }  // namespace hearth::text::grammar

@@ -16,6 +16,7 @@ class TokenGrammar {
  public:
   TokenGrammar(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const MaskedVocabulary> vocabulary);
 
+  size_t vocabulary_size() const noexcept { return vocabulary_->size(); }
   // A table with room for more.
   std::shared_ptr<MaskTable> table();
   size_t size_bytes() const noexcept { return table_->size_bytes(); }
@@ -24,6 +25,12 @@ class TokenGrammar {
   std::shared_ptr<const Grammar> grammar_;
   std::shared_ptr<const MaskedVocabulary> vocabulary_;
   std::shared_ptr<MaskTable> table_;
+};
+
+// Text of which no byte can be another.
+struct ForcedText {
+  std::string text;
+  bool is_whole_answer = false;  // nothing can follow it
 };
 
 // Not thread-safe, nor are two of one TokenGrammar.
@@ -41,7 +48,7 @@ class Matcher {
   bool may_end() const;
   bool must_end() const;
   // The text that must follow, at most `max_bytes` of it.
-  std::string forced_text(size_t max_bytes);
+  ForcedText forced_text(size_t max_bytes);
 
  private:
   std::shared_ptr<TokenGrammar> grammar_;
