@@ -21,8 +21,10 @@ constexpr text::TokenId kEnd = 0;
 // Token t is the letter 'A' + t % 26; 0 ends generation.
 class LetterTokenizer : public text::Tokenizer {
  public:
-  std::vector<text::TokenId> encode(std::string_view, const text::EncodeOptions&) const override {
-    return {};
+  std::vector<text::TokenId> encode(std::string_view text, const text::EncodeOptions&) const override {
+    std::vector<text::TokenId> tokens;
+    for (const char letter : text) tokens.push_back(26 + (letter - 'A'));
+    return tokens;
   }
   std::string_view token_bytes(text::TokenId id, bool) const override {
     static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";

@@ -21,9 +21,9 @@ bool is_name_character(char c) {
 
 class Parser {
  public:
-  Parser(std::string_view source, const GrammarLimits& limits) : source_(source), builder_(limits) {}
+  Parser(GrammarBuilder& builder, std::string_view source) : source_(source), builder_(builder) {}
 
-  Result<std::shared_ptr<const Grammar>> parse() {
+  Result<Node> parse() {
     skip_space(/*over_lines=*/true);
     while (!at_end()) {
       HEARTH_TRY(parse_rule());
@@ -34,8 +34,7 @@ class Parser {
       return Error(ErrorCode::kInvalidArgument,
                    "the grammar has no rule \"root\": expected one, which the whole answer matches");
     }
-    const Node call = builder_.call(root->second.rule);
-    return builder_.build(call);
+    return builder_.call(root->second.rule);
   }
 
  private:
@@ -291,14 +290,20 @@ class Parser {
 
   std::string_view source_;
   size_t at_ = 0;
-  GrammarBuilder builder_;
+  GrammarBuilder& builder_;
   std::map<std::string, KnownRule> rules_;
 };
 
 }  // namespace
 
+Result<Node> add_gbnf(GrammarBuilder& builder, std::string_view source) {
+  return Parser(builder, source).parse();
+}
+
 Result<std::shared_ptr<const Grammar>> parse_gbnf(std::string_view source, const GrammarLimits& limits) {
-  return Parser(source, limits).parse();
+  GrammarBuilder builder(limits);
+  HEARTH_ASSIGN(const Node root, add_gbnf(builder, source));
+  return builder.build(root);
 }
 
 }  // namespace hearth::text::grammar

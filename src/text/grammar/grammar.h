@@ -54,6 +54,10 @@ class Grammar {
   }
   size_t n_states() const noexcept { return finals_.size(); }
   size_t n_rules() const noexcept { return rule_starts_.size(); }
+  size_t size_bytes() const noexcept {
+    return edges_.size() * sizeof(Edge) + edge_begins_.size() * sizeof(uint32_t) +
+           rule_starts_.size() * sizeof(State) + finals_.size() / 4;
+  }
 
  private:
   friend class GrammarCompiler;

@@ -15,10 +15,10 @@ namespace hearth::text::grammar {
 class MaskTable {
  public:
   // Beyond it a table is left to those who use it, and new answers get a new one.
-  static constexpr size_t kFullBytes = size_t{16} << 20U;
+  static constexpr size_t kFullBytes = size_t{4} << 20U;
   // More than one token may cost: a grammar that needs it is too ambiguous.
   static constexpr size_t kMaxStepBytes = size_t{16} << 20U;
-  static constexpr size_t kMaxMasks = 128;
+  static constexpr size_t kMaxMasks = 64;
 
   MaskTable(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const MaskedVocabulary> vocabulary);
 

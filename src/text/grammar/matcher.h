@@ -19,7 +19,7 @@ class TokenGrammar {
   size_t vocabulary_size() const noexcept { return vocabulary_->size(); }
   // A table with room for more.
   std::shared_ptr<MaskTable> table();
-  size_t size_bytes() const noexcept { return table_->size_bytes(); }
+  size_t size_bytes() const noexcept { return grammar_->size_bytes() + table_->size_bytes(); }
 
  private:
   std::shared_ptr<const Grammar> grammar_;
