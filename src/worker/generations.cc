@@ -23,6 +23,7 @@ protocol::Finished::Reason reason_of(engine::FinishReason reason) {
       return protocol::Finished::CONTEXT;
     case engine::FinishReason::kCancelled:
     case engine::FinishReason::kEmbedded:  // of no answer
+    case engine::FinishReason::kFailed:    // fail() tells of it
       break;
   }
   return protocol::Finished::CANCELLED;
@@ -79,7 +80,8 @@ int64_t Generations::n_unfinished() const {
   return n;
 }
 
-Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked, Prompt prompt) {
+Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked, Prompt prompt,
+                                std::shared_ptr<text::grammar::TokenGrammar> grammar) {
   const uint32_t n_answers = std::max(asked.n(), uint32_t{1});
   if (n_answers > kMaxAnswers) {
     return make_error(ErrorCode::kInvalidArgument, "n: expected at most {} answers, found {}", kMaxAnswers,
@@ -96,8 +98,8 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   call->id = call_id;
   HEARTH_ASSIGN(call->request, request_of(asked));
   call->request.prompt = std::move(prompt.tokens);
-  if (prompt.reasoning)
-    call->request.visible_control_tokens = text::mark_tokens(*prompt.reasoning, tokenizer_);
+  call->request.visible_control_tokens = std::move(prompt.visible_control_tokens);
+  call->request.grammar = std::move(grammar);
   call->answers.resize(n_answers);
   for (uint32_t i = 0; i < n_answers; ++i) {
     call->answers[i].call = call.get();
@@ -172,6 +174,7 @@ void Generations::take(const engine::Event& event, Clock::time_point step_began)
   if (found == answers_.end()) return;
   Answer& answer = *found->second;
   if (!answer.started_at) start(answer, step_began, event.status.n_cached_tokens);
+  if (event.failure) return fail(*answer.call, *event.failure);
   if (!answer.decoding_since) answer.decoding_since = Clock::now();
   if (event.token) answer.tokens.push_back(*event.token);
   answer.stop = event.stop;
@@ -245,6 +248,17 @@ void Generations::finish(Answer& answer, protocol::Finished::Reason reason) {
   answer.is_finished = true;
   answers_.erase(answer.request);
   if (++call.n_finished == call.answers.size()) calls_.erase(call.id);
+}
+
+// All answers of a call share what went wrong.
+void Generations::fail(const GenerateCall& call, const Error& error) {
+  for (const Answer& answer : call.answers) {
+    if (answer.is_finished || answer.request == 0) continue;
+    engine_.cancel(answer.request);
+    answers_.erase(answer.request);
+  }
+  send_failure(send_, call.id, error);
+  calls_.erase(call.id);
 }
 
 void Generations::fail_all(const Error& error) {

@@ -32,7 +32,9 @@ class Generations {
   Generations& operator=(const Generations&) = delete;
 
   // Errors: those of the engine for the request; kUnavailable where too many wait already.
-  Result<void> begin(uint64_t call_id, const protocol::Generate& call, Prompt prompt);
+  // `grammar`: of the answers; null where they are free.
+  Result<void> begin(uint64_t call_id, const protocol::Generate& call, Prompt prompt,
+                     std::shared_ptr<text::grammar::TokenGrammar> grammar = nullptr);
   // Ends all answers of the call that are not finished. False: there is no such call.
   bool cancel(uint64_t call_id);
 
@@ -54,6 +56,7 @@ class Generations {
   void send_deltas(Answer& answer, const engine::Event& event);
   void send_delta(const Answer& answer, protocol::Delta delta);
   void finish(Answer& answer, protocol::Finished::Reason reason);
+  void fail(const GenerateCall& call, const Error& error);
 
   engine::Engine& engine_;
   const text::Tokenizer& tokenizer_;

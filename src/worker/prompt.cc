@@ -91,6 +91,7 @@ Result<Prompt> prompt_of(const OpenedModel& model, const protocol::Generate& cal
       if (prompt.reasoning) {
         HEARTH_ASSIGN(const std::string rendered, format.render(conversation.context));
         prompt.begins_thinking = text::begins_thinking(*prompt.reasoning, rendered);
+        prompt.visible_control_tokens = text::mark_tokens(*prompt.reasoning, model.tokenizer());
       }
       return prompt;
     }

@@ -18,6 +18,8 @@ struct Prompt {
   std::vector<text::TokenId> tokens;
   std::optional<text::ReasoningFormat> reasoning;  // how thinking is marked in the answer, if it is
   bool begins_thinking = false;                    // the answer begins inside of it
+  // Control tokens whose names are part of the answer's text, for the marks in it.
+  std::vector<text::TokenId> visible_control_tokens;
 };
 
 // The context of a chat template: the conversation, add_generation_prompt and those of the template's

@@ -108,6 +108,7 @@ Result<void> Service::start(uint64_t id, const protocol::Start& start) {
     limits.max_waiting = start.options().max_waiting();
     engine::LoadedModel& generator = *model_->generator();
     generations_.emplace(generator.engine(), model_->tokenizer(), limits, send_);
+    constraints_.emplace(model_->tokenizer(), generator.info().vocabulary_size);
     if (const auto pooling = generator.pooling()) {
       decoder_embeddings_.emplace(generator.engine(), model_->tokenizer(), *pooling, generator.info().width,
                                   limits, send_);
@@ -139,7 +140,8 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
                       model->checkpoint().name());
   }
   HEARTH_ASSIGN(Prompt prompt, prompt_of(*model, call));
-  return generations_->begin(id, call, std::move(prompt));
+  HEARTH_ASSIGN(auto grammar, constraints_->grammar_of(call, prompt));
+  return generations_->begin(id, call, std::move(prompt), std::move(grammar));
 }
 
 Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {

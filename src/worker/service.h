@@ -7,6 +7,7 @@
 
 #include "protocol/engine.pb.h"
 #include "worker/backend_factory.h"
+#include "worker/constraints.h"
 #include "worker/decoder_embeddings.h"
 #include "worker/embeddings.h"
 #include "worker/generations.h"
@@ -55,6 +56,7 @@ class Service {
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;
   std::optional<Generations> generations_;               // of a model that writes texts
+  std::optional<Constraints> constraints_;               // on them
   std::optional<DecoderEmbeddings> decoder_embeddings_;  // of such a model's too, if it can be pooled
   std::optional<Embeddings> embeddings_;                 // of an encoder
 };

@@ -1,0 +1,157 @@
+#include "worker/constraints.h"
+
+#include <nlohmann/json.hpp>
+
+#include "text/grammar/gbnf.h"
+#include "text/grammar/json_schema.h"
+#include "text/grammar/regex.h"
+
+namespace hearth::worker {
+namespace {
+
+using text::grammar::GrammarBuilder;
+using Node = GrammarBuilder::Node;
+
+constexpr size_t kMaxSourceBytes = size_t{1} << 20U;
+constexpr int kMaxJsonDepth = 200;
+constexpr size_t kMaxVocabularies = 8;
+
+// The parser keeps no stack of its own, but what it makes is taken apart recursively.
+Result<nlohmann::ordered_json> parse_schema(const std::string& source) {
+  bool too_deep = false;
+  const auto limit_depth = [&](int depth, nlohmann::ordered_json::parse_event_t,
+                               const nlohmann::ordered_json&) {
+    too_deep = too_deep || depth > kMaxJsonDepth;
+    return !too_deep;
+  };
+  nlohmann::ordered_json schema =
+      nlohmann::ordered_json::parse(source, limit_depth, /*allow_exceptions=*/false);
+  if (too_deep)
+    return make_error(ErrorCode::kResourceExhausted, "the schema is nested more than {} levels deep",
+                      kMaxJsonDepth);
+  if (schema.is_discarded()) return Error(ErrorCode::kInvalidArgument, "the schema is no JSON");
+  return schema;
+}
+
+Result<Node> add_constraint(GrammarBuilder& builder, const protocol::Constraint& constraint) {
+  switch (constraint.what_case()) {
+    case protocol::Constraint::kJsonSchema: {
+      HEARTH_ASSIGN(const nlohmann::ordered_json schema, parse_schema(constraint.json_schema()));
+      return text::grammar::add_json_schema(builder, schema);
+    }
+    case protocol::Constraint::kJsonObject:
+      return text::grammar::add_json_object(builder);
+    case protocol::Constraint::kGbnf:
+      return text::grammar::add_gbnf(builder, constraint.gbnf());
+    case protocol::Constraint::kRegex:
+      return text::grammar::add_regex(builder, constraint.regex(), text::grammar::RegexText::kPlain,
+                                      /*whole=*/true);
+    case protocol::Constraint::kChoices: {
+      std::vector<Node> texts;
+      for (const std::string& text : constraint.choices().texts()) texts.push_back(builder.literal(text));
+      if (texts.empty())
+        return Error(ErrorCode::kInvalidArgument, "choices: expected at least one text, found none");
+      return builder.choice(std::move(texts));
+    }
+    case protocol::Constraint::WHAT_NOT_SET:
+      break;
+  }
+  return Error(ErrorCode::kUnsupported, "a constraint that this engine does not know");
+}
+
+// A text in which a mark does not occur, up to the mark.
+Result<Node> add_text_up_to(GrammarBuilder& builder, std::string_view mark) {
+  const Node any = builder.repeat(builder.any_character(), 0, std::nullopt);
+  HEARTH_ASSIGN(const text::grammar::Dfa all, determinise(builder, any));
+  HEARTH_ASSIGN(const text::grammar::Dfa with_mark,
+                determinise(builder, builder.sequence({any, builder.literal(mark), any})));
+  HEARTH_ASSIGN(const text::grammar::Dfa without, subtract(all, with_mark));
+  return builder.sequence({builder.language(without), builder.mark(mark)});
+}
+
+// The thinking that a model may write before the answer, free, and the marks around both.
+Result<Node> add_thinking(GrammarBuilder& builder, const Prompt& prompt, Node answer) {
+  if (!prompt.reasoning) return answer;
+  const text::ReasoningFormat& format = *prompt.reasoning;
+  HEARTH_ASSIGN(Node thinking, add_text_up_to(builder, format.close));
+  if (!prompt.begins_thinking)
+    thinking = builder.optional(builder.sequence({builder.mark(format.open), thinking}));
+  const Node space = builder.repeat(builder.choice({builder.literal(" "), builder.literal("\n")}), 0, 4);
+  std::vector<Node> marks;
+  for (const std::string& mark : format.frame) marks.push_back(builder.mark(mark));
+  constexpr uint32_t kMaxFrameMarks = 4;
+  const Node frame =
+      builder.repeat(builder.sequence({builder.choice(std::move(marks)), space}), 0, kMaxFrameMarks);
+  return builder.sequence({thinking, space, format.frame.empty() ? builder.empty() : frame, answer});
+}
+
+std::string key_of(const protocol::Generate& call, const Prompt& prompt) {
+  std::string key = call.constraint().SerializeAsString();
+  if (prompt.reasoning) {
+    key += prompt.begins_thinking ? '\1' : '\0';
+    for (const std::string& mark : prompt.reasoning->frame) key += mark;
+    key += prompt.reasoning->open + prompt.reasoning->close;
+  }
+  return key;
+}
+
+}  // namespace
+
+std::shared_ptr<const text::grammar::MaskedVocabulary> Constraints::vocabulary(
+    const std::vector<text::TokenId>& visible) {
+  if (vocabularies_.size() >= kMaxVocabularies && !vocabularies_.contains(visible)) vocabularies_.clear();
+  auto& vocabulary = vocabularies_[visible];
+  if (!vocabulary) {
+    vocabulary = std::make_shared<text::grammar::MaskedVocabulary>(tokenizer_, static_cast<size_t>(n_tokens_),
+                                                                   visible);
+  }
+  return vocabulary;
+}
+
+Result<std::shared_ptr<text::grammar::TokenGrammar>> Constraints::grammar_of(const protocol::Generate& call,
+                                                                             const Prompt& prompt) {
+  if (!call.has_constraint()) return std::shared_ptr<text::grammar::TokenGrammar>();
+  if (call.constraint().ByteSizeLong() > kMaxSourceBytes) {
+    return make_error(ErrorCode::kResourceExhausted,
+                      "expected a schema or grammar of at most {} bytes, found {}", kMaxSourceBytes,
+                      call.constraint().ByteSizeLong());
+  }
+  std::string key = key_of(call, prompt);
+  if (const auto found = by_key_.find(key); found != by_key_.end()) {
+    grammars_.splice(grammars_.begin(), grammars_, found->second);
+    // Tables grow with the answers.
+    let_go_of_old_ones();
+    return grammars_.front().second;
+  }
+  GrammarBuilder builder;
+  std::vector<std::string> control_names;
+  for (const text::TokenId token : prompt.visible_control_tokens)
+    control_names.emplace_back(tokenizer_.token_bytes(token, /*special=*/true));
+  builder.set_control_names(std::move(control_names));
+  HEARTH_ASSIGN(const Node answer, add_constraint(builder, call.constraint()));
+  HEARTH_ASSIGN(const Node whole, add_thinking(builder, prompt, answer));
+  HEARTH_ASSIGN(std::shared_ptr<const text::grammar::Grammar> grammar, builder.build(whole));
+  auto tokens = std::make_shared<text::grammar::TokenGrammar>(std::move(grammar),
+                                                              vocabulary(prompt.visible_control_tokens));
+  grammars_.emplace_front(key, tokens);
+  by_key_.emplace(std::move(key), grammars_.begin());
+  let_go_of_old_ones();
+  return tokens;
+}
+
+// Answers that are under way keep theirs.
+void Constraints::let_go_of_old_ones() {
+  size_t n_bytes = 0;
+  size_t n = 0;
+  for (auto at = grammars_.begin(); at != grammars_.end();) {
+    n_bytes += at->first.size() + at->second->size_bytes();
+    if (++n <= 1 || (n <= kMaxGrammars && n_bytes <= kMaxBytes)) {
+      ++at;
+      continue;
+    }
+    by_key_.erase(at->first);
+    at = grammars_.erase(at);
+  }
+}
+
+}  // namespace hearth::worker
