@@ -173,7 +173,8 @@ void Sequence::give_back_passed_blocks() {
 }
 
 std::optional<FinishReason> Sequence::reason_to_finish(text::TokenId token) const {
-  if (!request_.ignore_end && tokenizer_.ends_generation(token)) return FinishReason::kStop;
+  // After the end that a grammar allows nothing can follow.
+  if ((!request_.ignore_end || grammar_) && tokenizer_.ends_generation(token)) return FinishReason::kStop;
   if (request_.max_tokens >= 0 && n_generated() >= request_.max_tokens) return FinishReason::kLength;
   if (static_cast<int64_t>(tokens_.size()) >= context_tokens_) return FinishReason::kContext;
   return std::nullopt;
