@@ -1,5 +1,5 @@
-// Grammars, and a text to walk them with: "GRAMMAR\0TEXT". Whatever is accepted stays within its limits, and a text
-// that a grammar has begun can be gone on with or is whole.
+// Grammars, and a text to walk them with: "GRAMMAR\0TEXT". Whatever is accepted stays within its limits, and
+// a text that a grammar has begun can be gone on with or is whole.
 #include <cstdint>
 #include <string_view>
 

@@ -1,11 +1,11 @@
-// What structured output costs a token: 20 schemas (schemas.json), each with answers that a model would give, in the
-// tokens of a real vocabulary.
+// What structured output costs a token: 20 schemas (schemas.json), each with answers that a model would give,
+// in the tokens of a real vocabulary.
 //
 //   mask_bench MODEL.gguf [REPEATS]
 //
-// For every token of every answer: the time to find the tokens that may come, and to go on with this one. `first`: in
-// a schema that was never used before; `again`: in one that has been. Compiling is timed apart. Medians over all
-// tokens, of the best of REPEATS runs each.
+// For every token of every answer: the time to find the tokens that may come, and to go on with this one.
+// `first`: in a schema that was never used before; `again`: in one that has been. Compiling is timed apart.
+// Medians over all tokens, of the best of REPEATS runs each.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   const auto vocabulary = std::make_shared<const grammar::MaskedVocabulary>(
       **tokenizer, static_cast<size_t>((*tokenizer)->vocabulary_size()), std::vector<TokenId>());
   std::printf("vocabulary of %lld tokens, arranged once in %.1f ms\n",
-              static_cast<long long>((*tokenizer)->vocabulary_size()), microseconds(Clock::now() - began) / 1000);
+              static_cast<long long>((*tokenizer)->vocabulary_size()),
+              microseconds(Clock::now() - began) / 1000);
 
   std::vector<double> compile, first, again;
   for (int repeat = 0; repeat < n_repeats; ++repeat) {
@@ -74,7 +75,8 @@ int main(int argc, char** argv) {
       const auto root = grammar::add_json_schema(builder, entry["schema"]);
       if (!root) return std::fprintf(stderr, "%s: %s\n", name.c_str(), root.error().message().c_str()), 1;
       auto compiled = builder.build(*root);
-      if (!compiled) return std::fprintf(stderr, "%s: %s\n", name.c_str(), compiled.error().message().c_str()), 1;
+      if (!compiled)
+        return std::fprintf(stderr, "%s: %s\n", name.c_str(), compiled.error().message().c_str()), 1;
       note(compile, i_schema++, microseconds(Clock::now() - began));
       const auto shared = std::make_shared<grammar::TokenGrammar>(*compiled, vocabulary);
       for (const bool is_first : {true, false}) {
@@ -87,14 +89,17 @@ int main(int argc, char** argv) {
             const auto allowed = matcher.allowed();
             const bool fits = allowed && (*allowed)->contains(token) && matcher.accept(token);
             const double took = microseconds(Clock::now() - began);
-            if (!fits) return std::fprintf(stderr, "%s: the answer %s is not allowed\n", name.c_str(), text.c_str()), 1;
+            if (!fits)
+              return std::fprintf(stderr, "%s: the answer %s is not allowed\n", name.c_str(), text.c_str()),
+                     1;
             if (is_first) {
               note(first, i_first++, took);
             } else {
               note(again, i_again++, took);
             }
           }
-          if (!matcher.may_end()) return std::fprintf(stderr, "%s: the answer may not end\n", name.c_str()), 1;
+          if (!matcher.may_end())
+            return std::fprintf(stderr, "%s: the answer may not end\n", name.c_str()), 1;
         }
       }
     }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "text/grammar/dfa.h"
 #include "text/grammar/gbnf.h"
 #include "text/grammar/json_schema.h"
 #include "text/grammar/regex.h"
@@ -64,8 +65,8 @@ Result<Node> add_text_up_to(GrammarBuilder& builder, std::string_view mark) {
   const Node any = builder.repeat(builder.any_character(), 0, std::nullopt);
   HEARTH_ASSIGN(const text::grammar::Dfa all, determinise(builder, any));
   HEARTH_ASSIGN(const text::grammar::Dfa with_mark,
-                determinise(builder, builder.sequence({any, builder.literal(mark), any})));
-  HEARTH_ASSIGN(const text::grammar::Dfa without, subtract(all, with_mark));
+                text::grammar::determinise(builder, builder.sequence({any, builder.literal(mark), any})));
+  HEARTH_ASSIGN(const text::grammar::Dfa without, text::grammar::subtract(all, with_mark));
   return builder.sequence({builder.language(without), builder.mark(mark)});
 }
 

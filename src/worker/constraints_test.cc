@@ -23,7 +23,10 @@ class ConstraintsTest : public ::testing::Test {
   }
   static Prompt thinking_prompt(bool begins_thinking, bool marks_are_tokens) {
     Prompt prompt;
-    prompt.reasoning = {marks_are_tokens ? "<open>" : "<think>", marks_are_tokens ? "<close>" : "</think>", {"<answer>"}, false};
+    prompt.reasoning = {marks_are_tokens ? "<open>" : "<think>",
+                        marks_are_tokens ? "<close>" : "</think>",
+                        {"<answer>"},
+                        false};
     prompt.begins_thinking = begins_thinking;
     if (marks_are_tokens) prompt.visible_control_tokens = {kOpen, kClose};
     return prompt;
@@ -39,7 +42,8 @@ class ConstraintsTest : public ::testing::Test {
     return *grammar;
   }
   // Whether an answer of these tokens is whole; a token may be given by its byte.
-  static bool is_whole(const std::shared_ptr<text::grammar::TokenGrammar>& grammar, const std::vector<TokenId>& tokens) {
+  static bool is_whole(const std::shared_ptr<text::grammar::TokenGrammar>& grammar,
+                       const std::vector<TokenId>& tokens) {
     text::grammar::Matcher matcher(grammar);
     for (const TokenId token : tokens) {
       if (!matcher.accept(token)) return false;

@@ -56,11 +56,13 @@ TEST_F(ServiceConstraintsTest, GrammarExpressionAndChoices_AreKept) {
   protocol::Constraint choices;
   for (const char* text : {"red", "green", "greenish", "ünïcode"}) choices.mutable_choices()->add_texts(text);
   for (int64_t seed = 0; seed < 8; ++seed) {
-    EXPECT_TRUE(std::regex_match(text_of(replies_to(constrained(grammar, seed))), std::regex("[a-c]{3}( [0-9]+){0,2}\\.")));
+    EXPECT_TRUE(std::regex_match(text_of(replies_to(constrained(grammar, seed))),
+                                 std::regex("[a-c]{3}( [0-9]+){0,2}\\.")));
     EXPECT_TRUE(std::regex_match(text_of(replies_to(constrained(expression, seed))),
                                  std::regex("(yes|no|maybe( not)?), [A-Z][a-z]{2}")));
     const std::string choice = text_of(replies_to(constrained(choices, seed)));
-    EXPECT_TRUE(choice == "red" || choice == "green" || choice == "greenish" || choice == "ünïcode") << choice;
+    EXPECT_TRUE(choice == "red" || choice == "green" || choice == "greenish" || choice == "ünïcode")
+        << choice;
   }
 }
 
