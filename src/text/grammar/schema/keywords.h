@@ -1,0 +1,74 @@
+// What a schema's keywords say, as a formula.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "text/grammar/schema/document.h"
+#include "text/grammar/schema/formula.h"
+
+namespace hearth::text::grammar::schema {
+
+// Not thread-safe.
+class Keywords {
+ public:
+  // `is_surely_empty` says of a formula that no value fulfils it; it may always say no.
+  Keywords(SchemaDocument& document, FormulaTable& formulas, std::function<bool(Formula)> is_surely_empty)
+      : document_(document), formulas_(formulas), is_surely_empty_(std::move(is_surely_empty)) {}
+
+  // Of the schema alone: those in it, but for their types, are conditions of kSchema. kUnsupported for
+  // keywords that cannot be guaranteed, and for a schema that is asked for while it is read.
+  Result<Formula> formula_of(SchemaId id);
+
+ private:
+  using Json = nlohmann::ordered_json;
+  // The schema that is read.
+  struct Reading {
+    SchemaId id;
+    const Json& json;
+    std::string pointer;
+    std::vector<Formula> parts{};
+    Formula types = kAlways;
+    std::string at(std::string_view keyword) const;
+  };
+
+  Result<Formula> read(SchemaId id);
+  Result<void> check_names(const Reading& reading) const;
+  Result<void> read_type(Reading& reading);
+  Result<void> read_values(Reading& reading);
+  Result<void> read_numbers(Reading& reading);
+  Result<void> read_strings(Reading& reading);
+  Result<void> read_items(Reading& reading);
+  Result<void> read_item_counts(Reading& reading);
+  Result<void> read_contains(Reading& reading);
+  Result<void> read_properties(Reading& reading);
+  Result<void> read_property_counts(Reading& reading);
+  Result<void> read_dependencies(Reading& reading);
+  Result<void> read_references(Reading& reading);
+  Result<void> read_combinations(Reading& reading);
+  Result<void> read_one_of(Reading& reading);
+  Result<void> read_if(Reading& reading);
+
+  Result<Formula> equal_to(const Json& value, const std::string& pointer, int depth);
+  // The schema under a keyword, if there is one; the schemas of a list.
+  Result<std::optional<Formula>> schema_at(const Reading& reading, const char* keyword);
+  Result<std::vector<Formula>> schemas_at(const Reading& reading, const char* keyword);
+  Result<Formula> schema_in(const Reading& reading, const Json& json, const std::string& tokens);
+  Result<std::optional<uint64_t>> count_at(const Reading& reading, const char* keyword);
+  // Exactly `min` to `max` of a condition that counts from below.
+  void add_range(Reading& reading, Condition from, std::optional<uint64_t> min, std::optional<uint64_t> max);
+  Result<std::vector<std::string>> names_in(const Json& list, const std::string& pointer) const;
+  Formula required(const std::string& name, const std::string& pointer);
+  bool is_draft7() const { return document_.draft() == Draft::kDraft7; }
+
+  SchemaDocument& document_;
+  FormulaTable& formulas_;
+  std::function<bool(Formula)> is_surely_empty_;
+  std::unordered_map<SchemaId, std::optional<Formula>> read_;  // nothing: is being read
+};
+
+}  // namespace hearth::text::grammar::schema
