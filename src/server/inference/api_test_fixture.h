@@ -151,6 +151,17 @@ class ApiTest : public ::testing::Test {
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 
+// An answer that says something and calls two tools, the first in parts.
+inline std::vector<protocol::Reply> replies_with_calls() {
+  return {accepted_reply(7),
+          delta_reply("Let me see."),
+          call_reply(0, "weather", "", false),
+          call_reply(0, "", R"({"city": )", false),
+          call_reply(0, "", R"("Oslo"})", true),
+          call_reply(1, "now", "{}", true),
+          finished_reply(protocol::Finished::STOP, 7, 20)};
+}
+
 inline protocol::Reply with_logprob(protocol::Reply delta, int32_t id, std::string piece, float logprob) {
   protocol::TokenLogprob& token = *delta.mutable_delta()->add_logprobs();
   token.set_token(id);

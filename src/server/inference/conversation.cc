@@ -57,8 +57,28 @@ void Conversation::add(std::string_view role, std::string_view content, std::str
   for (const std::string_view key : kReasoningKeys) append_to(message, key, reasoning, "\n\n");
 }
 
+void Conversation::add_tool_call(const std::string& id, const std::string& name, Json arguments) {
+  if (messages_.empty() || messages_.back()["role"] != "assistant") add("assistant", "");
+  Json call{{"type", "function"}};
+  if (!id.empty()) call["id"] = id;
+  call["function"] = {{"name", name}, {"arguments", std::move(arguments)}};
+  messages_.back()["tool_calls"].push_back(std::move(call));
+  called_[id] = name;
+}
+
+void Conversation::add_tool_result(const std::string& call_id, std::string_view content, std::string name) {
+  Json message{{"role", "tool"}, {"content", content}};
+  const auto called = called_.find(call_id);
+  if (name.empty() && called != called_.end()) name = called->second;
+  if (!name.empty()) message["name"] = std::move(name);
+  if (!call_id.empty()) message["tool_call_id"] = call_id;
+  messages_.push_back(std::move(message));
+}
+
 std::string Conversation::json() const {
-  return wire::dump_json({{"messages", messages_}});
+  Json conversation{{"messages", messages_}};
+  if (!tools_.empty()) conversation["tools"] = tools_;
+  return wire::dump_json(conversation);
 }
 
 }  // namespace hearth::server::inference

@@ -1,6 +1,7 @@
 // Messages of an API as the conversation that an engine's chat template renders.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,12 @@ class Conversation {
 
   // `reasoning` is what the assistant thought before it spoke; the template decides what becomes of it.
   void add(std::string_view role, std::string_view content, std::string_view reasoning = {});
+  // A call of a tool with its `arguments`, an object: a part of what the assistant said last.
+  void add_tool_call(const std::string& id, const std::string& name, wire::Json arguments);
+  // What the call gave. Results are never merged. `name` of the tool: empty, where it is the call's.
+  void add_tool_result(const std::string& call_id, std::string_view content, std::string name = {});
+  // That the model is told of, in the form of tools.h.
+  void set_tools(wire::Json tools) { tools_ = std::move(tools); }
 
   bool empty() const noexcept { return messages_.empty(); }
   // Protocol's conversation_json.
@@ -32,6 +39,8 @@ class Conversation {
 
  private:
   wire::Json messages_ = wire::Json::array();
+  wire::Json tools_ = wire::Json::array();
+  std::map<std::string, std::string> called_;  // the name of the tool, by the id of its call
   Merging merging_;
 };
 

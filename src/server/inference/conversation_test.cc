@@ -37,6 +37,37 @@ TEST(Conversation, AllRolesMerged_TurnsAlternate) {
                              "thinking":"hm\n\nso"}])"));
 }
 
+TEST(Conversation, Calls_AreTheAssistantsAndResultsStandAlone) {
+  for (const auto merging : {Conversation::Merging::kSystem, Conversation::Merging::kAllRoles}) {
+    Conversation conversation(merging);
+    conversation.set_tools(Json::parse(R"([{"type":"function"}])"));
+    conversation.add("user", "a");
+    conversation.add("assistant", "b", "hm");
+    conversation.add_tool_call("c1", "f", Json::parse(R"({"z":1,"a":2})"));
+    conversation.add_tool_call("c2", "g", Json::object());
+    conversation.add_tool_result("c2", "2");
+    conversation.add_tool_result("c1", "1", "other");
+    conversation.add_tool_result("c9", "?");
+    EXPECT_EQ(conversation.json(),
+              R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b",)"
+              R"("reasoning_content":"hm","thinking":"hm","tool_calls":[)"
+              R"({"type":"function","id":"c1","function":{"name":"f","arguments":{"z":1,"a":2}}},)"
+              R"({"type":"function","id":"c2","function":{"name":"g","arguments":{}}}]},)"
+              R"({"role":"tool","content":"2","name":"g","tool_call_id":"c2"},)"
+              R"({"role":"tool","content":"1","name":"other","tool_call_id":"c1"},)"
+              R"({"role":"tool","content":"?","tool_call_id":"c9"}],"tools":[{"type":"function"}]})");
+  }
+}
+
+TEST(Conversation, CallWithoutAMessageBefore_MakesOne) {
+  Conversation conversation;
+  conversation.add("user", "a");
+  conversation.add_tool_call("c1", "f", Json::object());
+  EXPECT_EQ(messages_of(conversation), Json::parse(R"([{"role":"user","content":"a"},
+      {"role":"assistant","content":"","tool_calls":[{"type":"function","id":"c1",
+       "function":{"name":"f","arguments":{}}}]}])"));
+}
+
 struct ContentCase {
   const char* body;
   const char* text;

@@ -232,6 +232,18 @@ inline protocol::Reply delta_reply(std::string text, protocol::Delta::Kind kind 
   return reply;
 }
 
+// A part of a call of a tool; `name` in its first part only.
+inline protocol::Reply call_reply(uint32_t index, std::string name, std::string arguments, bool is_whole,
+                                  uint32_t answer = 0) {
+  protocol::Reply reply = delta_reply("", protocol::Delta::TOOL_CALL, answer);
+  protocol::ToolCallPart& part = *reply.mutable_delta()->mutable_tool_call();
+  part.set_index(index);
+  part.set_name(std::move(name));
+  part.set_arguments(std::move(arguments));
+  part.set_is_whole(is_whole);
+  return reply;
+}
+
 inline protocol::Reply finished_reply(protocol::Finished::Reason reason, int64_t n_prompt_tokens,
                                       int64_t n_generated_tokens, uint32_t answer = 0) {
   protocol::Reply reply;
