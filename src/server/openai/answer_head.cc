@@ -22,8 +22,9 @@ AnswerHead make_answer_head(std::string_view prefix, std::string model, const Ca
           .fingerprint = "fp_" + entry.digest.substr(0, kFingerprintDigits)};
 }
 
-std::string_view finish_reason(const protocol::Finished& finished) {
-  return finished.reason() == protocol::Finished::STOP ? "stop" : "length";
+std::string_view finish_reason(const protocol::Finished& finished, bool has_calls) {
+  if (finished.reason() != protocol::Finished::STOP) return "length";
+  return has_calls ? "tool_calls" : "stop";
 }
 
 }  // namespace hearth::server::openai

@@ -23,7 +23,7 @@ struct AnswerHead {
 AnswerHead make_answer_head(std::string_view prefix, std::string model, const CatalogEntry& entry,
                             WallTime now);
 
-// "stop" or "length".
-std::string_view finish_reason(const protocol::Finished& finished);
+// "stop" or "length"; "tool_calls" where an answer that has some came to its end.
+std::string_view finish_reason(const protocol::Finished& finished, bool has_calls = false);
 
 }  // namespace hearth::server::openai

@@ -1,5 +1,6 @@
 #include "server/inference/generation.h"
 #include "server/inference/thinking.h"
+#include "server/inference/tools.h"
 #include "server/openai/api_error.h"
 #include "server/openai/chat_answer.h"
 #include "server/openai/chat_request.h"
@@ -31,7 +32,7 @@ Task<void> answer_whole(EngineLease& lease, ChatRequest chat, AnswerHead head, h
   co_await responder.send(std::move(response));
 }
 
-Task<bool> begin_stream(http::Responder& responder, const ChatChunks& chunks) {
+Task<bool> begin_stream(http::Responder& responder, ChatChunks& chunks) {
   if (responder.has_begun()) co_return true;
   const bool begun = co_await inference::begin_events(responder);
   if (!begun) co_return false;
@@ -39,7 +40,7 @@ Task<bool> begin_stream(http::Responder& responder, const ChatChunks& chunks) {
   co_return co_await responder.write(std::move(events));
 }
 
-Task<bool> write_delta(http::Responder& responder, const ChatChunks& chunks, const protocol::Delta& delta) {
+Task<bool> write_delta(http::Responder& responder, ChatChunks& chunks, const protocol::Delta& delta) {
   if (!co_await begin_stream(responder, chunks)) co_return false;
   std::string events = chunks.delta(delta);
   if (events.empty()) co_return true;
@@ -48,8 +49,7 @@ Task<bool> write_delta(http::Responder& responder, const ChatChunks& chunks, con
 
 Task<void> answer_in_chunks(EngineLease& lease, ChatRequest chat, AnswerHead head,
                             http::Responder& responder) {
-  const ChatChunks chunks(std::move(head), n_choices(chat), chat.generate.logprobs(),
-                          chat.streaming.include_usage);
+  ChatChunks chunks(std::move(head), n_choices(chat), chat.generate.logprobs(), chat.streaming.include_usage);
   wire::PumpSinks sinks;
   // Not before the prompt was taken: until then an error has its own status.
   sinks.on_accepted = [&](const protocol::Accepted&) { return begin_stream(responder, chunks); };
@@ -87,6 +87,11 @@ Task<void> answer_chat(const Dependencies& deps, const http::Request& request, h
       inference::check_thinking(model, engine.description(), chat->generate, "reasoning_effort");
   if (!thinks) {
     co_await send_error(responder, thinks.error());
+    co_return;
+  }
+  const auto calls = inference::check_tools(model, engine.description(), chat->generate);
+  if (!calls) {
+    co_await send_error(responder, calls.error());
     co_return;
   }
   chat->generate.set_tenant(request.identity.key_id);

@@ -1,7 +1,9 @@
 #include "server/openai/chat_request.h"
 
 #include "server/inference/conversation.h"
+#include "server/inference/output_constraint.h"
 #include "server/inference/thinking.h"
+#include "server/inference/tool_calls.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -17,6 +19,19 @@ std::string_view role_of(std::string_view name) {
   return "";
 }
 
+void read_tool_call(const Field& call, inference::Conversation& conversation) {
+  const Field type = call["type"];
+  const std::string kind = type.string().value_or("function");
+  if (kind != "function") {
+    return type.reject(
+        fmt::format("{} is not supported, only \"function\"", wire::describe(wire::Json(kind))));
+  }
+  const Field function = call["function"].required();
+  const std::string name = function["name"].required().string().value_or("");
+  conversation.add_tool_call(call["id"].string().value_or(""), name,
+                             inference::read_arguments(function["arguments"]));
+}
+
 void read_message(const Field& message, inference::Conversation& conversation) {
   const Field named = message["role"].required();
   const std::string_view role = role_of(named.string().value_or("user"));
@@ -27,16 +42,30 @@ void read_message(const Field& message, inference::Conversation& conversation) {
   // Where answers come from elsewhere, their thoughts have the other name.
   std::string reasoning = message["reasoning"].string().value_or("");
   if (reasoning.empty()) reasoning = message["reasoning_content"].string().value_or("");
-  message["name"].string();
+  std::string name = message["name"].string().value_or("");
   message["refusal"].string();
-  refuse(message, {"tool_calls", "function_call", "audio"});
+  refuse(message, {"function_call", "audio"});
+  if (role == "tool") {
+    const std::string call_id = message["tool_call_id"].string().value_or("");
+    return conversation.add_tool_result(call_id, text, std::move(name));
+  }
   conversation.add(role, text, reasoning);
+  const Field calls = message["tool_calls"];
+  if (role != "assistant") return refuse(message, {"tool_calls"});
+  for (const Field& call : calls.items()) read_tool_call(call, conversation);
 }
 
-void read_messages(const Field& messages, protocol::Generate& generate) {
+// The messages, and the tools that may be called.
+void read_conversation(const Field& root, protocol::Generate& generate) {
   inference::Conversation conversation;
-  for (const Field& message : messages.required().items()) read_message(message, conversation);
+  const Field messages = root["messages"].required();
+  for (const Field& message : messages.items()) read_message(message, conversation);
   if (messages.present() && conversation.empty()) messages.expected("at least one message");
+  const inference::Tools tools = inference::read_function_tools(root["tools"]);
+  if (auto use = read_tool_choice(root, tools, "function")) {
+    *generate.mutable_tool_use() = *std::move(use);
+    conversation.set_tools(tools.json());
+  }
   generate.set_conversation_json(conversation.json());
 }
 
@@ -70,13 +99,15 @@ wire::ApiResult<ChatRequest> read_chat_request(std::string_view body) {
   ChatRequest request;
   request.model = inference::read_model_choice(root);
   request.streaming = read_stream_options(root);
-  read_messages(root["messages"], request.generate);
+  read_conversation(root, request.generate);
   read_generation_options(root, request.generate);
   read_logprobs(root, request.generate);
   read_thinking(root, request.generate);
   read_limits(root, request.model, request.generate);
-  refuse_formats(root["response_format"]);
-  refuse_tools(root);
+  const Field format = root["response_format"];
+  read_format(format, format["json_schema"], request.generate);
+  inference::read_guides(root, request.generate);
+  inference::forbid_constrained_calls(root["tools"], request.generate);
   for (const Field& modality : root["modalities"].items()) {
     if (modality.string().value_or("text") != "text") modality.expected("\"text\"");
   }

@@ -99,6 +99,131 @@ TEST_F(OpenAiChat, Messages_BecomeTheTemplates) {
       {"role":"user","content":"d"}])"));
 }
 
+TEST_F(OpenAiChat, CallsAndTheirResults_BecomeTheTemplates) {
+  post(kPath, R"({"model":"tiny","messages":[{"role":"user","content":"a"},
+      {"role":"assistant","content":null,"tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"f","arguments":"{\"z\": 1, \"b\": \"x\"}"}},
+        {"id":"c2","type":"function","function":{"name":"g","arguments":""}}]},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"r1"}]},
+      {"role":"tool","tool_call_id":"c2","content":"r2"}]})");
+  EXPECT_EQ(last_messages(), Json::parse(R"([{"role":"user","content":"a"},
+      {"role":"assistant","content":"","tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"f","arguments":{"z":1,"b":"x"}}},
+        {"id":"c2","type":"function","function":{"name":"g","arguments":{}}}]},
+      {"role":"tool","tool_call_id":"c1","name":"f","content":"r1"},
+      {"role":"tool","tool_call_id":"c2","name":"g","content":"r2"}])"));
+  EXPECT_NE(last_generate().conversation_json().find(R"({"z":1,"b":"x"})"),
+            std::string::npos);  // in their order
+}
+
+constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name":"f","strict":true}},
+    {"type":"function","function":{"name":"g","description":"d","parameters":{"type":"object",
+     "properties":{"x":{"type":"integer"}}}}}])";
+
+TEST_F(OpenAiChat, Tools_ReachTheTemplate) {
+  const auto refused = request(http::Method::kPost, kPath, with(kGood, kTools));
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_EQ(refused->json()["error"]["message"], "tools: \"tiny\" does not support tools");
+  EXPECT_EQ(refused->json()["error"]["param"], "tools");
+  model_.opened.set_has_template_tools(true);
+  post(kPath, with(kGood, kTools));
+  EXPECT_EQ(Json::parse(last_generate().conversation_json())["tools"], Json::parse(R"([
+      {"type":"function","function":{"name":"f","description":"","parameters":{"type":"object","properties":{}}}},
+      {"type":"function","function":{"name":"g","description":"d","parameters":{"type":"object",
+       "properties":{"x":{"type":"integer"}}}}}])"));
+  EXPECT_TRUE(last_generate().has_tool_use());
+  post(kPath, with(kGood, R"("tools":[])"));
+  EXPECT_FALSE(last_generate().has_tool_use());
+}
+
+TEST_F(OpenAiChat, ToolChoice_SaysWhatMayBeCalled) {
+  model_.opened.set_has_template_tools(true);
+  const auto use_of = [&](const std::string& choice) {
+    post(kPath, with(kGood, std::string(kTools) + choice));
+    return last_generate().tool_use();
+  };
+  EXPECT_EQ(use_of(R"(,"tool_choice":"auto")").choice(), protocol::ToolUse::AUTO);
+  EXPECT_FALSE(use_of(R"(,"parallel_tool_calls":true)").one_call());
+  EXPECT_TRUE(use_of(R"(,"parallel_tool_calls":false)").one_call());
+  EXPECT_EQ(use_of(R"(,"tool_choice":"required")").choice(), protocol::ToolUse::REQUIRED);
+  const protocol::ToolUse named = use_of(R"(,"tool_choice":{"type":"function","function":{"name":"g"}})");
+  EXPECT_EQ(named.choice(), protocol::ToolUse::REQUIRED);
+  EXPECT_EQ(named.name(), "g");
+  EXPECT_TRUE(named.one_call());
+  // Forbidden: nothing to look for, and room for a constraint.
+  use_of(R"(,"tool_choice":"none","response_format":{"type":"json_object"})");
+  EXPECT_FALSE(last_generate().has_tool_use());
+  EXPECT_FALSE(Json::parse(last_generate().conversation_json()).contains("tools"));
+  EXPECT_TRUE(last_generate().constraint().json_object());
+}
+
+TEST_F(OpenAiChat, ResponseFormat_IsAConstraint) {
+  post(kPath, with(kGood, R"("response_format":{"type":"json_object"})"));
+  EXPECT_TRUE(last_generate().constraint().json_object());
+  post(kPath, R"({"model":"tiny","messages":[{"role":"user","content":"hi"}],"response_format":{
+      "type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object","properties":{
+      "z":{"type":"string"},"a":{"type":"integer"}}}}}})");
+  EXPECT_EQ(last_generate().constraint().json_schema(),
+            R"({"type":"object","properties":{"z":{"type":"string"},"a":{"type":"integer"}}})");
+  post(kPath, with(kGood, R"("guided_choice":["a","b"])"));
+  EXPECT_EQ(last_generate().constraint().choices().texts_size(), 2);
+  post(kPath, with(kGood, R"("response_format":{"type":"text"})"));
+  EXPECT_FALSE(last_generate().has_constraint());
+}
+
+TEST_F(OpenAiChat, ToolCalls_AreMembersOfTheMessage) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  const Json choice = post(kPath, with(kGood, kTools))["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_EQ(choice["message"]["content"], "Let me see.");
+  const Json& calls = choice["message"]["tool_calls"];
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0]["type"], "function");
+  EXPECT_TRUE(calls[0]["id"].get<std::string>().starts_with("call_"));
+  EXPECT_EQ(calls[0]["function"], Json({{"name", "weather"}, {"arguments", R"({"city": "Oslo"})"}}));
+  EXPECT_EQ(calls[1]["function"]["name"], "now");
+  model_.replies.erase(model_.replies.begin() + 1);
+  EXPECT_TRUE(post(kPath, with(kGood, kTools))["choices"][0]["message"]["content"].is_null());
+  model_.replies = {call_reply(0, "weather", R"({"ci)", false), finished_reply(Finished::LENGTH, 7, 3)};
+  EXPECT_EQ(post(kPath, with(kGood, kTools))["choices"][0]["finish_reason"], "length");
+}
+
+TEST_F(OpenAiChat, ToolCallsOfAStream_AreTheWholeOnesInParts) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  Json calls = Json::array();
+  std::string content;
+  Json reason;
+  size_t n_parts = 0;
+  for (const SseEvent& event : stream(kPath, with(kGood, std::string(kTools) + R"(,"stream":true)"))) {
+    if (event.data == "[DONE]") continue;
+    const Json choice = Json::parse(event.data)["choices"][0];
+    content += choice["delta"].value("content", "");
+    if (choice["finish_reason"].is_string()) reason = choice["finish_reason"];
+    for (const Json& part : choice["delta"].value("tool_calls", Json::array())) {
+      ++n_parts;
+      const auto index = part["index"].get<size_t>();
+      if (index == calls.size()) {
+        EXPECT_EQ(part["type"], "function");
+        EXPECT_EQ(part["function"]["arguments"], "");
+        calls.push_back(part);
+      } else {
+        EXPECT_FALSE(part.contains("id"));
+        calls[index]["function"]["arguments"] = calls[index]["function"]["arguments"].get<std::string>() +
+                                                part["function"]["arguments"].get<std::string>();
+      }
+    }
+  }
+  EXPECT_EQ(content, "Let me see.");
+  EXPECT_EQ(reason, "tool_calls");
+  EXPECT_EQ(n_parts, 5U);
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0]["function"], Json({{"name", "weather"}, {"arguments", R"({"city": "Oslo"})"}}));
+  EXPECT_EQ(calls[1]["function"], Json({{"name", "now"}, {"arguments", "{}"}}));
+  EXPECT_NE(calls[0]["id"], calls[1]["id"]);
+}
+
 TEST_F(OpenAiChat, WrongField_IsNamed) {
   expect_shared_fields_refused(kPath, kGood);
   expect_refused(
@@ -115,7 +240,13 @@ TEST_F(OpenAiChat, WrongField_IsNamed) {
         "messages[0].content[0].type: content of type \"image_url\" is not supported, only text"},
        {R"("messages":[{"role":"user","content":[{"type":"input_audio"}]}])",
         "messages[0].content[0].type: content of type \"input_audio\" is not supported, only text"},
-       {R"("messages":[{"role":"assistant","tool_calls":[{}]}])", "messages[0].tool_calls: is not supported"},
+       {R"("messages":[{"role":"assistant","tool_calls":[{}]}])",
+        "messages[0].tool_calls[0].function: is required"},
+       {R"("messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}])",
+        "messages[0].tool_calls[0].function.arguments: expected a JSON object, or the text of one, found "
+        "\"{\""},
+       {R"("messages":[{"role":"user","content":"x","tool_calls":[{}]}])",
+        "messages[0].tool_calls: is not supported"},
        {R"("stream_options":{"include_usage":true})",
         "stream_options: is only allowed with \"stream\": true"},
        {R"("stream":true,"stream_options":{"include_usage":1})",
@@ -137,15 +268,29 @@ TEST_F(OpenAiChat, WrongField_IsNamed) {
        {R"("reasoning_effort":"much")",
         "reasoning_effort: expected none, minimal, low, medium, high, xhigh or max, found \"much\""},
        {R"("reasoning_effort":2)", "reasoning_effort: expected a string, found 2"},
-       {R"("response_format":{"type":"json_object"})",
-        "response_format.type: \"json_object\" is not supported yet, only \"text\""},
-       {R"("response_format":{"type":"json_schema","json_schema":{}})",
-        "response_format.type: \"json_schema\" is not supported yet, only \"text\""},
+       {R"("response_format":{})", "response_format.type: is required"},
+       {R"("response_format":{"type":"xml"})",
+        "response_format.type: expected \"text\", \"json_object\" or \"json_schema\", found \"xml\""},
+       {R"("response_format":{"type":"json_schema"})", "response_format.json_schema: is required"},
+       {R"("response_format":{"type":"json_schema","json_schema":{"name":"n"}})",
+        "response_format.json_schema.schema: is required"},
        {R"("response_format":"json")", "response_format: expected an object, found \"json\""},
-       {R"("tools":[{"type":"function"}])", "tools: tools are not supported yet"},
+       {R"("response_format":{"type":"json_object"},"guided_regex":"a")",
+        "guided_regex: the answer is constrained by another field already, and only one can be kept"},
+       {R"("tools":[{"type":"function"}])", "tools[0].function: is required"},
+       {R"("tools":[{"type":"custom"}])", "tools[0].type: \"custom\" is not supported, only \"function\""},
        {R"("tools":{})", "tools: expected a list, found an object"},
-       {R"("tool_choice":"required")",
-        "tool_choice: tools are not supported yet: expected \"none\" or \"auto\", found \"required\""},
+       {R"("tool_choice":"required")", "tool_choice: there are no tools that could be called"},
+       {R"("tool_choice":"never")",
+        "tool_choice: expected \"none\", \"auto\", \"required\" or a function, found \"never\""},
+       {R"("tool_choice":{"type":"function","function":{"name":"g"}})",
+        "tool_choice.function.name: there is no tool \"g\""},
+       {R"("tool_choice":{"type":"allowed_tools"})",
+        "tool_choice.type: \"allowed_tools\" is not supported, only \"function\""},
+       {R"("tools":[{"function":{"name":"f"}}],"response_format":{"type":"json_object"})",
+        "tools: cannot be called in an answer that is constrained as well: leave out one of them, or forbid "
+        "the "
+        "calls"},
        {R"("functions":[{}])", "functions: is not supported"},
        {R"("modalities":["audio"])", "modalities[0]: expected \"text\", found \"audio\""},
        {R"("user":5)", "user: expected a string, found 5"},
@@ -295,6 +440,15 @@ TEST_F(OpenAiChat, Answers_AreWhatOpenAiDescribes) {
     EXPECT_EQ(api.check(Json::parse(event.data), "CreateChatCompletionStreamResponse"), "") << event.data;
   }
   EXPECT_EQ(api.check(request(http::Method::kPost, kPath, "{}")->json(), "ErrorResponse"), "");
+  model_.opened.set_has_template_tools(true);
+  const auto plain = model_.replies;
+  model_.replies = inference::replies_with_calls();
+  EXPECT_EQ(api.check(post(kPath, with(kGood, kTools)), "CreateChatCompletionResponse"), "");
+  for (const SseEvent& event : stream(kPath, with(kGood, std::string(kTools) + R"(,"stream":true)"))) {
+    if (event.data == "[DONE]") continue;
+    EXPECT_EQ(api.check(Json::parse(event.data), "CreateChatCompletionStreamResponse"), "") << event.data;
+  }
+  model_.replies = plain;
   // The check itself finds what is wrong.
   Json wrong = post(kPath, kGood);
   wrong["choices"][0]["finish_reason"] = "because";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/inference/output_constraint.h"
+
 namespace hearth::server::openai {
 namespace {
 
@@ -101,6 +103,7 @@ wire::ApiResult<CompletionRequest> read_completion_request(std::string_view body
   options.set_context_tokens(request.model.wish.context_tokens.value_or(0));
   read_logprobs(root, request, options);
   read_best_of(root, options);
+  inference::read_guides(root, options);
   if (const Field suffix = root["suffix"]; !suffix.string().value_or("").empty()) {
     suffix.reject("is not supported");
   }

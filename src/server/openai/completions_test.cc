@@ -62,6 +62,16 @@ TEST_F(OpenAiCompletions, Prompts_MayBeTextsOrTokens) {
   EXPECT_EQ(lists["usage"]["prompt_tokens"], 4);
 }
 
+TEST_F(OpenAiCompletions, Guides_AreConstraintsOfEveryPrompt) {
+  model_.replies = {accepted_reply(1), finished_reply(Finished::STOP, 2, 1)};
+  post(kPath, with(kGood, R"("prompt":["a","b"],"grammar":"root ::= \"x\"")"));
+  ASSERT_EQ(log().calls.size(), 2U);
+  for (const protocol::Call& call : log().calls)
+    EXPECT_EQ(call.generate().constraint().gbnf(), "root ::= \"x\"");
+  post(kPath, with(kGood, R"("structured_outputs":{"json":{"type":"object"}})"));
+  EXPECT_EQ(last_generate().constraint().json_schema(), R"({"type":"object"})");
+}
+
 TEST_F(OpenAiCompletions, Echo_PutsThePromptInFront) {
   EXPECT_EQ(post(kPath, with(kGood, R"("echo":true)"))["choices"][0]["text"],
             "Once \xC3\xA9"

@@ -1,5 +1,6 @@
 #include "server/inference/generation.h"
 #include "server/inference/thinking.h"
+#include "server/inference/tools.h"
 #include "server/openai/api_error.h"
 #include "server/openai/handlers.h"
 #include "server/openai/response_items.h"
@@ -30,7 +31,7 @@ class Exchange {
 
   Task<void> run(EngineLease& lease) {
     protocol::Generate generate = wanted_.generate;
-    generate.set_conversation_json(conversation_of(wanted_.instructions, wanted_.items));
+    generate.set_conversation_json(conversation_of(wanted_.instructions, wanted_.items, wanted_.tools));
     generate.set_tenant(owner_);
     wire::PumpSinks sinks;
     sinks.on_accepted = [this](const protocol::Accepted&) { return begin(); };
@@ -163,6 +164,11 @@ Task<void> create_response(const Dependencies& deps, ResponseStore& store, const
                                                 "reasoning.effort");
   if (!thinks) {
     co_await send_error(responder, thinks.error());
+    co_return;
+  }
+  const auto calls = inference::check_tools(wanted->model.name, (*lease)->description(), wanted->generate);
+  if (!calls) {
+    co_await send_error(responder, calls.error());
     co_return;
   }
   Exchange exchange(deps, store, request, responder, std::move(*wanted));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "server/inference/output_constraint.h"
 #include "server/wire/sampling_options.h"
 
 namespace hearth::server::openai {
@@ -20,6 +21,22 @@ void read_stop(const Field& field, protocol::Generate& generate) {
     if (stop.empty()) field.reject("expected texts, found an empty one");
     generate.add_stop(std::move(stop));
   }
+}
+
+// The choice of one tool. Nothing: it is noted as wrong.
+std::optional<protocol::ToolUse> read_named_tool(const Field& choice, const inference::Tools& tools,
+                                                 std::string_view named) {
+  const Field type = choice["type"].required();
+  const auto kind = type.string();
+  if (!kind) return std::nullopt;
+  if (*kind != "function") {
+    type.reject(fmt::format("{} is not supported, only \"function\"", wire::describe(wire::Json(*kind))));
+    return std::nullopt;
+  }
+  const Field name = named.empty() ? choice["name"] : choice[named].required()["name"];
+  protocol::ToolUse use = inference::require_call_of(name, tools);
+  use.set_one_call(true);  // "exactly one", as OpenAI says of it
+  return use;
 }
 
 }  // namespace
@@ -65,19 +82,7 @@ void read_ignored(const Field& root) {
                            "service_tier", "verbosity"}) {
     root[name].string();
   }
-  root["parallel_tool_calls"].boolean();
   for (const auto& [name, value] : root["metadata"].members()) value.required().string();
-}
-
-void refuse_tools(const Field& root) {
-  if (const Field tools = root["tools"]; tools.present() && !tools.items().empty()) {
-    tools.reject("tools are not supported yet");
-  }
-  const Field choice = root["tool_choice"];
-  if (!choice.present()) return;
-  if (choice.json().is_string() && (choice.json() == "none" || choice.json() == "auto")) return;
-  choice.reject("tools are not supported yet: expected \"none\" or \"auto\", found " +
-                wire::describe(choice.json()));
 }
 
 void refuse(const Field& root, std::initializer_list<std::string_view> unsupported) {
@@ -88,14 +93,34 @@ void refuse(const Field& root, std::initializer_list<std::string_view> unsupport
   }
 }
 
-void refuse_formats(const Field& format) {
-  const auto type = format["type"].string();
-  if (!type || *type == "text") return;
-  if (*type == "json_object" || *type == "json_schema") {
-    format["type"].reject(fmt::format("\"{}\" is not supported yet, only \"text\"", *type));
-  } else {
-    format["type"].expected("\"text\"");
+void read_format(const Field& format, const Field& schema, protocol::Generate& generate) {
+  if (!format.present()) return;
+  const Field type = format["type"].required();
+  const auto name = type.string();
+  if (!name || *name == "text") return;
+  if (*name == "json_object") return inference::constrain_to_object(type, generate);
+  if (*name != "json_schema") return type.expected("\"text\", \"json_object\" or \"json_schema\"");
+  schema.required()["name"].string();
+  schema["description"].string();
+  schema["strict"].boolean();  // answers are always held to it
+  inference::constrain_to_schema(schema["schema"].required(), generate);
+}
+
+std::optional<protocol::ToolUse> read_tool_choice(const Field& root, const inference::Tools& tools,
+                                                  std::string_view named) {
+  const bool one_call = !root["parallel_tool_calls"].boolean().value_or(true);
+  const Field choice = root["tool_choice"];
+  if (choice.present() && choice.json().is_object()) return read_named_tool(choice, tools, named);
+  const std::string how = choice.string().value_or("auto");
+  protocol::ToolUse use;
+  if (how == "required") {
+    use = inference::require_call(choice, tools);
+  } else if (how != "auto" && how != "none") {
+    choice.expected("\"none\", \"auto\", \"required\" or a function");
   }
+  if (how == "none" || tools.empty()) return std::nullopt;
+  use.set_one_call(one_call);
+  return use;
 }
 
 }  // namespace hearth::server::openai

@@ -1,7 +1,10 @@
 // What chat completions, completions and responses are asked for in the same words.
 #pragma once
 
+#include <optional>
+
 #include "protocol/engine.pb.h"
+#include "server/inference/tools.h"
 #include "server/wire/json_body.h"
 
 namespace hearth::server::openai {
@@ -27,12 +30,16 @@ StreamOptions read_stream_options(const wire::Field& root);
 // Fields that are understood and change nothing, so that it would be wrong to pass over a wrong type.
 void read_ignored(const wire::Field& root);
 
-// Refuses what is asked for and cannot be done: tools that are no empty list, tool_choice that is not "none"
-// or "auto", and whatever of `unsupported` is there at all.
-void refuse_tools(const wire::Field& root);
+// Refuses what is asked for and cannot be done: whatever of `unsupported` is there at all.
 void refuse(const wire::Field& root, std::initializer_list<std::string_view> unsupported);
 
-// An output format ({"type": "text"}, ...), of which only text is there yet.
-void refuse_formats(const wire::Field& format);
+// An output format: {"type": "text"}, "json_object" or "json_schema", whose name, schema, ... stand in
+// `schema`.
+void read_format(const wire::Field& format, const wire::Field& schema, protocol::Generate& generate);
+
+// tool_choice and parallel_tool_calls. Nothing: no tool may be called, and the model need not know of any.
+// `named`: the member of a tool_choice of type "function" that has the tool's name.
+std::optional<protocol::ToolUse> read_tool_choice(const wire::Field& root, const inference::Tools& tools,
+                                                  std::string_view named);
 
 }  // namespace hearth::server::openai

@@ -1,9 +1,11 @@
 #include "server/openai/response_items.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/inference/conversation.h"
 #include "server/inference/random_id.h"
+#include "server/inference/tool_calls.h"
 
 namespace hearth::server::openai {
 namespace {
@@ -85,13 +87,38 @@ Json read_reasoning(const Field& item) {
           {"status", "completed"}};
 }
 
+Json read_call(const Field& item) {
+  const Field arguments = item["arguments"].required();
+  // What a limit broke off is no JSON.
+  const bool is_incomplete = item["status"].string().value_or("") == "incomplete";
+  return {{"id", id_of(item, "fc_")},
+          {"type", "function_call"},
+          {"status", is_incomplete ? "incomplete" : "completed"},
+          {"call_id", item["call_id"].required().string().value_or("")},
+          {"name", item["name"].required().string().value_or("")},
+          {"arguments", is_incomplete ? arguments.string().value_or("")
+                                      : wire::dump_json(inference::read_arguments(arguments))}};
+}
+
+Json read_call_output(const Field& item) {
+  const Field output = item["output"].required();
+  item["status"].string();
+  return {{"id", id_of(item, "fco_")},
+          {"type", "function_call_output"},
+          {"status", "completed"},
+          {"call_id", item["call_id"].required().string().value_or("")},
+          {"output", inference::read_text_content(output, {"input_text", "output_text", "text"})}};
+}
+
 // Nothing where the item is noted as wrong.
 std::optional<Json> read_item(const Field& item) {
   const Field named = item["type"];
   const std::string type = named.string().value_or("message");
   if (type == "message") return read_message(item);
   if (type == "reasoning") return read_reasoning(item);
-  named.reject(fmt::format("items of type {} are not supported, only messages and reasoning",
+  if (type == "function_call") return read_call(item);
+  if (type == "function_call_output") return read_call_output(item);
+  named.reject(fmt::format("items of type {} are not supported, only messages, reasoning and function calls",
                            wire::describe(Json(type))));
   return std::nullopt;
 }
@@ -126,20 +153,32 @@ Json read_input_items(const Field& input) {
   return items;
 }
 
-std::string conversation_of(const std::optional<std::string>& instructions, const Json& items) {
+std::string conversation_of(const std::optional<std::string>& instructions, const Json& items,
+                            const Json& tools) {
   inference::Conversation conversation;
+  conversation.set_tools(tools);
   if (instructions) conversation.add("system", *instructions);
-  std::string reasoning;  // of the message that follows
+  std::string reasoning;  // of the message or the call that follows
   for (const Json& item : items) {
+    const auto text = [&item](const char* name) -> const std::string& {
+      return item[name].get_ref<const std::string&>();
+    };
     if (item["type"] == "reasoning") {
       const std::string content = joined_text(item["content"]);
       inference::append_part(reasoning, content.empty() ? joined_text(item["summary"]) : content);
-      continue;
+    } else if (item["type"] == "function_call") {
+      if (item["status"] == "incomplete") continue;  // a limit broke it off: there are no arguments
+      if (!reasoning.empty()) conversation.add("assistant", "", std::exchange(reasoning, {}));
+      conversation.add_tool_call(text("call_id"), text("name"),
+                                 inference::arguments_object(text("arguments")));
+    } else if (item["type"] == "function_call_output") {
+      conversation.add_tool_result(text("call_id"), text("output"));
+    } else {
+      const std::string role = text("role");
+      conversation.add(role == "developer" ? "system" : role, joined_text(item["content"]),
+                       role == "assistant" ? reasoning : "");
+      reasoning.clear();
     }
-    const auto& role = item["role"].get_ref<const std::string&>();
-    conversation.add(role == "developer" ? "system" : role, joined_text(item["content"]),
-                     role == "assistant" ? reasoning : "");
-    reasoning.clear();
   }
   return conversation.json();
 }

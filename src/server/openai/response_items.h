@@ -1,4 +1,5 @@
-// The items that POST /v1/responses takes and gives: messages, and what was thought before them.
+// The items that POST /v1/responses takes and gives: messages, what was thought before them, calls of tools
+// and what they gave.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,9 @@ namespace hearth::server::openai {
 // messages with a list of parts. Notes what is wrong or not supported.
 wire::Json read_input_items(const wire::Field& input);
 
-// The protocol's conversation_json of items in that form. Instructions stand before them, and are kept by
-// nobody: the next response has its own.
-std::string conversation_of(const std::optional<std::string>& instructions, const wire::Json& items);
+// The protocol's conversation_json of items in that form, with the tools of inference/tools.h. Instructions
+// stand before them, and are kept by nobody: the next response has its own.
+std::string conversation_of(const std::optional<std::string>& instructions, const wire::Json& items,
+                            const wire::Json& tools);
 
 }  // namespace hearth::server::openai

@@ -30,11 +30,14 @@ Json empty_part(bool is_thinking) {
 
 }  // namespace
 
+Json ResponseOutput::last_item_event(std::string_view type) const {
+  return {{"type", type}, {"item_id", items_.back()["id"]}, {"output_index", items_.size() - 1}};
+}
+
 Json ResponseOutput::part_event(std::string_view type) const {
-  return {{"type", type},
-          {"item_id", items_.back()["id"]},
-          {"output_index", items_.size() - 1},
-          {"content_index", 0}};
+  Json event = last_item_event(type);
+  event["content_index"] = 0;
+  return event;
 }
 
 Json ResponseOutput::item_event(std::string_view type) const {
@@ -52,7 +55,31 @@ void ResponseOutput::open(protocol::Delta::Kind kind, ResponseEvents& events) {
   events.push_back(std::move(event));
 }
 
+void ResponseOutput::append_call(const protocol::ToolCallPart& part, ResponseEvents& events) {
+  if (calls_.append(part)) {
+    if (is_open_) close("completed", events);
+    is_open_ = true;
+    kind_ = protocol::Delta::TOOL_CALL;
+    items_.push_back({{"id", inference::random_id("fc_")},
+                      {"type", "function_call"},
+                      {"status", "in_progress"},
+                      {"call_id", calls_.back().id},
+                      {"name", calls_.back().name},
+                      {"arguments", ""}});
+    events.push_back(item_event("response.output_item.added"));
+  }
+  if (!is_open_ || kind_ != protocol::Delta::TOOL_CALL) return;
+  if (!part.arguments().empty()) {
+    items_.back()["arguments"].get_ref<std::string&>() += part.arguments();
+    Json event = last_item_event("response.function_call_arguments.delta");
+    event["delta"] = part.arguments();
+    events.push_back(std::move(event));
+  }
+  if (part.is_whole()) close("completed", events);
+}
+
 void ResponseOutput::append(const protocol::Delta& delta, ResponseEvents& events) {
+  if (delta.kind() == protocol::Delta::TOOL_CALL) return append_call(delta.tool_call(), events);
   const bool has_logprobs =
       logprobs_ && delta.kind() == protocol::Delta::CONTENT && !delta.logprobs().empty();
   if (delta.text().empty() && !has_logprobs) return;
@@ -71,8 +98,18 @@ void ResponseOutput::append(const protocol::Delta& delta, ResponseEvents& events
   events.push_back(std::move(event));
 }
 
+void ResponseOutput::close_call(std::string_view status, ResponseEvents& events) {
+  Json done = last_item_event("response.function_call_arguments.done");
+  done["name"] = items_.back()["name"];
+  done["arguments"] = items_.back()["arguments"];
+  events.push_back(std::move(done));
+  items_.back()["status"] = calls_.back().is_whole ? status : "incomplete";
+  events.push_back(item_event("response.output_item.done"));
+}
+
 void ResponseOutput::close(std::string_view status, ResponseEvents& events) {
   is_open_ = false;
+  if (kind_ == protocol::Delta::TOOL_CALL) return close_call(status, events);
   Json text_done = part_event(is_thinking() ? "response.reasoning_text.done" : "response.output_text.done");
   text_done["text"] = part()["text"];
   if (!is_thinking()) text_done["logprobs"] = part()["logprobs"];

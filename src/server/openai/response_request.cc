@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/inference/output_constraint.h"
 #include "server/inference/thinking.h"
 #include "server/openai/generation_options.h"
 #include "server/openai/response_items.h"
@@ -67,10 +68,49 @@ void read_truncation(const Field& truncation) {
   }
 }
 
+// Functions in the responses' form, in which all members stand in one object. In `echo` as they came, with
+// what a response always has.
+inference::Tools read_tools(const Field& list, Json& echo) {
+  inference::Tools tools;
+  echo = Json::array();
+  for (const Field& tool : list.items()) {
+    const Field type = tool["type"].required();
+    const auto kind = type.string();
+    if (!kind) break;  // noted
+    if (*kind != "function") {
+      type.reject(fmt::format("{} is not supported, only \"function\"", wire::describe(Json(*kind))));
+      break;
+    }
+    tools.add(tool["name"], tool["description"], tool["parameters"]);
+    const auto strict = tool["strict"].boolean();
+    Json echoed = tool.json();
+    for (const char* name : {"description", "parameters"}) {
+      if (!echoed.contains(name)) echoed[name] = nullptr;
+    }
+    echoed["strict"] = strict.value_or(true);
+    echo.push_back(std::move(echoed));
+  }
+  return tools;
+}
+
+void read_calls(const Field& root, ResponseRequest& request) {
+  const inference::Tools tools = read_tools(root["tools"], request.echo["tools"]);
+  request.tools = Json::array();
+  if (auto use = read_tool_choice(root, tools, "")) {
+    *request.generate.mutable_tool_use() = *std::move(use);
+    request.tools = tools.json();
+  }
+}
+
+void read_text(const Field& text, ResponseRequest& request) {
+  const Field format = text["format"];
+  read_format(format, format, request.generate);
+  text["verbosity"].string();
+  request.echo["text"] = {{"format", {{"type", "text"}}}};
+  if (format.present()) request.echo["text"]["format"] = format.json();
+}
+
 void refuse_unsupported(const Field& root) {
-  refuse_tools(root);
-  refuse_formats(root["text"]["format"]);
-  root["text"]["verbosity"].string();
   read_truncation(root["truncation"]);
   root["background"].boolean();
   root["max_tool_calls"].integer();
@@ -93,8 +133,6 @@ void complete_echo(const Field& root, const ResponseRequest& request, Json& echo
   echo["background"] = false;
   echo["parallel_tool_calls"] = root["parallel_tool_calls"].boolean().value_or(true);
   echo["tool_choice"] = root["tool_choice"].present() ? root["tool_choice"].json() : Json("auto");
-  echo["tools"] = Json::array();
-  echo["text"] = {{"format", {{"type", "text"}}}};
   echo["truncation"] = "disabled";
   if (const auto user = root["user"].string()) echo["user"] = *user;
 }
@@ -118,6 +156,10 @@ wire::ApiResult<ResponseRequest> read_response_request(std::string_view body) {
   read_include(root, request);
   read_metadata(root["metadata"], request.echo);
   read_reasoning(root["reasoning"], request);
+  read_calls(root, request);
+  read_text(root["text"], request);
+  inference::read_guides(root, request.generate);
+  inference::forbid_constrained_calls(root["tools"], request.generate);
   refuse_unsupported(root);
   read_ignored(root);
   HEARTH_TRY(json.check());

@@ -14,6 +14,7 @@ struct ResponseRequest {
   inference::ModelChoice model;
   protocol::Generate generate;  // all but the conversation
   wire::Json items;             // of the input, as response_items.h has them
+  wire::Json tools;             // that the model is told of, as inference/tools.h has them
   std::optional<std::string> instructions;
   std::string previous_response_id;  // empty: none
   bool stream = false;

@@ -224,6 +224,109 @@ TEST_F(OpenAiResponses, ClientLeaves_CallIsCancelled) {
   expect_cancelled_when_client_leaves(kPath, kGood);
 }
 
+constexpr const char* kTools =
+    R"("tools":[{"type":"function","name":"weather","description":"d","strict":true,
+    "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}])";
+
+TEST_F(OpenAiResponses, Tools_ReachTheTemplateAndAreRepeated) {
+  EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, kTools))->json()["error"]["message"],
+            "tools: \"tiny\" does not support tools");
+  model_.opened.set_has_template_tools(true);
+  const Json response = post(kPath, with(kGood, std::string(kTools) + R"(,"parallel_tool_calls":false,
+      "tool_choice":{"type":"function","name":"weather"})"));
+  EXPECT_EQ(Json::parse(last_generate().conversation_json())["tools"],
+            Json::parse(R"([{"type":"function","function":{"name":"weather","description":"d",
+    "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])"));
+  EXPECT_EQ(last_generate().tool_use().name(), "weather");
+  EXPECT_TRUE(last_generate().tool_use().one_call());
+  EXPECT_EQ(response["tools"][0]["name"], "weather");
+  EXPECT_EQ(response["tools"][0]["strict"], true);
+  EXPECT_EQ(response["parallel_tool_calls"], false);
+  EXPECT_EQ(response["tool_choice"]["name"], "weather");
+  post(kPath, with(kGood, std::string(kTools) + R"(,"tool_choice":"none")"));
+  EXPECT_FALSE(last_generate().has_tool_use());
+  EXPECT_FALSE(Json::parse(last_generate().conversation_json()).contains("tools"));
+}
+
+TEST_F(OpenAiResponses, Format_IsAConstraint) {
+  const Json response = post(kPath, with(kGood, R"("text":{"format":{"type":"json_schema","name":"n",
+      "schema":{"type":"object"},"strict":true}})"));
+  EXPECT_EQ(last_generate().constraint().json_schema(), R"({"type":"object"})");
+  EXPECT_EQ(response["text"]["format"]["name"], "n");
+  post(kPath, with(kGood, R"("text":{"format":{"type":"json_object"}})"));
+  EXPECT_TRUE(last_generate().constraint().json_object());
+  EXPECT_EQ(post(kPath, kGood)["text"]["format"]["type"], "text");
+}
+
+TEST_F(OpenAiResponses, Calls_AreItemsThatAreGoneOnFrom) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  const Json first = post(kPath, with(kGood, kTools));
+  ASSERT_EQ(first["output"].size(), 3U);
+  const Json call = first["output"][1];
+  EXPECT_EQ(call["type"], "function_call");
+  EXPECT_EQ(call["name"], "weather");
+  EXPECT_EQ(call["arguments"], R"({"city": "Oslo"})");
+  EXPECT_EQ(call["status"], "completed");
+  EXPECT_TRUE(call["id"].get<std::string>().starts_with("fc_"));
+  const auto call_id = call["call_id"].get<std::string>();
+  const std::string second = R"({"model":"tiny","previous_response_id":")" + id_of(first) +
+                             R"(","input":[{"type":"function_call_output","call_id":")" + call_id +
+                             R"(","output":"cold"}]})";
+  post(kPath, second);
+  const Json messages = last_messages();
+  ASSERT_EQ(messages.size(), 3U);
+  EXPECT_EQ(messages[1]["content"], "Let me see.");
+  ASSERT_EQ(messages[1]["tool_calls"].size(), 2U);
+  EXPECT_EQ(messages[1]["tool_calls"][0]["id"], call_id);
+  EXPECT_EQ(messages[1]["tool_calls"][0]["function"]["arguments"], Json({{"city", "Oslo"}}));
+  EXPECT_EQ(messages[2],
+            Json({{"role", "tool"}, {"content", "cold"}, {"name", "weather"}, {"tool_call_id", call_id}}));
+}
+
+TEST_F(OpenAiResponses, ItemsOfCalls_BecomeMessages) {
+  post(kPath, R"({"model":"tiny","input":[{"role":"user","content":"a"},
+      {"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"r"}]},
+      {"type":"function_call","call_id":"c1","name":"f","arguments":"{\"x\":1}","status":"completed"},
+      {"type":"function_call","call_id":"c2","name":"g","arguments":"{\"y","status":"incomplete"},
+      {"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"o"}]}]})");
+  EXPECT_EQ(last_messages(), Json::parse(R"([{"role":"user","content":"a"},
+      {"role":"assistant","content":"","reasoning_content":"r","thinking":"r","tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"f","arguments":{"x":1}}}]},
+      {"role":"tool","content":"o","name":"f","tool_call_id":"c1"}])"));
+}
+
+TEST_F(OpenAiResponses, CallsOfAStream_AreTheWholeOnesInParts) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  const auto events = stream(kPath, with(kGood, std::string(kTools) + R"(,"stream":true)"));
+  std::vector<std::string> names;
+  std::string arguments;
+  Json done;
+  for (const SseEvent& event : events) {
+    const Json data = Json::parse(event.data);
+    if (data.value("output_index", 0) != 1) continue;
+    names.push_back(event.name);
+    if (event.name == "response.function_call_arguments.delta") arguments += data["delta"];
+    if (event.name == "response.function_call_arguments.done") done = data;
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"response.output_item.added", "response.function_call_arguments.delta",
+                                      "response.function_call_arguments.delta",
+                                      "response.function_call_arguments.done", "response.output_item.done"}));
+  EXPECT_EQ(arguments, R"({"city": "Oslo"})");
+  EXPECT_EQ(done["arguments"], arguments);
+  const Json completed = Json::parse(events.back().data)["response"];
+  EXPECT_EQ(completed["output"][1]["arguments"], arguments);
+  EXPECT_EQ(completed["output"].size(), 3U);
+  model_.replies = {accepted_reply(1), call_reply(0, "weather", R"({"ci)", false),
+                    finished_reply(Finished::LENGTH, 1, 1)};
+  const Json broken = post(kPath, with(kGood, kTools));
+  EXPECT_EQ(broken["status"], "incomplete");
+  ASSERT_EQ(broken["output"].size(), 1U);
+  EXPECT_EQ(broken["output"][0]["status"], "incomplete");
+}
+
 TEST_F(OpenAiResponses, WrongField_IsNamed) {
   expect_shared_fields_refused(kPath, kGood);
   expect_refused(
@@ -239,8 +342,13 @@ TEST_F(OpenAiResponses, WrongField_IsNamed) {
         "input[0].content: expected a string or a list of parts, found 5"},
        {R"("input":[{"role":"user","content":[{"type":"input_image"}]}])",
         "input[0].content[0].type: content of type \"input_image\" is not supported, only text"},
-       {R"("input":[{"type":"function_call"}])",
-        "input[0].type: items of type \"function_call\" are not supported, only messages and reasoning"},
+       {R"("input":[{"type":"function_call"}])", "input[0].arguments: is required"},
+       {R"("input":[{"type":"function_call","arguments":"[]","call_id":"c","name":"f"}])",
+        "input[0].arguments: expected a JSON object, or the text of one, found \"[]\""},
+       {R"("input":[{"type":"function_call_output","call_id":"c"}])", "input[0].output: is required"},
+       {R"("input":[{"type":"web_search_call"}])",
+        "input[0].type: items of type \"web_search_call\" are not supported, only messages, reasoning and "
+        "function calls"},
        {R"("instructions":[])", "instructions: expected a string, found a list"},
        {R"("previous_response_id":5)", "previous_response_id: expected a string, found 5"},
        {R"("store":"no")", "store: expected true or false, found \"no\""},
@@ -256,8 +364,9 @@ TEST_F(OpenAiResponses, WrongField_IsNamed) {
        {R"("reasoning":"high")", "reasoning: expected an object, found \"high\""},
        {R"("reasoning":{"effort":"much"})",
         "reasoning.effort: expected none, minimal, low, medium, high, xhigh or max, found \"much\""},
-       {R"("text":{"format":{"type":"json_schema"}})",
-        "text.format.type: \"json_schema\" is not supported yet, only \"text\""},
+       {R"("text":{"format":{"type":"json_schema"}})", "text.format.schema: is required"},
+       {R"("text":{"format":{"type":"grammar"}})",
+        "text.format.type: expected \"text\", \"json_object\" or \"json_schema\", found \"grammar\""},
        {R"("text":5)", "text: expected an object, found 5"},
        {R"("metadata":{"a":1})", "metadata.a: expected a string, found 1"},
        {R"("truncation":"auto")",
@@ -267,9 +376,15 @@ TEST_F(OpenAiResponses, WrongField_IsNamed) {
        {R"("background":"x")", "background: expected true or false, found \"x\""},
        {R"("conversation":"conv_1")", "conversation: is not supported"},
        {R"("prompt":{"id":"p"})", "prompt: is not supported"},
-       {R"("tools":[{"type":"web_search"}])", "tools: tools are not supported yet"},
-       {R"("tool_choice":{"type":"function"})",
-        "tool_choice: tools are not supported yet: expected \"none\" or \"auto\", found an object"},
+       {R"("tools":[{"type":"web_search"}])",
+        "tools[0].type: \"web_search\" is not supported, only \"function\""},
+       {R"("tools":[{"type":"function"}])", "tools[0].name: is required"},
+       {R"("tool_choice":{"type":"function"})", "tool_choice.name: is required"},
+       {R"("tool_choice":{"type":"mcp"})", "tool_choice.type: \"mcp\" is not supported, only \"function\""},
+       {R"("tools":[{"type":"function","name":"f"}],"text":{"format":{"type":"json_object"}})",
+        "tools: cannot be called in an answer that is constrained as well: leave out one of them, or forbid "
+        "the "
+        "calls"},
        {R"("parallel_tool_calls":1)", "parallel_tool_calls: expected true or false, found 1"},
        {R"("user":1)", "user: expected a string, found 1"}});
 }
@@ -284,6 +399,17 @@ TEST_F(OpenAiResponses, Answers_AreWhatOpenAiDescribes) {
     EXPECT_EQ(api.check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
   }
   EXPECT_EQ(api.check(get("/v1/responses/" + id_of(response) + "/input_items"), "ResponseItemList"), "");
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  const Json called = post(kPath, with(kGood, kTools));
+  EXPECT_EQ(api.check(called, "Response"), "");
+  for (const SseEvent& event : stream(kPath, with(kGood, std::string(kTools) + R"(,"stream":true)"))) {
+    EXPECT_EQ(api.check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
+  }
+  const Json gone_on =
+      post(kPath, R"({"model":"tiny","previous_response_id":")" + id_of(called) +
+                      R"(","input":[{"type":"function_call_output","call_id":"c","output":"o"}]})");
+  EXPECT_EQ(api.check(get("/v1/responses/" + id_of(gone_on) + "/input_items"), "ResponseItemList"), "");
   model_.replies = {accepted_reply(1), failure_reply(protocol::Failure::UNAVAILABLE, "died")};
   for (const SseEvent& event : stream(kPath, with(all, R"("stream":true)"))) {
     EXPECT_EQ(api.check(Json::parse(event.data), "ResponseStreamEvent"), "") << event.data;
