@@ -18,14 +18,15 @@ Json usage_of(int64_t n_prompt, int64_t n_cached, int64_t n_generated) {
           {"output_tokens", n_generated}};
 }
 
-std::string_view stop_reason(const protocol::Finished& finished) {
+std::string_view stop_reason(const protocol::Finished& finished, bool has_calls) {
   switch (finished.reason()) {
     case protocol::Finished::LENGTH:
       return "max_tokens";
     case protocol::Finished::CONTEXT:
       return "model_context_window_exceeded";
     default:
-      return finished.stop().empty() ? "end_turn" : "stop_sequence";
+      if (!finished.stop().empty()) return "stop_sequence";
+      return has_calls ? "tool_use" : "end_turn";
   }
 }
 
@@ -47,20 +48,42 @@ void MessageAnswer::begin(const protocol::Accepted& accepted, MessageEvents& eve
   events.push_back({{"type", "ping"}});
 }
 
-void MessageAnswer::open(protocol::Delta::Kind kind, MessageEvents& events) {
+void MessageAnswer::open(protocol::Delta::Kind kind, Json block, MessageEvents& events) {
+  if (is_open_) close(events);
   is_open_ = true;
   kind_ = kind;
-  Json block = {{"type", "text"}, {"text", ""}};
-  if (is_thinking()) block = {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
   blocks().push_back(block);
   events.push_back(
       {{"type", "content_block_start"}, {"index", index()}, {"content_block", std::move(block)}});
 }
 
+void MessageAnswer::append_call(const protocol::ToolCallPart& part, MessageEvents& events) {
+  if (calls_.append(part)) {
+    open(protocol::Delta::TOOL_CALL,
+         {{"type", "tool_use"},
+          {"id", calls_.back().id},
+          {"name", calls_.back().name},
+          {"input", Json::object()}},
+         events);
+  }
+  if (!is_open_ || !is_calling()) return;
+  if (!part.arguments().empty()) {
+    events.push_back({{"type", "content_block_delta"},
+                      {"index", index()},
+                      {"delta", {{"type", "input_json_delta"}, {"partial_json", part.arguments()}}}});
+  }
+  if (part.is_whole()) close(events);
+}
+
 void MessageAnswer::append(const protocol::Delta& delta, MessageEvents& events) {
+  if (delta.kind() == protocol::Delta::TOOL_CALL) return append_call(delta.tool_call(), events);
   if (delta.text().empty()) return;
-  if (is_open_ && kind_ != delta.kind()) close(events);
-  if (!is_open_) open(delta.kind(), events);
+  if (!is_open_ || kind_ != delta.kind()) {
+    Json block = {{"type", "text"}, {"text", ""}};
+    if (delta.kind() == protocol::Delta::THINKING)
+      block = {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
+    open(delta.kind(), std::move(block), events);
+  }
   const char* const key = is_thinking() ? "thinking" : "text";
   blocks().back()[key].get_ref<std::string&>() += delta.text();
   events.push_back(
@@ -78,11 +101,25 @@ void MessageAnswer::close(MessageEvents& events) {
                       {"delta", {{"type", "signature_delta"}, {"signature", kSignature}}}});
   }
   events.push_back({{"type", "content_block_stop"}, {"index", index()}});
+  if (is_calling() && calls_.back().is_whole)
+    blocks().back()["input"] = inference::arguments_object(calls_.back().arguments);
+}
+
+// Not before the end: the events count all blocks.
+void MessageAnswer::drop_broken_calls() {
+  Json kept = Json::array();
+  size_t n_calls = 0;
+  for (Json& block : blocks()) {
+    const bool is_broken = block["type"] == "tool_use" && !calls_.all()[n_calls++].is_whole;
+    if (!is_broken) kept.push_back(std::move(block));
+  }
+  blocks() = std::move(kept);
 }
 
 void MessageAnswer::finish(const protocol::Finished& finished, MessageEvents& events) {
   if (is_open_) close(events);
-  message_["stop_reason"] = stop_reason(finished);
+  drop_broken_calls();
+  message_["stop_reason"] = stop_reason(finished, !calls_.empty());
   if (finished.reason() == protocol::Finished::STOP && !finished.stop().empty()) {
     message_["stop_sequence"] = finished.stop();
   }

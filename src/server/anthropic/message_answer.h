@@ -6,13 +6,15 @@
 #include <vector>
 
 #include "protocol/engine.pb.h"
+#include "server/inference/tool_calls.h"
 #include "server/wire/json_text.h"
 
 namespace hearth::server::anthropic {
 
 using MessageEvents = std::vector<wire::Json>;  // each with its type
 
-// One block after the other: what is thought, what is said. Whoever reads the events to the end has the same
+// One block after the other: what is thought, what is said, what is called. Whoever reads the events to the
+// end has the same message, but for a call that a limit broke off: it has no input, and so is no part of the
 // message.
 class MessageAnswer {
  public:
@@ -27,13 +29,17 @@ class MessageAnswer {
   const wire::Json& message() const noexcept { return message_; }
 
  private:
-  void open(protocol::Delta::Kind kind, MessageEvents& events);
+  void append_call(const protocol::ToolCallPart& part, MessageEvents& events);
+  void open(protocol::Delta::Kind kind, wire::Json block, MessageEvents& events);
   void close(MessageEvents& events);
+  void drop_broken_calls();
   bool is_thinking() const noexcept { return kind_ == protocol::Delta::THINKING; }
+  bool is_calling() const noexcept { return kind_ == protocol::Delta::TOOL_CALL; }
   wire::Json& blocks() { return message_["content"]; }
   size_t index() const { return message_["content"].size() - 1; }
 
   wire::Json message_;
+  inference::ToolCalls calls_{"toolu_"};
   bool is_open_ = false;
   protocol::Delta::Kind kind_ = protocol::Delta::CONTENT;  // of the open block
 };

@@ -100,6 +100,7 @@ TEST_F(AnthropicMessages, StopReason_SaysWhy) {
 // What the Anthropic SDK makes of the events.
 Json reassemble(const std::vector<SseEvent>& events) {
   Json message;
+  std::string input;  // of the block of a call
   for (const SseEvent& sse : events) {
     const Json event = Json::parse(sse.data);
     EXPECT_EQ(event["type"], sse.name);
@@ -114,6 +115,10 @@ Json reassemble(const std::vector<SseEvent>& events) {
       for (const char* key : {"text", "thinking", "signature"}) {
         if (delta.contains(key)) block[key] = block[key].get<std::string>() + delta[key].get<std::string>();
       }
+      input += delta.value("partial_json", "");
+    } else if (sse.name == "content_block_stop") {
+      if (!input.empty()) message["content"][event["index"].get<size_t>()]["input"] = Json::parse(input);
+      input.clear();
     } else if (sse.name == "message_delta") {
       message.update(event["delta"]);
       message["usage"].update(event["usage"]);
@@ -139,6 +144,93 @@ TEST_F(AnthropicMessages, Stream_IsTheWholeAnswerInParts) {
   message.erase("id");
   whole.erase("id");
   EXPECT_EQ(message, whole);
+}
+
+constexpr const char* kTools =
+    R"("tools":[{"name":"weather","description":"d","cache_control":{"type":"ephemeral"},
+    "input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}])";
+
+TEST_F(AnthropicMessages, Tools_ReachTheTemplate) {
+  EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, kTools))->json()["error"]["message"],
+            "tools: \"tiny\" does not support tools");
+  model_.opened.set_has_template_tools(true);
+  post(kPath, with(kGood, kTools));
+  EXPECT_EQ(Json::parse(last_generate().conversation_json())["tools"],
+            Json::parse(R"([{"type":"function","function":{"name":"weather","description":"d",
+    "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])"));
+  EXPECT_TRUE(last_generate().has_tool_use());
+}
+
+TEST_F(AnthropicMessages, ToolChoice_SaysWhatMayBeCalled) {
+  model_.opened.set_has_template_tools(true);
+  const auto use_of = [&](const std::string& choice) {
+    post(kPath, with(kGood, std::string(kTools) + R"(,"tool_choice":)" + choice));
+    return last_generate().tool_use();
+  };
+  EXPECT_EQ(use_of(R"({"type":"auto"})").choice(), protocol::ToolUse::AUTO);
+  EXPECT_TRUE(use_of(R"({"type":"auto","disable_parallel_tool_use":true})").one_call());
+  EXPECT_EQ(use_of(R"({"type":"any"})").choice(), protocol::ToolUse::REQUIRED);
+  EXPECT_EQ(use_of(R"({"type":"tool","name":"weather"})").name(), "weather");
+  use_of(R"({"type":"none"})");
+  EXPECT_FALSE(last_generate().has_tool_use());
+  EXPECT_FALSE(Json::parse(last_generate().conversation_json()).contains("tools"));
+}
+
+TEST_F(AnthropicMessages, Format_IsAConstraint) {
+  for (const char* format :
+       {R"("output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}})",
+        R"("output_format":{"type":"json_schema","schema":{"type":"object"}})"}) {
+    post(kPath, with(kGood, format));
+    EXPECT_EQ(last_generate().constraint().json_schema(), R"({"type":"object"})") << format;
+  }
+}
+
+TEST_F(AnthropicMessages, BlocksOfTools_BecomeMessages) {
+  post(kPath, R"({"model":"tiny","max_tokens":5,"messages":[{"role":"user","content":"a"},
+      {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"text","text":"b"},
+        {"type":"tool_use","id":"t1","name":"f","input":{"x":1}},{"type":"tool_use","id":"t2","name":"g","input":{}}]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"r1"}]},
+        {"type":"tool_result","tool_use_id":"t2","content":"no","is_error":true},{"type":"text","text":"and?"}]},
+      {"role":"assistant","content":[{"type":"tool_use","id":"t3","name":"f","input":{}}]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"t3"}]}]})");
+  EXPECT_EQ(last_messages(), Json::parse(R"([{"role":"user","content":"a"},
+      {"role":"assistant","content":"b","reasoning_content":"t","thinking":"t","tool_calls":[
+        {"type":"function","id":"t1","function":{"name":"f","arguments":{"x":1}}},
+        {"type":"function","id":"t2","function":{"name":"g","arguments":{}}}]},
+      {"role":"tool","content":"r1","name":"f","tool_call_id":"t1"},
+      {"role":"tool","content":"Error: no","name":"g","tool_call_id":"t2"},
+      {"role":"user","content":"and?"},
+      {"role":"assistant","content":"","tool_calls":[
+        {"type":"function","id":"t3","function":{"name":"f","arguments":{}}}]},
+      {"role":"tool","content":"","name":"f","tool_call_id":"t3"}])"));
+}
+
+TEST_F(AnthropicMessages, ToolUse_IsABlock) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = inference::replies_with_calls();
+  Json whole = post(kPath, with(kGood, kTools));
+  EXPECT_EQ(whole["stop_reason"], "tool_use");
+  ASSERT_EQ(whole["content"].size(), 3U);
+  EXPECT_EQ(whole["content"][0]["text"], "Let me see.");
+  EXPECT_TRUE(whole["content"][1]["id"].get<std::string>().starts_with("toolu_"));
+  for (Json& block : whole["content"]) block.erase("id");
+  EXPECT_EQ(whole["content"][1],
+            Json::parse(R"({"type":"tool_use","name":"weather","input":{"city":"Oslo"}})"));
+  EXPECT_EQ(whole["content"][2], Json::parse(R"({"type":"tool_use","name":"now","input":{}})"));
+  Json streamed = reassemble(stream(kPath, with(kGood, std::string(kTools) + R"(,"stream":true)")));
+  for (Json& block : streamed["content"]) block.erase("id");
+  EXPECT_EQ(streamed["content"], whole["content"]);
+  EXPECT_EQ(streamed["stop_reason"], "tool_use");
+}
+
+TEST_F(AnthropicMessages, CallThatALimitBrokeOff_IsNone) {
+  model_.opened.set_has_template_tools(true);
+  model_.replies = {accepted_reply(1), delta_reply("a"), call_reply(0, "weather", R"({"ci)", false),
+                    finished_reply(Finished::LENGTH, 1, 1)};
+  const Json whole = post(kPath, with(kGood, kTools));
+  EXPECT_EQ(whole["stop_reason"], "max_tokens");
+  ASSERT_EQ(whole["content"].size(), 1U);
+  EXPECT_EQ(whole["content"][0]["text"], "a");
 }
 
 TEST_F(AnthropicMessages, Error_HasAnthropicsShape) {
@@ -180,12 +272,18 @@ TEST_F(AnthropicMessages, WrongField_IsNamed) {
        {R"("messages":[{"role":"user","content":1}])",
         "messages[0].content: expected a string or a list of blocks, found 1"},
        {R"("messages":[{"role":"user","content":[{"type":"image","source":{}}]}])",
-        "messages[0].content[0].type: content of type \"image\" is not supported, only text and thinking"},
+        "messages[0].content[0].type: content of type \"image\" is not supported, only text, thinking, "
+        "tool_use and tool_result"},
        {R"("messages":[{"role":"user","content":[{"type":"document"}]}])",
-        "messages[0].content[0].type: content of type \"document\" is not supported, only text and thinking"},
+        "messages[0].content[0].type: content of type \"document\" is not supported, only text, thinking, "
+        "tool_use and tool_result"},
        {R"("messages":[{"role":"user","content":[{"type":"tool_result"}]}])",
-        "messages[0].content[0].type: content of type \"tool_result\" is not supported, only text and "
-        "thinking"},
+        "messages[0].content[0].tool_use_id: is required"},
+       {R"("messages":[{"role":"user","content":[{"type":"tool_use"}]}])",
+        "messages[0].content[0].type: content of type \"tool_use\" is not supported, only text, thinking, "
+        "tool_use and tool_result"},
+       {R"("messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t"}]}])",
+        "messages[0].content[0].name: is required"},
        {R"("messages":[{"role":"user","content":[{"type":"text"}]}])",
         "messages[0].content[0].text: is required"},
        {R"("messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}])",
@@ -205,9 +303,19 @@ TEST_F(AnthropicMessages, WrongField_IsNamed) {
        {R"("thinking":{"type":"enabled","budget_tokens":"x"})",
         "thinking.budget_tokens: expected an integer, found \"x\""},
        {R"("output_config":{"effort":1})", "output_config.effort: expected a string, found 1"},
-       {R"("output_config":{"format":{"type":"json_schema"}})", "output_config.format: is not supported yet"},
-       {R"("tools":[{"name":"t"}])", "tools: tools are not supported yet"},
-       {R"("tool_choice":{"type":"any"})", "tool_choice.type: tools are not supported yet"},
+       {R"("output_config":{"format":{"type":"json_schema"}})", "output_config.format.schema: is required"},
+       {R"("output_config":{"format":{"type":"xml"}})",
+        "output_config.format.type: expected \"json_schema\", found \"xml\""},
+       {R"("tools":[{"name":"t"}])", "tools[0].input_schema: is required"},
+       {R"("tools":[{"type":"bash_20250124","name":"bash"}])",
+        "tools[0].type: \"bash_20250124\" is not supported, only \"custom\""},
+       {R"("tool_choice":{"type":"any"})", "tool_choice.type: there are no tools that could be called"},
+       {R"("tool_choice":{"type":"tool","name":"t"})", "tool_choice.name: there is no tool \"t\""},
+       {R"("tool_choice":{})", "tool_choice.type: is required"},
+       {R"("tools":[{"name":"t","input_schema":{}}],"output_config":{"format":{"type":"json_schema","schema":{}}})",
+        "tools: cannot be called in an answer that is constrained as well: leave out one of them, or forbid "
+        "the "
+        "calls"},
        {R"("container":"c")", "container: is not supported"}});
 }
 
@@ -217,6 +325,10 @@ TEST_F(AnthropicMessages, CountTokens_CountsWhatTheTemplateMakes) {
   model_.replies = {reply};
   const std::string path = "/v1/messages/count_tokens";
   const std::string body = R"({"model":"tiny","system":"S","messages":[{"role":"user","content":"hi"}]})";
+  model_.opened.set_has_template_tools(true);
+  post(path, with(body, R"("tools":[{"name":"f","input_schema":{}}])"));
+  EXPECT_EQ(Json::parse(log().calls.back().render().conversation_json())["tools"][0]["function"]["name"],
+            "f");
   EXPECT_EQ(post(path, body), Json::parse(R"({"input_tokens":3})"));
   const protocol::Render& render = log().calls.back().render();
   EXPECT_EQ(Json::parse(render.conversation_json())["messages"].size(), 2U);

@@ -4,6 +4,7 @@
 #include "server/anthropic/message_answer.h"
 #include "server/anthropic/message_request.h"
 #include "server/inference/generation.h"
+#include "server/inference/tools.h"
 #include "server/wire/stream_text.h"
 
 namespace hearth::server::anthropic {
@@ -102,6 +103,11 @@ Task<std::unique_ptr<EngineLease>> acquire(const Dependencies& deps, const http:
   const auto settled = settle_thinking((*lease)->description(), *wanted);
   if (!settled) {
     co_await send_error(request, responder, settled.error());
+    co_return nullptr;
+  }
+  const auto calls = inference::check_tools(wanted->model.name, (*lease)->description(), wanted->generate);
+  if (!calls) {
+    co_await send_error(request, responder, calls.error());
     co_return nullptr;
   }
   co_return std::move(*lease);
