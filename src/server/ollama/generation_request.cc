@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/inference/output_constraint.h"
+#include "server/inference/tools.h"
 #include "server/ollama/run_options.h"
 #include "server/wire/duration.h"
 #include "text/chat/template_language.h"
@@ -43,17 +45,26 @@ void read_template(const Field& field, protocol::Generate& generate) {
   generate.set_template_source(*std::move(source));
 }
 
-// Refused rather than ignored: an answer that only looks as if it were bound by it is worse than none.
-void refuse_format(const Field& field) {
-  if (!field.present()) return;
-  const Json& format = field.json();
-  if (format.is_string() && format.get_ref<const std::string&>().empty()) return;
-  if (!format.is_object() && format != "json") return field.expected(R"("json" or a JSON schema)");
-  field.reject("structured output is not part of this version");
+// What the answer must be: "json", a schema, and as Hearth alone has it, a grammar or a regular expression.
+void read_format(const JsonBody& body, protocol::Generate& generate) {
+  const Field format = body["format"];
+  if (format.present() && format.json() == "json") {
+    inference::constrain_to_object(format, generate);
+  } else if (format.present() && format.json().is_object()) {
+    inference::constrain_to_schema(format, generate);
+  } else if (format.present() && format.json() != "") {
+    format.expected(R"("json" or a JSON schema)");
+  }
+  inference::constrain_to_grammar(body["grammar"], generate);
+  inference::constrain_to_regex(body["regex"], generate);
 }
 
-void refuse_tools(const Field& field) {
-  if (!field.items().empty()) field.reject("tool calling is not part of this version");
+void read_tools(const Field& field, GenerationRequest& request) {
+  const inference::Tools tools = inference::read_function_tools(field);
+  if (tools.empty()) return;
+  request.tools = tools.json();
+  request.generate.mutable_tool_use();  // the model chooses
+  inference::forbid_constrained_calls(field, request.generate);
 }
 
 bool read_images(const Field& field) {
@@ -70,7 +81,7 @@ void read_common(const JsonBody& body, GenerationRequest& request) {
   (void)body["shift"].boolean();  // a context that is full ends the answer, with "length"
   request.wish.keep_alive = wire::read_keep_alive(body["keep_alive"]);
   request.think = read_think(body["think"]);
-  refuse_format(body["format"]);
+  read_format(body, request.generate);
   RunOptions options = read_run_options(body["options"]);
   protocol::Generate& generate = request.generate;
   *generate.mutable_sampling() = std::move(options.sampling);
@@ -141,7 +152,7 @@ ApiResult<GenerationRequest> read_generate_request(std::string_view text) {
   request.context = body["context"].ids();
   request.has_images = read_images(body["images"]);
   read_template(body["template"], request.generate);
-  refuse_tools(body["tools"]);
+  if (const Field tools = body["tools"]; !tools.items().empty()) tools.reject("are for /api/chat");
   if (request.raw &&
       (!request.system.empty() || !request.context.empty() || !request.generate.template_source().empty()))
     body["raw"].reject("raw mode does not support template, system, or context");
@@ -161,7 +172,7 @@ ApiResult<GenerationRequest> read_chat_request(std::string_view text) {
   GenerationRequest request;
   request.endpoint = Endpoint::kChat;
   read_common(body, request);
-  refuse_tools(body["tools"]);
+  read_tools(body["tools"], request);
   for (const Field& message : body["messages"].items())
     request.messages.push_back(read_message(message, request.has_images));
   HEARTH_TRY(body.check());

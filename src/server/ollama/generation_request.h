@@ -30,6 +30,7 @@ struct GenerationRequest {
 
   // For the chat template. Of /api/generate: the system's text and the prompt; empty if the prompt is raw.
   wire::Json messages = wire::Json::array();
+  wire::Json tools = wire::Json::array();  // in the form of inference/tools.h; of /api/chat
   bool has_images = false;
 
   // /api/generate only

@@ -39,6 +39,7 @@ ApiResult<void> fit_to_model(GenerationRequest& asked, const protocol::Opened& m
   const bool has_template = !model.chat_format().empty() || !own_template.empty();
   if (is_chat && !has_template) return lacks_capability(asked.model, "chat");
   if (asked.has_images) return lacks_capability(asked.model, "vision");
+  if (!asked.tools.empty() && !model.has_template_tools()) return lacks_capability(asked.model, "tools");
   const std::string& source = own_template.empty() ? model.chat_template() : own_template;
   if (!asked.suffix.empty() && source.find("suffix") == std::string::npos)
     return lacks_capability(asked.model, "insert");
@@ -100,9 +101,20 @@ class LineStream {
   http::Headers headers_;
 };
 
-Task<bool> write_delta(LineStream& stream, const GenerationRequest& asked, const protocol::Delta& delta) {
+// A call of a tool comes whole, in one line.
+Task<bool> write_delta(LineStream& stream, const GenerationRequest& asked, inference::ToolCalls& calls,
+                       const protocol::Delta& delta) {
   const bool is_thinking = delta.kind() == protocol::Delta::THINKING;
   Json logprobs = logprobs_of(delta);
+  if (delta.kind() == protocol::Delta::TOOL_CALL) {
+    calls.append(delta.tool_call());
+    AnswerText text;
+    text.logprobs = std::move(logprobs);
+    if (delta.tool_call().is_whole()) text.tool_calls.push_back(call_record(calls));
+    if (text.empty()) co_return true;
+    std::string line = wire::ndjson_line(part_record(asked, text));
+    co_return co_await stream.write(std::move(line));
+  }
   if (delta.text().empty() && logprobs.empty()) co_return true;
   for (const std::string_view part : wire::text_parts(delta.text())) {
     AnswerText text;
@@ -117,8 +129,11 @@ Task<bool> write_delta(LineStream& stream, const GenerationRequest& asked, const
 
 Task<void> answer_in_lines(Generation& generation, EngineCall& call) {
   LineStream stream(generation.responder, generation.headers);
+  inference::ToolCalls calls = new_tool_calls();
   wire::PumpSinks sinks;
-  sinks.on_delta = [&](const protocol::Delta& delta) { return write_delta(stream, generation.asked, delta); };
+  sinks.on_delta = [&](const protocol::Delta& delta) {
+    return write_delta(stream, generation.asked, calls, delta);
+  };
   const wire::GenerationEnd end =
       co_await wire::pump_generation(call, generation.responder, std::move(sinks));
   if (end.client_gone) co_return;
@@ -141,9 +156,10 @@ Task<void> answer_in_lines(Generation& generation, EngineCall& call) {
 
 Task<void> answer_whole(Generation& generation, EngineCall& call) {
   AnswerText text;
+  inference::ToolCalls calls = new_tool_calls();
   wire::PumpSinks sinks;
-  sinks.on_delta = [&text](const protocol::Delta& delta) -> Task<bool> {
-    text.append(delta);
+  sinks.on_delta = [&text, &calls](const protocol::Delta& delta) -> Task<bool> {
+    text.append(delta, calls);
     co_return true;
   };
   const wire::GenerationEnd end =

@@ -330,18 +330,102 @@ TEST_F(Generation, TruncateAskedFor_DropsTheOldestMessagesThatDoNotFit) {
   EXPECT_EQ(json::parse(generated().conversation_json())["messages"].size(), 10U);
 }
 
+TEST_F(Generation, Format_IsAConstraint) {
+  for_both(R"("format":"json")",
+           [this](const auto&) { EXPECT_TRUE(generated().constraint().json_object()); });
+  for_both(R"("format":{"type":"object","properties":{"z":{"type":"string"},"a":{"const":1.50}}})",
+           [this](const auto&) {
+             EXPECT_EQ(generated().constraint().json_schema(),
+                       R"({"type":"object","properties":{"z":{"type":"string"},"a":{"const":1.5}}})");
+           });
+  for_both(R"("grammar":"root ::= \"a\"")",
+           [this](const auto&) { EXPECT_EQ(generated().constraint().gbnf(), "root ::= \"a\""); });
+  for_both(R"("regex":"a+")", [this](const auto&) { EXPECT_EQ(generated().constraint().regex(), "a+"); });
+  for (const char* none : {R"("format":"")", R"("format":null)"}) {
+    for_both(none, [this](const auto& answer) {
+      EXPECT_EQ(answer.status, 200);
+      EXPECT_FALSE(generated().has_constraint());
+    });
+  }
+  for (const char* wrong : {R"("format":"yaml")", R"("format":3)"}) {
+    for_both(wrong, [this](const auto& answer) {
+      EXPECT_TRUE(error(answer, 400).starts_with("format: expected \"json\" or a JSON schema"))
+          << answer.body();
+    });
+  }
+  for_both(R"("format":"json","regex":"a")", [this](const auto& answer) {
+    EXPECT_EQ(error(answer, 400),
+              "regex: the answer is constrained by another field already, and only one can be kept");
+  });
+  tiny_.replies = {failure_reply(protocol::Failure::UNSUPPORTED, "#/not: not supported")};
+  for_both(R"("format":{"not":{}})",
+           [this](const auto& answer) { EXPECT_EQ(error(answer, 400), "#/not: not supported"); });
+}
+
+constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name":"weather","description":"d",
+    "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])";
+
+TEST_F(Generation, Tools_ReachTheTemplate) {
+  EXPECT_EQ(error(post("/api/chat", chat(kTools)), 400), "\"tiny\" does not support tools");
+  tiny_.opened.set_has_template_tools(true);
+  EXPECT_EQ(post("/api/chat", chat(kTools)).status, 200);
+  EXPECT_EQ(json::parse(generated().conversation_json())["tools"],
+            json::parse(R"([{"type":"function","function":{"name":"weather","description":"d",
+    "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])"));
+  EXPECT_TRUE(generated().has_tool_use());
+  EXPECT_EQ(generated().tool_use().choice(), protocol::ToolUse::AUTO);
+  EXPECT_EQ(post("/api/chat", chat(R"("tools":[])")).status, 200);
+  EXPECT_FALSE(generated().has_tool_use());
+  EXPECT_EQ(error(post("/api/chat", chat(R"("tools":[{"function":{}}])")), 400),
+            "tools[0].function.name: is required");
+  EXPECT_EQ(
+      error(post("/api/chat", chat(std::string(kTools) + R"(,"format":"json")")), 400),
+      "tools: cannot be called in an answer that is constrained as well: leave out one of them, or forbid "
+      "the calls");
+  EXPECT_EQ(error(post("/api/generate", generate(kTools)), 400), "tools: are for /api/chat");
+}
+
+TEST_F(Generation, ToolCalls_ComeWhole) {
+  tiny_.opened.set_has_template_tools(true);
+  tiny_.replies = {accepted_reply(5),
+                   delta_reply("So."),
+                   call_reply(0, "weather", "", false),
+                   call_reply(0, "", R"({"z": 1, )", false),
+                   call_reply(0, "", R"("city": "Oslo"})", true),
+                   call_reply(1, "now", "{}", true),
+                   finished_reply(protocol::Finished::STOP, 5, 2)};
+  const auto streamed = post("/api/chat", chat(kTools));
+  const auto lines = streamed.lines();
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[0]["message"]["content"], "So.");
+  EXPECT_FALSE(lines[0]["message"].contains("tool_calls"));
+  const json first = lines[1]["message"]["tool_calls"][0];
+  EXPECT_EQ(first["function"],
+            json::parse(R"({"index":0,"name":"weather","arguments":{"z":1,"city":"Oslo"}})"));
+  EXPECT_TRUE(first["id"].get<std::string>().starts_with("call_"));
+  EXPECT_EQ(first["id"].get<std::string>().size(), 13U);
+  EXPECT_NE(streamed.body().find(R"("arguments":{"z":1,"city":"Oslo"})"),
+            std::string::npos);  // in their order
+  EXPECT_EQ(lines[2]["message"]["tool_calls"][0]["function"]["index"], 1);
+  EXPECT_FALSE(lines[3]["message"].contains("tool_calls"));
+  EXPECT_EQ(lines[3]["done_reason"], "stop");
+  const json whole = post("/api/chat", chat(std::string(kTools) + R"(,"stream":false)")).json();
+  EXPECT_EQ(whole["message"]["content"], "So.");
+  ASSERT_EQ(whole["message"]["tool_calls"].size(), 2U);
+  EXPECT_EQ(whole["message"]["tool_calls"][0]["function"], first["function"]);
+}
+
+TEST_F(Generation, CallThatALimitBrokeOff_IsNone) {
+  tiny_.opened.set_has_template_tools(true);
+  tiny_.replies = {call_reply(0, "weather", R"({"ci)", false),
+                   finished_reply(protocol::Finished::LENGTH, 5, 2)};
+  const json whole = post("/api/chat", chat(std::string(kTools) + R"(,"stream":false)")).json();
+  EXPECT_FALSE(whole["message"].contains("tool_calls"));
+  EXPECT_EQ(whole["done_reason"], "length");
+  EXPECT_EQ(post("/api/chat", chat(kTools)).lines().size(), 1U);
+}
+
 TEST_F(Generation, WhatIsNotPartOfThisVersion_IsRefusedAndNotIgnored) {
-  for_both(R"("format":"json")", [this](const auto& answer) {
-    EXPECT_EQ(error(answer, 400), "format: structured output is not part of this version");
-  });
-  for_both(R"("format":{"type":"object"})",
-           [this](const auto& answer) { EXPECT_NE(error(answer, 400), ""); });
-  for_both(R"("format":"","tools":[])", [](const auto& answer) { EXPECT_EQ(answer.status, 200); });
-  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f","description":"d",
-      "parameters":{"type":"object","properties":{}}}}])";
-  for_both(tools, [this](const auto& answer) {
-    EXPECT_EQ(error(answer, 400), "tools: tool calling is not part of this version");
-  });
   EXPECT_EQ(error(post("/api/generate", generate(R"("images":["aGk="])")), 400),
             "\"tiny\" does not support vision");
   EXPECT_EQ(error(post("/api/chat",

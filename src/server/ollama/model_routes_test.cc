@@ -24,6 +24,7 @@ TEST_F(ModelRoutes, Server_SaysWhatItIs) {
 
 TEST_F(ModelRoutes, Tags_ListsEveryModelTheNewestFirst) {
   tiny_.opened.set_has_template_thinking(true);
+  tiny_.opened.set_has_template_tools(true);
   FakeModel& newer = service_.add("newer:latest");
   newer.entry.modified_at += std::chrono::hours(1);
   newer.opened.set_is_encoder(true);
@@ -36,7 +37,7 @@ TEST_F(ModelRoutes, Tags_ListsEveryModelTheNewestFirst) {
       "digest":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
       "details":{"parent_model":"","format":"gguf","family":"llama","families":["llama"],"parameter_size":"1.1B",
                  "quantization_level":"Q4_K_M","context_length":8192,"embedding_length":2048},
-      "capabilities":["completion","thinking"]})"));
+      "capabilities":["completion","tools","thinking"]})"));
 }
 
 TEST_F(ModelRoutes, ParameterSizes_AreWrittenAsOllamaDoes) {
@@ -293,7 +294,9 @@ constexpr FieldCase kFields[] = {
     {"/api/generate", R"({"model":"tiny","prompt":"x","shift":{}})", "b"},
     {"/api/generate", R"({"model":"tiny","prompt":"x","logprobs":{}})", "b"},
     {"/api/generate", R"({"model":"tiny","prompt":"x","top_logprobs":{}})", "i"},
-    {"/api/generate", R"({"model":"tiny","prompt":"x","format":{}})", ""},
+    {"/api/generate", R"({"model":"tiny","prompt":"x","format":{}})", "o"},
+    {"/api/generate", R"({"model":"tiny","prompt":"x","grammar":{}})", "s"},
+    {"/api/generate", R"({"model":"tiny","prompt":"x","regex":{}})", "s"},
     {"/api/generate", R"({"model":"tiny","prompt":"x","_debug_render_only":{}})", "b"},
     {"/api/generate", R"({"model":"tiny","prompt":"x","options":{}})", "o"},
     {"/api/generate", R"({"model":"tiny","prompt":"x","options":{"num_predict":{}}})", "i"},
@@ -323,6 +326,12 @@ constexpr FieldCase kFields[] = {
      R"({"model":"tiny","messages":[{"role":"user","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]})",
      "o"},
     {"/api/chat", R"({"model":"tiny","messages":[],"tools":{}})", "l"},
+    {"/api/chat", R"({"model":"tiny","messages":[],"tools":[{}]})", ""},
+    {"/api/chat", R"({"model":"tiny","messages":[],"tools":[{"type":{},"function":{"name":"f"}}]})", ""},
+    {"/api/chat", R"({"model":"tiny","messages":[],"tools":[{"function":{}}]})", ""},
+    {"/api/chat", R"({"model":"tiny","messages":[],"tools":[{"function":{"name":{}}}]})", "s"},
+    {"/api/chat", R"({"model":"tiny","messages":[],"tools":[{"function":{"name":"f","parameters":{}}}]})",
+     "o"},
     {"/api/embed", R"({"model":"tiny","input":{}})", "sl"},
     {"/api/embed", R"({"model":"tiny","input":"x","truncate":{}})", "b"},
     {"/api/embed", R"({"model":"tiny","input":"x","dimensions":{}})", "i"},

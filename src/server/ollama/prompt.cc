@@ -10,6 +10,7 @@ using wire::Json;
 
 std::string conversation_json(const GenerationRequest& request, const Json& messages) {
   Json conversation{{"messages", messages}};
+  if (!request.tools.empty()) conversation["tools"] = request.tools;
   if (!request.suffix.empty()) {
     conversation["prompt"] = request.prompt;
     conversation["suffix"] = request.suffix;

@@ -21,6 +21,7 @@ Json record_of(const GenerationRequest& request, const AnswerText& text) {
   if (request.endpoint == Endpoint::kChat) {
     Json message{{"role", "assistant"}, {"content", text.content}};
     if (!text.thinking.empty()) message["thinking"] = text.thinking;
+    if (!text.tool_calls.empty()) message["tool_calls"] = text.tool_calls;
     record["message"] = std::move(message);
   } else {
     record["response"] = text.content;
@@ -60,7 +61,25 @@ int64_t Timing::load_ns() const {
   return nanoseconds(load);
 }
 
-void AnswerText::append(const protocol::Delta& delta) {
+inference::ToolCalls new_tool_calls() {
+  constexpr size_t kIdLength = 8;
+  return inference::ToolCalls("call_", kIdLength);
+}
+
+Json call_record(const inference::ToolCalls& calls) {
+  const inference::ToolCall& call = calls.back();
+  return {{"id", call.id},
+          {"function",
+           {{"index", calls.size() - 1},
+            {"name", call.name},
+            {"arguments", inference::arguments_object(call.arguments)}}}};
+}
+
+void AnswerText::append(const protocol::Delta& delta, inference::ToolCalls& calls) {
+  if (delta.kind() == protocol::Delta::TOOL_CALL) {
+    calls.append(delta.tool_call());
+    if (delta.tool_call().is_whole()) tool_calls.push_back(call_record(calls));
+  }
   (delta.kind() == protocol::Delta::THINKING ? thinking : content) += delta.text();
   for (Json& logprob : logprobs_of(delta)) logprobs.push_back(std::move(logprob));
 }
@@ -142,11 +161,11 @@ Json details_of(const store::ModelConfig& config) {
           {"quantization_level", config.quantisation}};
 }
 
-// Tools are not in it, even where the template knows them, as long as requests with tools are refused.
 Json capabilities_of(const protocol::Opened& description) {
   // As Ollama does: an embedding model is for nothing else, although a decoder could.
   if (description.is_encoder() || description.has_pooling()) return Json::array({"embedding"});
   Json capabilities = Json::array({"completion"});
+  if (description.has_template_tools()) capabilities.push_back("tools");
   if (description.has_template_thinking()) capabilities.push_back("thinking");
   return capabilities;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "protocol/engine.pb.h"
+#include "server/inference/tool_calls.h"
 #include "server/models/model_service.h"
 #include "server/ollama/generation_request.h"
 #include "server/wire/json_text.h"
@@ -25,11 +26,18 @@ struct Timing {
 struct AnswerText {
   std::string content;
   std::string thinking;
+  wire::Json tool_calls = wire::Json::array();
   wire::Json logprobs = wire::Json::array();
 
-  bool empty() const { return content.empty() && thinking.empty() && logprobs.empty(); }
-  void append(const protocol::Delta& delta);
+  bool empty() const { return content.empty() && thinking.empty() && tool_calls.empty() && logprobs.empty(); }
+  // `calls`: of the answer, with what came of the last one.
+  void append(const protocol::Delta& delta, inference::ToolCalls& calls);
 };
+
+// For the calls of an answer, with ids as Ollama has them.
+inference::ToolCalls new_tool_calls();
+// {"id", "function": {"index", "name", "arguments"}} of the last call, which is whole.
+wire::Json call_record(const inference::ToolCalls& calls);
 
 // The object of a part: `message` for /api/chat, `response` for /api/generate; not done.
 wire::Json part_record(const GenerationRequest& request, const AnswerText& text);
