@@ -24,7 +24,7 @@ struct Tool {
 // What may be called, and how often.
 struct ToolUse {
   bool required = false;  // at least one call; otherwise text, calls, or text and then calls
-  std::string name;       // only this tool; empty: any
+  std::string name{};     // only this tool; empty: any
   bool one_call = false;  // at most one
 };
 
@@ -60,7 +60,10 @@ class ToolFormat {
  public:
   virtual ~ToolFormat() = default;
   virtual std::string_view name() const = 0;  // "Hermes", for people
-  virtual std::unique_ptr<ToolCallParser> parser() const = 0;
+  // `tools` are those of the conversation: where a syntax writes arguments without quotes, their schemas tell
+  // texts from numbers; a syntax without marks tells calls from other JSON by their names. The format must
+  // outlive the parser.
+  virtual std::unique_ptr<ToolCallParser> parser(std::span<const Tool> tools) const = 0;
   // Whole answers (text, calls or both, as `use` says), whose calls are of these tools with arguments that
   // are valid against their schemas. `use.name` is one of them (kInvalidArgument otherwise). Errors of
   // schemas name the tool.

@@ -1,0 +1,264 @@
+#include "text/tools/call_grammar.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "text/grammar/grammar_fixture.h"
+#include "text/tools/template_calls.h"
+
+namespace hearth::text {
+namespace {
+
+using grammar::GrammarBuilder;
+using grammar::GrammarUnderTest;
+using template_calls::Case;
+using template_calls::Json;
+
+using Calls = std::vector<std::pair<std::string, Json>>;
+
+// The grammar of a template's answers; null, and a failure, where there is none.
+std::unique_ptr<GrammarUnderTest> grammar_of(std::string_view source, const Json& tools, const ToolUse& use) {
+  const auto format = find_tool_format(source);
+  const auto known = tools_of(tools);
+  if (!format || !known) {
+    ADD_FAILURE() << "no format, or " << (known ? "" : known.error().message());
+    return nullptr;
+  }
+  GrammarBuilder builder;
+  const auto answer = format->add_answer(builder, *known, use);
+  if (!answer) {
+    ADD_FAILURE() << answer.error().message();
+    return nullptr;
+  }
+  auto grammar = builder.build(*answer);
+  if (!grammar) {
+    ADD_FAILURE() << grammar.error().message();
+    return nullptr;
+  }
+  return std::make_unique<GrammarUnderTest>(*grammar);
+}
+
+// The calls of what a template wrote, without what stands around them.
+std::string only_calls(const ToolFormat& format, const std::string& written) {
+  const bool bare = format.name() == "Llama 3";
+  size_t begin = bare ? written.find('{') : std::string::npos;
+  if (!bare) {
+    for (const std::string& mark : format.marks()) {
+      begin = written.find(mark);
+      if (begin != std::string::npos) break;
+    }
+  }
+  if (begin == std::string::npos) return {};
+  size_t end = written.size();
+  for (const std::string_view after :
+       {"</s>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<turn|>",
+        "<｜end▁of▁sentence｜>", "<|message_sep|>", "[e~[", "<|END_OF_TURN_TOKEN|>",
+        "<|START_OF_TURN_TOKEN|>", "<sep>", "<SPECIAL_12>", "<|observation|>", "<|end|>"}) {
+    end = std::min(end, written.find(after, begin));
+  }
+  const std::string calls = written.substr(begin, end - begin);
+  return calls.substr(0, calls.find_last_not_of(" \n") + 1);
+}
+
+class TemplateUnderTest {
+ public:
+  TemplateUnderTest(std::string source, const Case& known)
+      : source_(std::move(source)), known_(known), format_(find_tool_format(source_)) {}
+
+  const std::string& source() const { return source_; }
+  Json tools() const { return template_calls::tools(source_); }
+
+  std::string write(const Calls& calls) const {
+    const auto written = template_calls::write_calls(source_, known_, "", calls);
+    EXPECT_TRUE(written) << written.error().message();
+    return written ? only_calls(*format_, written->text) : "";
+  }
+
+ private:
+  std::string source_;
+  const Case& known_;
+  std::unique_ptr<const ToolFormat> format_;
+};
+
+// Plain characters only: some templates write others as \uXXXX, of which a grammar knows the shortest form.
+Json full_arguments(const std::string& source) {
+  Json arguments = template_calls::arguments_of(source, 0);
+  arguments["city"] = "New \"York\" </b>";
+  arguments["nested"] = Json{{"k", "]}"}};
+  return arguments;
+}
+
+Json with(Json arguments, const char* name, Json value) {
+  arguments[name] = std::move(value);
+  return arguments;
+}
+
+void visit_templates(const std::function<void(const TemplateUnderTest&, const Case&)>& visit,
+                     bool one_of_a_format) {
+  const std::filesystem::path folder = testing::test_data_folder() / "templates";
+  std::set<std::string_view> seen;
+  for (const auto& file : template_calls::files(folder)) {
+    const Case* known = template_calls::find_case(file.filename().string());
+    if (known == nullptr || known->n_calls == 0) continue;
+    if (one_of_a_format && !seen.insert(known->format).second) continue;
+    SCOPED_TRACE(file.string());
+    visit(TemplateUnderTest(testing::read_file(file), *known), *known);
+  }
+}
+
+TEST(CallGrammar, WhatTemplatesWrite_IsAnAnswer) {
+  HEARTH_NEEDS_TEST_DATA(folder, "templates");
+  visit_templates(
+      [](const TemplateUnderTest& under_test, const Case& known) {
+        const std::string& source = under_test.source();
+        const auto grammar = grammar_of(source, under_test.tools(), {.required = true});
+        ASSERT_TRUE(grammar);
+        Calls calls{{"get_weather", full_arguments(source)}};
+        if (known.n_calls > 1) calls.emplace_back("get_weather", Json{{"city", "Rome"}, {"n", -40}});
+        const std::string text = under_test.write(calls);
+        EXPECT_TRUE(grammar->matches(text)) << text;
+        EXPECT_FALSE(grammar->matches("Hello.")) << text;
+        EXPECT_FALSE(grammar->matches(text.substr(0, text.size() / 2))) << text;
+      },
+      /*one_of_a_format=*/false);
+}
+
+TEST(CallGrammar, CallsThatAreInvalid_AreNoAnswers) {
+  HEARTH_NEEDS_TEST_DATA(folder, "templates");
+  visit_templates(
+      [](const TemplateUnderTest& under_test, const Case&) {
+        const auto grammar = grammar_of(under_test.source(), under_test.tools(), {});
+        ASSERT_TRUE(grammar);
+        const Json good{{"city", "Rome"}, {"n", 3}};
+        const auto is_answer = [&](const std::string& name, const Json& arguments) {
+          return grammar->matches(under_test.write({{name, arguments}}));
+        };
+        EXPECT_TRUE(is_answer("get_weather", good)) << under_test.write({{"get_weather", good}});
+        EXPECT_TRUE(is_answer("stop", Json::object())) << under_test.write({{"stop", Json::object()}});
+        EXPECT_FALSE(is_answer("get_wether", good));
+        EXPECT_FALSE(is_answer("stop", good));
+        EXPECT_FALSE(is_answer("get_weather", Json{{"city", "Rome"}}));
+        EXPECT_FALSE(is_answer("get_weather", with(good, "n", "three")));
+        EXPECT_FALSE(is_answer("get_weather", with(good, "b", "perhaps")));
+        EXPECT_FALSE(is_answer("get_weather", with(good, "x", Json::array())));
+        EXPECT_FALSE(is_answer("get_weather", with(good, "other", 1)));
+      },
+      /*one_of_a_format=*/true);
+}
+
+TEST(CallGrammar, TextCallsAndHowOften_AreAsAskedFor) {
+  HEARTH_NEEDS_TEST_DATA(folder, "templates");
+  visit_templates(
+      [](const TemplateUnderTest& under_test, const Case& known) {
+        const Json tools = under_test.tools();
+        const std::string& source = under_test.source();
+        const bool bare = known.format == "Llama 3";
+        const Json good{{"city", "Rome"}, {"n", 3}};
+        const std::string one = under_test.write({{"get_weather", good}});
+        const auto any = grammar_of(source, tools, {});
+        ASSERT_TRUE(any);
+        EXPECT_TRUE(any->matches("Hello <b>, {\"name\": 1} [x]."));
+        EXPECT_TRUE(any->matches(""));
+        EXPECT_TRUE(any->matches(one)) << one;
+        // Whatever begins otherwise than a call is text, where calls have no mark.
+        EXPECT_TRUE(any->matches("Let me see.\n" + one)) << one;
+        EXPECT_EQ(any->matches("Let me see.\n" + one + "text"), bare) << one;
+        EXPECT_TRUE(any->begins(one.substr(0, one.size() - 2)));
+        EXPECT_FALSE(any->matches(one + "text"));
+
+        const auto named = grammar_of(source, tools, {.required = true, .name = "stop", .one_call = true});
+        ASSERT_TRUE(named);
+        EXPECT_FALSE(named->matches(one));
+        EXPECT_FALSE(named->matches(""));
+        EXPECT_TRUE(named->matches(under_test.write({{"stop", Json::object()}})));
+        if (known.n_calls < 2) return;
+        const std::string two = under_test.write({{"get_weather", good}, {"stop", Json::object()}});
+        EXPECT_TRUE(any->matches(two)) << two;
+        const auto single = grammar_of(source, tools, {.one_call = true});
+        ASSERT_TRUE(single);
+        EXPECT_TRUE(single->matches(one));
+        EXPECT_FALSE(single->matches(two)) << two;
+      },
+      /*one_of_a_format=*/true);
+}
+
+constexpr std::string_view kQwenCoder = "<tool_call><function=f><parameter=p></tool_call>";
+constexpr std::string_view kGemma = "<|tool_call>call:f{}<tool_call|>";
+
+Json tool_with(const std::string& parameters) {
+  return Json::array(
+      {{{"type", "function"}, {"function", {{"name", "f"}, {"parameters", Json::parse(parameters)}}}}});
+}
+
+TEST(CallGrammar, ParameterTexts_KeepWhatTheirSchemasSay) {
+  const auto grammar =
+      grammar_of(kQwenCoder, tool_with(R"({"type": "object", "required": ["p"], "properties": {
+      "p": {"type": "string", "enum": ["a", "b \"c\""]}, "q": {"type": "string", "pattern": "^x\\n?y+$"},
+      "r": {"$ref": "#/$defs/R"}, "s": {"type": ["string", "null"]}},
+      "$defs": {"R": {"type": "string", "maxLength": 2}}})"),
+                 {.required = true});
+  ASSERT_TRUE(grammar);
+  const auto call = [](const std::vector<std::pair<std::string, std::string>>& parameters) {
+    std::string text = "<tool_call>\n<function=f>\n";
+    for (const auto& [key, value] : parameters)
+      text += "<parameter=" + key + ">\n" + value + "\n</parameter>\n";
+    return text + "</function>\n</tool_call>";
+  };
+  EXPECT_TRUE(grammar->matches(call({{"p", "a"}})));
+  EXPECT_TRUE(grammar->matches(call({{"p", "b \"c\""}, {"q", "x\nyy"}, {"r", "é"}, {"s", "null"}})));
+  EXPECT_TRUE(grammar->matches(call({{"p", "a"}, {"s", "\"text\""}})));
+  EXPECT_FALSE(grammar->matches(call({{"p", "\"a\""}})));
+  EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"q", "x\\ny"}})));
+  EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"r", "abc"}})));
+  EXPECT_FALSE(grammar->matches(call({{"q", "xy"}})));
+  EXPECT_FALSE(grammar->matches(call({{"q", "xy"}, {"p", "a"}})));
+}
+
+TEST(CallGrammar, Literals_NestedByTheirSchemas_AreHeldToThem) {
+  const auto grammar = grammar_of(kGemma, tool_with(R"({"type": "object", "required": ["o"], "properties": {
+      "o": {"type": "object", "required": ["B"], "properties": {"B": {"$ref": "#/$defs/E"}, "a": {"type": "array",
+            "items": {"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 1}]}}}},
+      "n": {"type": ["number", "null"]}}, "$defs": {"E": {"enum": ["x", 1, null]}}})"),
+                                  {.required = true});
+  ASSERT_TRUE(grammar);
+  const auto call = [](const std::string& arguments) {
+    return "<|tool_call>call:f{" + arguments + "}<tool_call|>";
+  };
+  EXPECT_TRUE(grammar->matches(call("o:{B:1}")));
+  EXPECT_TRUE(grammar->matches(call("n:-1.5,o:{a:[1,<|\"|>é<|\"|>],B:<|\"|>x<|\"|>}")));
+  EXPECT_TRUE(grammar->matches(call("n:null,o:{B:None}")));
+  EXPECT_FALSE(grammar->matches(call("n:1")));
+  EXPECT_FALSE(grammar->matches(call("o:{B:2}")));
+  EXPECT_FALSE(grammar->matches(call("o:{a:[<|\"|>ab<|\"|>],B:1}")));
+  EXPECT_FALSE(grammar->matches(call("o:{B:1},n:1")));
+  EXPECT_FALSE(grammar->matches(call(",o:{B:1}")));
+}
+
+TEST(CallGrammar, WhatCannotBeKept_IsRefusedByName) {
+  const auto error_of = [](std::string_view source, const Json& tools, const ToolUse& use) {
+    const auto known = tools_of(tools);
+    GrammarBuilder builder;
+    const auto answer = find_tool_format(source)->add_answer(builder, *known, use);
+    return answer ? "" : answer.error().message();
+  };
+  EXPECT_EQ(
+      error_of(kQwenCoder, tool_with(R"({"type": "object", "minProperties": 1})"), {}),
+      "tool f: parameters: minProperties: cannot be guaranteed in the way that this model writes calls");
+  EXPECT_EQ(
+      error_of(kGemma,
+               tool_with(R"({"type": "object", "properties": {"a": {"type": "array", "minItems": 2}}})"), {}),
+      "tool f: parameters: properties/a: minItems: cannot be guaranteed in the way that this model writes "
+      "calls");
+  EXPECT_EQ(error_of(kQwenCoder, tool_with(R"({"type": "object", "properties": {}})"), {.name = "g"}),
+            "expected the name of a tool, found \"g\"");
+  EXPECT_NE(error_of("[TOOL_CALLS]",
+                     tool_with(R"({"type": "object", "properties": {"a": {"type": "strange"}}})"), {})
+                .find("tool f: "),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace hearth::text
