@@ -231,7 +231,7 @@ Result<Dfa> multiples_of(const Decimal& divisor) {
   if (step > kMaxStep || scale > kMaxScale) {
     return make_error(
         ErrorCode::kUnsupported,
-        "multiples of {} cannot be guaranteed: expected at most {} steps between two integers' last digits",
+        "multiples of {} cannot be guaranteed: expected a divisor whose digits are a number up to {}",
         canonical_text(divisor), kMaxStep);
   }
 

@@ -37,20 +37,6 @@ bool contains(const std::array<std::string_view, n>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::string escaped_token(std::string_view token) {
-  std::string out;
-  for (const char c : token) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string unescaped_token(std::string_view token) {
   std::string out;
   for (size_t i = 0; i < token.size(); ++i) {
@@ -69,6 +55,20 @@ std::string string_member(const Json& json, const char* name) {
 }
 
 }  // namespace
+
+std::string token_of(std::string_view name) {
+  std::string token;
+  for (const char c : name) {
+    if (c == '~') {
+      token += "~0";
+    } else if (c == '/') {
+      token += "~1";
+    } else {
+      token += c;
+    }
+  }
+  return excerpt(token, 200);
+}
 
 Result<SchemaDocument> SchemaDocument::open(const Json& root) {
   SchemaDocument document(root);
@@ -157,7 +157,7 @@ Result<void> SchemaDocument::read_names(const Json& json, const std::string& poi
 Result<void> SchemaDocument::read_children(const Json& json, const std::string& pointer,
                                            const std::string& base, int depth) {
   for (const auto& [key, value] : json.items()) {
-    const std::string at = pointer + "/" + escaped_token(key);
+    const std::string at = pointer + "/" + token_of(key);
     if (value.is_array() && contains(kSchemaLists, key)) {
       for (size_t i = 0; i < value.size(); ++i)
         HEARTH_TRY(read_names(value[i], fmt::format("{}/{}", at, i), base, depth + 1));
@@ -166,7 +166,7 @@ Result<void> SchemaDocument::read_children(const Json& json, const std::string& 
     } else if (value.is_object() && contains(kSchemaMaps, key)) {
       for (const auto& [name, member] : value.items()) {
         if (key == "dependencies" && member.is_array()) continue;
-        HEARTH_TRY(read_names(member, at + "/" + escaped_token(name), base, depth + 1));
+        HEARTH_TRY(read_names(member, at + "/" + token_of(name), base, depth + 1));
       }
     }
   }
@@ -215,7 +215,7 @@ Result<SchemaId> SchemaDocument::at_pointer(const SchemaPlace& from, std::string
                         quoted_excerpt(reference));
     }
     json = next;
-    at += "/" + escaped_token(token);
+    at += "/" + token_of(token);
     base = base_of(*json, base);
   }
   if (!json->is_object() && !json->is_boolean()) {

@@ -23,6 +23,9 @@ struct SchemaPlace {
   std::string base;                              // what references in it are seen from
 };
 
+// A name as it stands in a JSON pointer (RFC 6901), fit for a message.
+std::string token_of(std::string_view name);
+
 // Of a document that outlives it. Not thread-safe.
 class SchemaDocument {
  public:

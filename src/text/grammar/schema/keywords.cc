@@ -22,13 +22,6 @@ bool is_among(const std::array<std::string_view, n>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::string token_of(std::string_view name) {
-  std::string token;
-  for (const char c : name)
-    token += c == '~' ? std::string("~0") : c == '/' ? std::string("~1") : std::string(1, c);
-  return token;
-}
-
 // Of both drafts, and of 2020-12 alone. What is in neither list nor in the next one is a comment, as the
 // specification says.
 constexpr std::array<std::string_view, 46> kKeywords{"type",
@@ -77,14 +70,13 @@ constexpr std::array<std::string_view, 46> kKeywords{"type",
                                                      "deprecated",
                                                      "contentMediaType",
                                                      "contentEncoding"};
-constexpr std::array<std::string_view, 8> kOf2020{"prefixItems", "dependentRequired", "dependentSchemas",
-                                                  "minContains", "maxContains",       "$anchor",
-                                                  "$dynamicRef", "$dynamicAnchor"};
+constexpr std::array<std::string_view, 10> kOf2020{
+    "prefixItems", "dependentRequired", "dependentSchemas", "minContains",      "maxContains",
+    "$anchor",     "$dynamicRef",       "$dynamicAnchor",   "unevaluatedItems", "unevaluatedProperties"};
 constexpr std::array<std::string_view, 2> kOfDraft7{"additionalItems", "dependencies"};
-// They would bind, were they of this draft.
-constexpr std::array<std::string_view, 10> kOfOthers{
-    "unevaluatedItems", "unevaluatedProperties", "$recursiveRef",        "$recursiveAnchor", "extends",
-    "disallow",         "divisibleBy",           "propertyDependencies", "$dynamicAnchor",   "id"};
+// They would bind, were they of one of these drafts.
+constexpr std::array<std::string_view, 6> kOfOthers{
+    "$recursiveRef", "$recursiveAnchor", "extends", "disallow", "divisibleBy", "propertyDependencies"};
 
 }  // namespace
 
@@ -118,6 +110,22 @@ Result<Formula> Keywords::read(SchemaId id) {
     HEARTH_TRY(read_references(reading));
     return formulas_.all_of(std::move(reading.parts));
   }
+  if (has_unevaluated(reading.json) && !is_draft7()) {
+    HEARTH_ASSIGN(const Evaluations ways, evaluations(id));
+    std::vector<Formula> conditions;
+    for (const Evaluation& way : ways) conditions.push_back(way.condition);
+    return formulas_.any_of(std::move(conditions));
+  }
+  HEARTH_TRY(read_own(reading));
+  HEARTH_TRY(read_dependencies(reading, "dependentSchemas"));
+  HEARTH_TRY(read_references(reading));
+  HEARTH_TRY(read_combinations(reading));
+  HEARTH_TRY(read_one_of(reading));
+  HEARTH_TRY(read_if(reading));
+  return formulas_.all_of(std::move(reading.parts));
+}
+
+Result<void> Keywords::read_own(Reading& reading) {
   HEARTH_TRY(check_names(reading));
   HEARTH_TRY(read_type(reading));
   HEARTH_TRY(read_values(reading));
@@ -128,22 +136,16 @@ Result<Formula> Keywords::read(SchemaId id) {
   HEARTH_TRY(read_contains(reading));
   HEARTH_TRY(read_properties(reading));
   HEARTH_TRY(read_property_counts(reading));
-  HEARTH_TRY(read_dependencies(reading));
-  HEARTH_TRY(read_references(reading));
-  HEARTH_TRY(read_combinations(reading));
-  HEARTH_TRY(read_one_of(reading));
-  HEARTH_TRY(read_if(reading));
-  return formulas_.all_of(std::move(reading.parts));
+  HEARTH_TRY(read_dependencies(reading, "dependencies"));
+  HEARTH_TRY(read_dependencies(reading, "dependentRequired"));
+  return read_not(reading);
 }
 
 Result<void> Keywords::check_names(const Reading& reading) const {
   for (const auto& [name, unused] : reading.json.items()) {
-    if (is_among(kKeywords, name) ||
-        is_among(is_draft7() ? std::array<std::string_view, 8>{} : kOf2020, name) ||
-        (is_draft7() && is_among(kOfDraft7, name)))
+    if (is_among(kKeywords, name) || (is_draft7() ? is_among(kOfDraft7, name) : is_among(kOf2020, name)))
       continue;
     if (is_among(kOfOthers, name) || is_among(kOf2020, name) || is_among(kOfDraft7, name)) {
-      if (name == "id" && !unused.is_string()) continue;
       return make_error(ErrorCode::kUnsupported, "{}: the keyword {} cannot be guaranteed in {}",
                         reading.at(name), name, is_draft7() ? "draft 7" : "draft 2020-12");
     }
@@ -444,44 +446,55 @@ Result<void> Keywords::read_property_counts(Reading& reading) {
 }
 
 // Without the name, or with what it depends on; and so of what is no object.
-Result<void> Keywords::read_dependencies(Reading& reading) {
-  for (const char* keyword : {"dependencies", "dependentRequired", "dependentSchemas"}) {
-    const auto found = reading.json.find(keyword);
-    if (found == reading.json.end()) continue;
-    if (!found->is_object())
-      return make_error(ErrorCode::kInvalidArgument, "{}: expected an object", reading.at(keyword));
-    for (const auto& [name, json] : found->items()) {
-      const std::string tokens = fmt::format("{}/{}", keyword, token_of(name));
-      Formula wanted = kAlways;
-      const bool may_be_list = std::string_view(keyword) != "dependentSchemas";
-      const bool may_be_schema = std::string_view(keyword) != "dependentRequired";
-      if (json.is_array() ? may_be_list : !may_be_schema) {
-        HEARTH_ASSIGN(const std::vector<std::string> names, names_in(json, reading.at(tokens)));
-        std::vector<Formula> parts;
-        for (const std::string& other : names) parts.push_back(required(other, reading.at(tokens)));
-        wanted = formulas_.all_of(std::move(parts));
-      } else {
-        HEARTH_ASSIGN(wanted, schema_in(reading, json, tokens));
-      }
-      reading.parts.push_back(
-          formulas_.any_of({formulas_.negation(required(name, reading.at(tokens))), wanted}));
+Result<void> Keywords::read_dependencies(Reading& reading, const char* keyword) {
+  const auto found = reading.json.find(keyword);
+  if (found == reading.json.end()) return {};
+  if (!found->is_object())
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected an object", reading.at(keyword));
+  const bool may_be_list = std::string_view(keyword) != "dependentSchemas";
+  const bool may_be_schema = std::string_view(keyword) != "dependentRequired";
+  for (const auto& [name, json] : found->items()) {
+    const std::string tokens = fmt::format("{}/{}", keyword, token_of(name));
+    Formula wanted = kAlways;
+    if (json.is_array() ? may_be_list : !may_be_schema) {
+      HEARTH_ASSIGN(const std::vector<std::string> names, names_in(json, reading.at(tokens)));
+      std::vector<Formula> parts;
+      for (const std::string& other : names) parts.push_back(required(other, reading.at(tokens)));
+      wanted = formulas_.all_of(std::move(parts));
+    } else {
+      HEARTH_ASSIGN(wanted, schema_in(reading, json, tokens));
     }
+    reading.parts.push_back(
+        formulas_.any_of({formulas_.negation(required(name, reading.at(tokens))), wanted}));
   }
   return {};
 }
 
-Result<void> Keywords::read_references(Reading& reading) {
+Result<std::vector<Formula>> Keywords::references(const Reading& reading) {
+  std::vector<Formula> targets;
   for (const char* keyword : {"$ref", "$dynamicRef"}) {
+    const bool is_plain = std::string_view(keyword) == "$ref";
     const auto found = reading.json.find(keyword);
-    if (found == reading.json.end() || (is_draft7() && std::string_view(keyword) != "$ref")) continue;
+    if (found == reading.json.end() || (is_draft7() && !is_plain)) continue;
     if (!found->is_string())
       return make_error(ErrorCode::kInvalidArgument, "{}: expected a string", reading.at(keyword));
     const auto reference = found->get<std::string>();
-    HEARTH_ASSIGN(const SchemaId target, std::string_view(keyword) == "$ref"
-                                             ? document_.resolve(reading.id, reference)
-                                             : document_.resolve_dynamic(reading.id, reference));
-    reading.parts.push_back(formulas_.schema(target));
+    HEARTH_ASSIGN(const SchemaId target, is_plain ? document_.resolve(reading.id, reference)
+                                                  : document_.resolve_dynamic(reading.id, reference));
+    targets.push_back(formulas_.schema(target));
   }
+  return targets;
+}
+
+Result<void> Keywords::read_references(Reading& reading) {
+  HEARTH_ASSIGN(const std::vector<Formula> targets, references(reading));
+  reading.parts.insert(reading.parts.end(), targets.begin(), targets.end());
+  return {};
+}
+
+Result<void> Keywords::read_not(Reading& reading) {
+  HEARTH_ASSIGN(const std::optional<Formula> none, schema_at(reading, "not"));
+  if (none) reading.parts.push_back(formulas_.negation(*none));
   return {};
 }
 
@@ -490,8 +503,6 @@ Result<void> Keywords::read_combinations(Reading& reading) {
   if (!all.empty()) reading.parts.push_back(formulas_.all_of(std::move(all)));
   HEARTH_ASSIGN(std::vector<Formula> any, schemas_at(reading, "anyOf"));
   if (!any.empty()) reading.parts.push_back(formulas_.any_of(std::move(any)));
-  HEARTH_ASSIGN(const std::optional<Formula> none, schema_at(reading, "not"));
-  if (none) reading.parts.push_back(formulas_.negation(*none));
   return {};
 }
 

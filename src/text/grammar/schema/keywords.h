@@ -36,7 +36,41 @@ class Keywords {
     std::string at(std::string_view keyword) const;
   };
 
+  // One way in which a schema holds, and which keys and items it has evaluated then: those that
+  // unevaluatedProperties and unevaluatedItems leave alone. Of a value that fulfils two ways, both say the
+  // same.
+  struct Evaluation {
+    Formula condition = kAlways;
+    bool all_keys = false;
+    std::vector<std::string> names{};
+    std::vector<std::string> patterns{};
+    bool all_items = false;
+    uint64_t n_items = 0;              // from the first on
+    std::vector<Formula> contained{};  // items that fulfil one of these
+
+    bool is_nothing() const {
+      return !all_keys && names.empty() && patterns.empty() && !all_items && n_items == 0 &&
+             contained.empty();
+    }
+  };
+  using Evaluations = std::vector<Evaluation>;
+
   Result<Formula> read(SchemaId id);
+  // What is said of the value itself, and not by schemas that are applied to it.
+  Result<void> read_own(Reading& reading);
+  static bool has_unevaluated(const Json& json);
+  Result<Evaluations> evaluations(SchemaId id);
+  Result<Evaluations> compute_evaluations(SchemaId id);
+  Evaluation own_evaluation(const Reading& reading, const Formula* contained) const;
+  Result<Evaluations> evaluations_of(Formula schema);
+  Result<Evaluations> both(const Reading& reading, const Evaluations& a, const Evaluations& b) const;
+  Result<Evaluations> of_several(const Reading& reading, const std::vector<Formula>& schemas,
+                                 bool exactly_one);
+  Result<void> apply_references(const Reading& reading, Evaluations& ways);
+  Result<void> apply_combinations(const Reading& reading, Evaluations& ways);
+  Result<void> apply_if(const Reading& reading, Evaluations& ways);
+  Result<void> apply_dependent_schemas(const Reading& reading, Evaluations& ways);
+  Result<void> apply_unevaluated(const Reading& reading, Evaluations& ways);
   Result<void> check_names(const Reading& reading) const;
   Result<void> read_type(Reading& reading);
   Result<void> read_values(Reading& reading);
@@ -47,8 +81,10 @@ class Keywords {
   Result<void> read_contains(Reading& reading);
   Result<void> read_properties(Reading& reading);
   Result<void> read_property_counts(Reading& reading);
-  Result<void> read_dependencies(Reading& reading);
+  Result<void> read_dependencies(Reading& reading, const char* keyword);
   Result<void> read_references(Reading& reading);
+  Result<std::vector<Formula>> references(const Reading& reading);
+  Result<void> read_not(Reading& reading);
   Result<void> read_combinations(Reading& reading);
   Result<void> read_one_of(Reading& reading);
   Result<void> read_if(Reading& reading);
@@ -68,7 +104,8 @@ class Keywords {
   SchemaDocument& document_;
   FormulaTable& formulas_;
   std::function<bool(Formula)> is_surely_empty_;
-  std::unordered_map<SchemaId, std::optional<Formula>> read_;  // nothing: is being read
+  std::unordered_map<SchemaId, std::optional<Formula>> read_;             // nothing: is being read
+  std::unordered_map<SchemaId, std::optional<Evaluations>> evaluations_;  // the same
 };
 
 }  // namespace hearth::text::grammar::schema
