@@ -169,6 +169,7 @@ TEST(AnswerParser, Parameters_AreTypedByTheToolsSchema) {
   expect("r", "1", R"("1")");
   expect("o", "None", "null");
   expect("o", "nothing", R"("nothing")");
+  expect("o", "12", R"("12")");
   expect("unknown", "[1, 2]", "[1, 2]");
   expect("unknown", "True", "true");
   expect("unknown", "a\nb", R"("a\nb")");

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "text/grammar/grammar_fixture.h"
-#include "text/tools/template_calls.h"
+#include "text/tools/template_calls_fixture.h"
 
 namespace hearth::text {
 namespace {
@@ -210,6 +210,8 @@ TEST(CallGrammar, ParameterTexts_KeepWhatTheirSchemasSay) {
   EXPECT_TRUE(grammar->matches(call({{"p", "a"}})));
   EXPECT_TRUE(grammar->matches(call({{"p", "b \"c\""}, {"q", "x\nyy"}, {"r", "é"}, {"s", "null"}})));
   EXPECT_TRUE(grammar->matches(call({{"p", "a"}, {"s", "\"text\""}})));
+  EXPECT_TRUE(grammar->matches(call({{"p", "a"}, {"s", "none of it"}})));
+  EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"s", "12"}})));
   EXPECT_FALSE(grammar->matches(call({{"p", "\"a\""}})));
   EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"q", "x\\ny"}})));
   EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"r", "abc"}})));

@@ -1,15 +1,13 @@
 // Reading one call, as it comes: what the mechanisms share, and where each begins.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "text/tools/argument_types.h"
 #include "text/tools/call_syntax.h"
 #include "text/tools/json_scanner.h"
 #include "text/tools/tool_calls.h"
@@ -72,24 +70,6 @@ class CallReader {
   virtual Progress read(Cursor& in, CallSink& out) = 0;
   // The answer ended within the call: what was held back belongs to its arguments.
   virtual void finish(Cursor& /*in*/, CallSink& /*out*/) {}
-};
-
-// Whether an argument can be a text, or something else, by its tool's schema.
-struct ArgumentTypes {
-  bool text = true;
-  bool other = true;
-};
-// `schema` stands alone.
-ArgumentTypes types_of_argument(const nlohmann::ordered_json& schema);
-// Of the tools' arguments, by names. Immutable.
-class ToolTypes {
- public:
-  explicit ToolTypes(std::span<const Tool> tools);
-  bool knows(std::string_view tool) const { return types_.empty() || types_.contains(tool); }
-  ArgumentTypes of(std::string_view tool, std::string_view argument) const;
-
- private:
-  std::map<std::string, std::map<std::string, ArgumentTypes, std::less<>>, std::less<>> types_;
 };
 
 // `types` must outlive the reader.

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "text/tools/template_calls.h"
+#include "text/tools/template_calls_fixture.h"
 
 namespace hearth::text {
 namespace {

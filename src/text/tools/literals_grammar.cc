@@ -86,6 +86,7 @@ class LiteralsGrammar {
   Result<Node> add_value(const Json& schema, int depth) {
     if (depth > kMaxSchemaDepth)
       return make_error(ErrorCode::kResourceExhausted, "nested deeper than {}", kMaxSchemaDepth);
+    HEARTH_TRY(builder_.status());
     if (!schema.is_object() || only_annotations(schema)) return any_value();
     if (const auto reference = schema.find("$ref"); reference != schema.end())
       return add_reference(*reference, depth);

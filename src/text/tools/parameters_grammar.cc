@@ -1,5 +1,7 @@
 // Arguments that stand one by one between marks.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "text/grammar/json_schema.h"
 #include "text/tools/argument_grammar.h"
@@ -48,17 +50,62 @@ class ParametersGrammar {
   }
 
   Result<Node> add_parameter(Node name, const Json& property) {
-    const ArgumentTypes types = types_of_argument(property);
-    const bool is_text = types.text && !types.other;
-    Node value{};
-    if (is_text) {
+    const ArgumentTypes types = types_of_argument(property, property);
+    if (!types.other()) {
       HEARTH_ASSIGN(const Dfa texts, string_texts(property, syntax_.value_end));
-      value = builder_.language(texts);
-    } else {
-      HEARTH_ASSIGN(value, grammar::add_json_schema(builder_, property));
-      if (syntax_.python_words) value = builder_.choice(with_python_words(value, property));
+      return parameter(name, /*is_text=*/true, builder_.language(texts));
     }
-    return parameter(name, is_text, value);
+    HEARTH_ASSIGN(Node value, grammar::add_json_schema(builder_, property));
+    if (syntax_.python_words) value = builder_.choice(with_python_words(value, property));
+    const Node other = parameter(name, /*is_text=*/false, value);
+    const std::optional<Json> text = text_part(property);
+    if (!types.text() || !text) return other;
+    HEARTH_ASSIGN(Dfa texts, string_texts(*text, syntax_.value_end));
+    // Where nothing says which it is, what can be read as another value is that.
+    if (!syntax_.typed) {
+      HEARTH_ASSIGN(texts, without_other_values(texts));
+    }
+    return builder_.choice({other, parameter(name, /*is_text=*/true, builder_.language(texts))});
+  }
+
+  // What a schema that admits texts and other values says of texts; nothing where that cannot be told.
+  static std::optional<Json> text_part(const Json& property) {
+    if (!property.is_object()) return Json{{"type", "string"}};
+    if (std::all_of(property.items().begin(), property.items().end(),
+                    [](const auto& item) { return is_annotation(item.key()); })) {
+      return Json{{"type", "string"}};
+    }
+    if (const auto type = property.find("type"); type != property.end() && type->is_array()) {
+      Json text = property;
+      text["type"] = "string";
+      return text;
+    }
+    const auto branches = property.find("anyOf");
+    if (branches == property.end() || !branches->is_array()) return std::nullopt;
+    Json text = property;
+    text["anyOf"] = Json::array();
+    for (const Json& branch : *branches) {
+      if (!types_of_argument(branch, property).other()) text["anyOf"].push_back(branch);
+    }
+    if (text["anyOf"].empty()) return std::nullopt;
+    return text;
+  }
+
+  static Result<Dfa> without_other_values(const Dfa& texts) {
+    GrammarBuilder builder;
+    const Node any = builder.repeat(builder.any_character(), 0, std::nullopt);
+    grammar::ByteSet space;
+    for (const char c : std::string_view(" \t\r\n")) space.add(static_cast<uint8_t>(c));
+    const Node blank = builder.repeat(builder.bytes(space), 0, std::nullopt);
+    grammar::ByteSet begins = grammar::ByteSet::range('0', '9');
+    for (const char c : std::string_view("-\"{[")) begins.add(static_cast<uint8_t>(c));
+    std::vector<Node> words;
+    for (const char* word : {"true", "false", "null", "True", "False", "None"})
+      words.push_back(builder.literal(word));
+    const Node value = builder.choice({builder.sequence({builder.bytes(begins), any}),
+                                       builder.sequence({builder.choice(std::move(words)), blank})});
+    HEARTH_ASSIGN(const Dfa others, determinise(builder, builder.sequence({blank, value})));
+    return subtract(texts, others);
   }
 
   // The template itself writes True, False and None, so that models have seen them.

@@ -116,8 +116,8 @@ class ParametersReader final : public BodyReader {
         if (match == Cursor::Match::kMore) return Progress::kMore;
         if (match == Cursor::Match::kNo) return Progress::kBroken;
       }
-      const ArgumentTypes types = types_.of(tool_, key_);
-      is_text_ = types.text && !types.other;
+      allowed_ = types_.of(tool_, key_);
+      is_text_ = !allowed_.other();
     }
     if (is_text_) out.arguments("\"");
     value_.clear();
@@ -155,17 +155,34 @@ class ParametersReader final : public BodyReader {
     out.arguments(json);
   }
 
-  // JSON where it is some, or a word; otherwise the text, white space and all.
+  // JSON where it is some of an allowed type, or such a word; otherwise the text, white space and all.
   std::string json_of_value() const {
     const size_t first = value_.find_first_not_of(kBlank);
     const size_t last = value_.find_last_not_of(kBlank);
     if (first != std::string::npos) {
       std::string json = json_of_word(std::string_view(value_).substr(first, last - first + 1));
-      if (json.front() != '"' || value_[first] == '"') return json;
+      if (json.front() == '"' ? value_[first] == '"' : !allowed_.text() || allowed_.contains(type_of(json)))
+        return json;
     }
     std::string json = "\"";
     append_json_escaped(json, value_);
     return json + '"';
+  }
+
+  static ArgumentTypes type_of(std::string_view json) {
+    switch (json.front()) {
+      case '{':
+        return ArgumentTypes::named("object");
+      case '[':
+        return ArgumentTypes::named("array");
+      case 't':
+      case 'f':
+        return ArgumentTypes::named("boolean");
+      case 'n':
+        return ArgumentTypes::named("null");
+      default:
+        return ArgumentTypes::named("number");
+    }
   }
 
   const ParametersCarrier& syntax_;
@@ -174,6 +191,7 @@ class ParametersReader final : public BodyReader {
   Expected expected_ = Expected::kKeyOrEnd;
   bool any_ = false;
   bool is_text_ = false;
+  ArgumentTypes allowed_ = ArgumentTypes::all();
   std::string key_;
   std::string value_;  // as far as it came, of one that is no text
 };

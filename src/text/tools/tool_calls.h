@@ -46,7 +46,9 @@ struct AnswerPart {
 };
 
 // Divides an answer, as it streams, into text and calls. How the text is cut into pieces changes nothing but
-// where the parts are cut. Not thread-safe.
+// where the parts are cut. What begins as a call and is none is text; a call whose arguments stop making
+// sense stays without kCallEnd, and what follows is text. White space before, between and after calls is no
+// text. Not thread-safe.
 class ToolCallParser {
  public:
   virtual ~ToolCallParser() = default;
@@ -64,9 +66,9 @@ class ToolFormat {
   // texts from numbers; a syntax without marks tells calls from other JSON by their names. The format must
   // outlive the parser.
   virtual std::unique_ptr<ToolCallParser> parser(std::span<const Tool> tools) const = 0;
-  // Whole answers (text, calls or both, as `use` says), whose calls are of these tools with arguments that
-  // are valid against their schemas. `use.name` is one of them (kInvalidArgument otherwise). Errors of
-  // schemas name the tool.
+  // Whole answers (text, calls or both, as `use` says; no thinking), whose calls are of these tools with
+  // arguments that are valid against their schemas. `use.name` is one of them (kInvalidArgument otherwise).
+  // Errors of schemas name the tool.
   virtual Result<grammar::GrammarBuilder::Node> add_answer(grammar::GrammarBuilder& builder,
                                                            std::span<const Tool> tools,
                                                            const ToolUse& use) const = 0;
