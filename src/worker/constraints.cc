@@ -1,5 +1,7 @@
 #include "worker/constraints.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "text/grammar/dfa.h"
@@ -86,8 +88,26 @@ Result<Node> add_thinking(GrammarBuilder& builder, const Prompt& prompt, Node an
   return builder.sequence({thinking, space, format.frame.empty() ? builder.empty() : frame, answer});
 }
 
+// What the answer itself must be: free text and calls of tools, or what the constraint says.
+Result<Node> add_answer(GrammarBuilder& builder, const protocol::Generate& call, const Prompt& prompt) {
+  if (!prompt.calls) return add_constraint(builder, call.constraint());
+  return prompt.calls->format->add_answer(builder, prompt.calls->tools, prompt.calls->use);
+}
+
+size_t source_bytes(const protocol::Generate& call, const Prompt& prompt) {
+  size_t n = call.constraint().ByteSizeLong();
+  if (!prompt.calls) return n;
+  for (const text::Tool& tool : prompt.calls->tools) n += tool.name.size() + tool.parameters.size();
+  return n;
+}
+
 std::string key_of(const protocol::Generate& call, const Prompt& prompt) {
   std::string key = call.constraint().SerializeAsString();
+  if (prompt.calls) {
+    key = fmt::format("{}\n{}", prompt.calls->format->name(), call.tool_use().SerializeAsString());
+    for (const text::Tool& tool : prompt.calls->tools)
+      key += fmt::format("\n{} {}", tool.name, tool.parameters);
+  }
   if (prompt.reasoning) {
     key += prompt.begins_thinking ? '\1' : '\0';
     for (const std::string& mark : prompt.reasoning->frame) key += mark;
@@ -111,11 +131,11 @@ std::shared_ptr<const text::grammar::MaskedVocabulary> Constraints::vocabulary(
 
 Result<std::shared_ptr<text::grammar::TokenGrammar>> Constraints::grammar_of(const protocol::Generate& call,
                                                                              const Prompt& prompt) {
-  if (!call.has_constraint()) return std::shared_ptr<text::grammar::TokenGrammar>();
-  if (call.constraint().ByteSizeLong() > kMaxSourceBytes) {
+  if (!call.has_constraint() && !prompt.calls) return std::shared_ptr<text::grammar::TokenGrammar>();
+  if (source_bytes(call, prompt) > kMaxSourceBytes) {
     return make_error(ErrorCode::kResourceExhausted,
-                      "expected a schema or grammar of at most {} bytes, found {}", kMaxSourceBytes,
-                      call.constraint().ByteSizeLong());
+                      "expected schemas or a grammar of at most {} bytes, found {}", kMaxSourceBytes,
+                      source_bytes(call, prompt));
   }
   std::string key = key_of(call, prompt);
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
@@ -129,7 +149,7 @@ Result<std::shared_ptr<text::grammar::TokenGrammar>> Constraints::grammar_of(con
   for (const text::TokenId token : prompt.visible_control_tokens)
     control_names.emplace_back(tokenizer_.token_bytes(token, /*special=*/true));
   builder.set_control_names(std::move(control_names));
-  HEARTH_ASSIGN(const Node answer, add_constraint(builder, call.constraint()));
+  HEARTH_ASSIGN(const Node answer, add_answer(builder, call, prompt));
   HEARTH_ASSIGN(const Node whole, add_thinking(builder, prompt, answer));
   HEARTH_ASSIGN(std::shared_ptr<const text::grammar::Grammar> grammar, builder.build(whole));
   auto tokens = std::make_shared<text::grammar::TokenGrammar>(std::move(grammar),

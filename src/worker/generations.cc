@@ -52,6 +52,7 @@ struct Generations::Answer {
   int64_t n_cached = 0;
   std::vector<text::TokenId> tokens;
   std::optional<text::ReasoningParser> reasoning;
+  std::optional<CallDeltas> calls;                                           // where tools may be called
   text::ReasoningParser::Kind kind = text::ReasoningParser::Kind::kContent;  // of the last text
   int64_t n_thinking = 0;                                                    // tokens
   std::string stop;                                                          // that came
@@ -65,6 +66,7 @@ struct Generations::GenerateCall {
   engine::Request request;  // of every answer, but for the seed
   bool is_accepted = false;
   uint32_t n_finished = 0;
+  std::optional<CallRules> calls;
   std::vector<Answer> answers;  // as many from the start: others point to them
 };
 
@@ -100,10 +102,12 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   call->request.prompt = std::move(prompt.tokens);
   call->request.visible_control_tokens = std::move(prompt.visible_control_tokens);
   call->request.grammar = std::move(grammar);
+  call->calls = std::move(prompt.calls);
   call->answers.resize(n_answers);
   for (uint32_t i = 0; i < n_answers; ++i) {
     call->answers[i].call = call.get();
     call->answers[i].index = i;
+    if (call->calls) call->answers[i].calls.emplace(*call->calls);
     if (!prompt.reasoning) continue;
     call->answers[i].reasoning.emplace(*prompt.reasoning, prompt.begins_thinking);
     if (prompt.begins_thinking) call->answers[i].kind = text::ReasoningParser::Kind::kThinking;
@@ -187,6 +191,16 @@ void Generations::take(const engine::Event& event, Clock::time_point step_began)
   if (event.finish) finish(answer, reason_of(*event.finish));
 }
 
+// What comes of a piece of an answer: content may have calls of tools in it.
+std::vector<protocol::Delta> Generations::deltas_of(Answer& answer, text::ReasoningParser::Piece piece) {
+  if (answer.calls && piece.kind == text::ReasoningParser::Kind::kContent)
+    return answer.calls->push(piece.text);
+  std::vector<protocol::Delta> deltas(1);
+  deltas.front().set_kind(kind_of(piece.kind));
+  deltas.front().set_text(std::move(piece.text));
+  return deltas;
+}
+
 // A token's probability goes with the first text after it, or by itself where there is none yet: a token may
 // be a part of a character, of a mark, or of what may become a stop string.
 void Generations::send_deltas(Answer& answer, const engine::Event& event) {
@@ -203,18 +217,20 @@ void Generations::send_deltas(Answer& answer, const engine::Event& event) {
   // A token without a text of its own, such as a part of a mark, is of the kind of what came before.
   if (!pieces.empty()) answer.kind = pieces.back().kind;
   if (event.token && answer.kind == text::ReasoningParser::Kind::kThinking) ++answer.n_thinking;
-  if (pieces.empty() && event.logprobs) pieces.push_back({answer.kind, ""});
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    protocol::Delta delta;
-    delta.set_kind(kind_of(pieces[i].kind));
-    delta.set_text(std::move(pieces[i].text));
-    if (i == 0 && event.logprobs) {
-      protocol::TokenLogprob& chosen = *delta.add_logprobs();
-      chosen = logprob_of(event.logprobs->chosen);
-      for (const engine::TokenLogprob& token : event.logprobs->top) *chosen.add_top() = logprob_of(token);
-    }
-    send_delta(answer, std::move(delta));
+  std::vector<protocol::Delta> deltas;
+  for (Piece& piece : pieces) {
+    for (protocol::Delta& delta : deltas_of(answer, std::move(piece))) deltas.push_back(std::move(delta));
   }
+  if (answer.calls && event.finish) {
+    for (protocol::Delta& delta : answer.calls->finish()) deltas.push_back(std::move(delta));
+  }
+  if (deltas.empty() && event.logprobs) deltas.emplace_back().set_kind(kind_of(answer.kind));
+  if (event.logprobs) {
+    protocol::TokenLogprob& chosen = *deltas.front().add_logprobs();
+    chosen = logprob_of(event.logprobs->chosen);
+    for (const engine::TokenLogprob& token : event.logprobs->top) *chosen.add_top() = logprob_of(token);
+  }
+  for (protocol::Delta& delta : deltas) send_delta(answer, std::move(delta));
 }
 
 void Generations::send_delta(const Answer& answer, protocol::Delta delta) {

@@ -53,6 +53,7 @@ class Generations {
   void note_started(Clock::time_point step_began);
   void start(Answer& answer, Clock::time_point at, int64_t n_cached);
   void take(const engine::Event& event, Clock::time_point step_began);
+  static std::vector<protocol::Delta> deltas_of(Answer& answer, text::ReasoningParser::Piece piece);
   void send_deltas(Answer& answer, const engine::Event& event);
   void send_delta(const Answer& answer, protocol::Delta delta);
   void finish(Answer& answer, protocol::Finished::Reason reason);

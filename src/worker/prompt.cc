@@ -4,6 +4,7 @@
 
 #include "text/chat/conversation.h"
 #include "text/chat/template_switches.h"
+#include "worker/tool_messages.h"
 
 namespace hearth::worker {
 namespace {
@@ -46,8 +47,8 @@ Result<Conversation> open_conversation(const OpenedModel& model, const std::stri
     HEARTH_ASSIGN(conversation.of_request,
                   text::ChatFormat::create(template_source, "the request's template", model.tokenizer()));
   }
-  HEARTH_ASSIGN(conversation.context,
-                template_context(conversation_json, conversation.format().source(), think));
+  const std::string fitted = fit_tool_messages(conversation.format(), conversation_json);
+  HEARTH_ASSIGN(conversation.context, template_context(fitted, conversation.format().source(), think));
   return conversation;
 }
 
@@ -73,6 +74,10 @@ std::vector<text::TokenId> text_tokens(const text::Tokenizer& tokenizer, const p
 }
 
 Result<Prompt> prompt_of(const OpenedModel& model, const protocol::Generate& call) {
+  if (call.has_tool_use() && (!call.has_conversation_json() || call.has_constraint())) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "tools: expected a conversation, and no constraint on its answer");
+  }
   Prompt prompt;
   switch (call.prompt_case()) {
     case protocol::Generate::kText:
@@ -92,6 +97,10 @@ Result<Prompt> prompt_of(const OpenedModel& model, const protocol::Generate& cal
         HEARTH_ASSIGN(const std::string rendered, format.render(conversation.context));
         prompt.begins_thinking = text::begins_thinking(*prompt.reasoning, rendered);
         prompt.visible_control_tokens = text::mark_tokens(*prompt.reasoning, model.tokenizer());
+      }
+      if (call.has_tool_use()) {
+        HEARTH_ASSIGN(prompt.calls, call_rules_of(call, format.source()));
+        add_visible_marks(*prompt.calls->format, model.tokenizer(), prompt.visible_control_tokens);
       }
       return prompt;
     }

@@ -10,6 +10,7 @@
 #include "text/chat/reasoning.h"
 #include "text/chat_template/value.h"
 #include "worker/opened_model.h"
+#include "worker/tool_calls.h"
 
 namespace hearth::worker {
 
@@ -20,6 +21,7 @@ struct Prompt {
   bool begins_thinking = false;                    // the answer begins inside of it
   // Control tokens whose names are part of the answer's text, for the marks in it.
   std::vector<text::TokenId> visible_control_tokens;
+  std::optional<CallRules> calls;  // absent: the answer is not looked through for calls
 };
 
 // The context of a chat template: the conversation, add_generation_prompt and those of the template's
