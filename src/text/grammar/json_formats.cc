@@ -35,8 +35,7 @@ std::string duration() {
 }
 
 // RFC 1123 and RFC 5890: labels of at most 63 characters, 253 in all; none with hyphens in its third and
-// fourth place, which only names in Punycode have. The length of all is kept by counting: up to 4 labels of
-// any length, or up to 12 of 20.
+// fourth place, which only names in Punycode have.
 std::string labels(int n_labels, int max_length) {
   const std::string end = "[a-zA-Z0-9]";
   const std::string inner = "[a-zA-Z0-9-]";
@@ -45,8 +44,9 @@ std::string labels(int n_labels, int max_length) {
   return fmt::format("{0}(?:\\.{0}){{0,{1}}}", label, n_labels - 1);
 }
 
+// At most 253 characters in all, however long the labels are within their bounds.
 std::string host_name() {
-  return fmt::format("(?:{}|{})", labels(4, 62), labels(12, 20));
+  return fmt::format("(?:{}|{}|{})", labels(3, 63), labels(4, 62), labels(12, 20));
 }
 
 // RFC 5321: a local part in atoms (at most 64 characters), and a host name.

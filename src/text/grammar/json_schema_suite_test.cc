@@ -174,5 +174,40 @@ TEST(JsonSchemaSuite, Accepted_GenerateValidInstancesAndNoOthers) {
       << "HEARTH_WRITE_SUITE_TABLE=1 writes it";
 }
 
+// The suite's optional tests of formats: a text that is not of its format is never generated. Some that are
+// may be missing, as docs/structured-output.md says.
+TEST(JsonSchemaSuite, Formats_GenerateNoTextOfAnother) {
+  HEARTH_NEEDS_TEST_DATA(folder, "json/JSON-Schema-Test-Suite/tests/draft2020-12/optional/format");
+  int n_valid = 0;
+  int n_generated = 0;
+  int n_invalid = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream stream(entry.path());
+    for (const Json& group : Json::parse(stream)) {
+      GrammarBuilder builder;
+      const auto node = add_json_schema(builder, group["schema"]);
+      if (!node) continue;
+      GrammarUnderTest text(builder.build(*node).value());
+      for (const Json& test : group["tests"]) {
+        if (!test["data"].is_string()) continue;
+        const bool matches = text.matches(json_string(test["data"].get<std::string>()));
+        if (test["valid"].get<bool>()) {
+          ++n_valid;
+          n_generated += matches ? 1 : 0;
+        } else {
+          ++n_invalid;
+          EXPECT_FALSE(matches) << entry.path().stem() << ": " << test.dump();
+        }
+        if (!matches && test["valid"].get<bool>())
+          std::cout << entry.path().stem() << ": " << test["data"] << "\n";
+      }
+    }
+  }
+  std::cout << n_generated << " of " << n_valid << " valid texts are generated, none of " << n_invalid
+            << " others\n";
+  EXPECT_GT(n_invalid, 100);
+  EXPECT_GE(n_generated * 10, n_valid * 8);
+}
+
 }  // namespace
 }  // namespace hearth::text::grammar

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/excerpt.h"
 #include "text/grammar/schema/uri.h"
@@ -54,6 +55,15 @@ std::string string_member(const Json& json, const char* name) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+std::optional<Draft> draft_named(const Json& name) {
+  if (!name.is_string()) return std::nullopt;
+  std::string uri = split_fragment(name.get<std::string>()).uri;
+  if (uri.rfind("https:", 0) == 0) uri.erase(4, 1);
+  if (uri == "http://json-schema.org/draft-07/schema") return Draft::kDraft7;
+  if (uri == "http://json-schema.org/draft/2020-12/schema") return Draft::k2020;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string token_of(std::string_view name) {
@@ -80,18 +90,14 @@ Result<SchemaDocument> SchemaDocument::open(const Json& root) {
 }
 
 Result<void> SchemaDocument::read_draft() {
-  if (!root_->is_object()) return {};
-  const auto found = root_->find("$schema");
-  if (found == root_->end()) return {};
-  if (!found->is_string()) return make_error(ErrorCode::kInvalidArgument, "#/$schema: expected a string");
-  auto uri = split_fragment(found->get<std::string>()).uri;
-  if (uri.rfind("https:", 0) == 0) uri.erase(4, 1);
-  if (uri == "http://json-schema.org/draft-07/schema") {
-    draft_ = Draft::kDraft7;
-  } else if (uri != "http://json-schema.org/draft/2020-12/schema") {
+  if (!root_->is_object() || !root_->contains("$schema")) return {};
+  const Json& name = (*root_)["$schema"];
+  const std::optional<Draft> draft = draft_named(name);
+  if (!draft) {
     return make_error(ErrorCode::kUnsupported, "#/$schema: expected draft 2020-12 or draft 7, found {}",
-                      quoted_excerpt(found->get<std::string>()));
+                      name.is_string() ? quoted_excerpt(name.get<std::string>()) : name.type_name());
   }
+  draft_ = *draft;
   return {};
 }
 
@@ -124,8 +130,7 @@ Result<void> SchemaDocument::read_names(const Json& json, const std::string& poi
   if (!json.is_object())
     return make_error(ErrorCode::kInvalidArgument, "{}: expected an object or a boolean", pointer);
   const std::string base = base_of(json, outer_base);
-  if (!pointer.empty() && pointer != "#" && json.contains("$schema") &&
-      json["$schema"] != root_->value("$schema", Json()))
+  if (json.contains("$schema") && draft_named(json["$schema"]) != draft_)
     return make_error(ErrorCode::kUnsupported,
                       "{}/$schema: another draft than the whole one's cannot be guaranteed", pointer);
   const SchemaId id = add(json, pointer, base);

@@ -157,8 +157,9 @@ Result<void> Keywords::read_type(Reading& reading) {
   const auto found = reading.json.find("type");
   if (found == reading.json.end()) return {};
   std::vector<Formula> types;
-  const Json list = found->is_array() ? *found : Json::array({*found});
-  for (const Json& type : list) {
+  const size_t n_types = found->is_array() ? found->size() : 1;
+  for (size_t i = 0; i < n_types; ++i) {
+    const Json& type = found->is_array() ? (*found)[i] : *found;
     const std::string name = type.is_string() ? type.get<std::string>() : std::string();
     if (name == "null") {
       types.push_back(formulas_.is(Kind::kNull));
@@ -179,8 +180,7 @@ Result<void> Keywords::read_type(Reading& reading) {
       types.push_back(formulas_.is(Kind::kObject));
     } else {
       return make_error(ErrorCode::kInvalidArgument, "{}: expected names of types, found {}",
-                        reading.at("type"),
-                        excerpt(type.dump(-1, ' ', false, Json::error_handler_t::replace)));
+                        reading.at("type"), type.is_string() ? quoted_excerpt(name) : type.type_name());
     }
   }
   if (types.empty())
