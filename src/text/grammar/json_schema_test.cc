@@ -28,14 +28,14 @@ void expect(std::string_view schema, const std::vector<std::string>& generated,
   for (const std::string& its : others) EXPECT_FALSE(text.matches(its)) << schema << ": " << its;
 }
 
-Error error_of(std::string_view schema) {
+Error refusal_of(std::string_view schema) {
   const auto grammar = grammar_of(Json::parse(schema));
   if (grammar) ADD_FAILURE() << schema << " is accepted";
   return grammar ? Error(ErrorCode::kIo, "") : grammar.error();
 }
 
 void expect_refused(std::string_view schema, ErrorCode code, std::string_view where) {
-  const Error error = error_of(schema);
+  const Error error = refusal_of(schema);
   EXPECT_EQ(error.code(), code) << schema << ": " << error.message();
   EXPECT_EQ(error.message().rfind(where, 0), 0U) << schema << ": " << error.message();
 }
@@ -191,9 +191,10 @@ TEST(JsonSchema, Bombs_EndSoon) {
                                                     {{"required", {fmt::format("c{}", i)}}}})}});
   }
   EXPECT_EQ(grammar_of(many).error().code(), ErrorCode::kResourceExhausted);
-  EXPECT_EQ(error_of(R"({"type": "string", "minLength": 900000000})").code(), ErrorCode::kResourceExhausted);
-  EXPECT_EQ(error_of(R"({"type": "array", "minItems": 900000000})").code(), ErrorCode::kResourceExhausted);
-  EXPECT_EQ(error_of(R"({"type": "string", "pattern": "((a{90}){90}){90}"})").code(),
+  EXPECT_EQ(refusal_of(R"({"type": "string", "minLength": 900000000})").code(),
+            ErrorCode::kResourceExhausted);
+  EXPECT_EQ(refusal_of(R"({"type": "array", "minItems": 900000000})").code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(refusal_of(R"({"type": "string", "pattern": "((a{90}){90}){90}"})").code(),
             ErrorCode::kResourceExhausted);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
 }

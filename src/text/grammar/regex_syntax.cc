@@ -14,7 +14,7 @@ constexpr size_t kMaxPatternBytes = 16'384;
 constexpr int kMaxDepth = 60;
 constexpr uint64_t kMaxSize = 50'000;
 constexpr uint32_t kMaxRepeat = 50'000;
-constexpr char32_t kLastCharacter = 0x10FFFF;
+constexpr char32_t kLargestCodePoint = 0x10FFFF;
 
 // Source: ECMA-262, WhiteSpace and LineTerminator.
 CharacterSet white_space() {
@@ -271,7 +271,7 @@ class RegexParser {
       while (peek() == '0' && at_ + 1 < end) ++at_;
       if (end - at_ > 6) return invalid("no character");
       HEARTH_ASSIGN(const char32_t c, parse_hex(static_cast<int>(end - at_)));
-      if (c > kLastCharacter) return invalid("no character");
+      if (c > kLargestCodePoint) return invalid("no character");
       take("}");
       return c;
     }
