@@ -12,15 +12,24 @@ using text::TokenId;
 // What is the same as before is in the prefix cache.
 class Conversation final : public Dialogue {
  public:
-  Conversation(text::ChatFormat format, const DialogueOptions& options)
-      : format_(std::move(format)), switches_(options.switches) {}
+  Conversation(text::ChatFormat format, const DialogueOptions& options, const text::Tokenizer& tokenizer)
+      : format_(std::move(format)), switches_(options.switches), tokenizer_(tokenizer) {}
 
-  Result<std::vector<TokenId>> tokens_for(const History& history, std::string_view prompt) const override {
+  Result<worker::Prompt> prompt_for(const History& history, std::string_view prompt) const override {
     std::vector<text::ChatMessage> messages;
     if (!history.system.empty()) messages.push_back({"system", history.system});
     messages.insert(messages.end(), history.messages.begin(), history.messages.end());
     messages.push_back({"user", std::string(prompt)});
-    return format_.encode(text::conversation_context(messages, switches_));
+    const text::Value context = text::conversation_context(messages, switches_);
+    worker::Prompt made;
+    HEARTH_ASSIGN(made.tokens, format_.encode(context));
+    made.reasoning = text::find_reasoning_format(format_.source(), tokenizer_);
+    if (made.reasoning) {
+      HEARTH_ASSIGN(const std::string rendered, format_.render(context));
+      made.begins_thinking = text::begins_thinking(*made.reasoning, rendered);
+      made.visible_control_tokens = text::mark_tokens(*made.reasoning, tokenizer_);
+    }
+    return made;
   }
 
   std::optional<std::string> format_name() const override { return format_.name(); }
@@ -28,6 +37,7 @@ class Conversation final : public Dialogue {
  private:
   text::ChatFormat format_;
   std::vector<std::pair<std::string, text::Value>> switches_;
+  const text::Tokenizer& tokenizer_;
 };
 
 // One text, on which both write.
@@ -36,14 +46,15 @@ class SharedText final : public Dialogue {
   SharedText(const text::Tokenizer& tokenizer, bool parse_special)
       : tokenizer_(tokenizer), parse_special_(parse_special) {}
 
-  Result<std::vector<TokenId>> tokens_for(const History& history, std::string_view prompt) const override {
+  Result<worker::Prompt> prompt_for(const History& history, std::string_view prompt) const override {
     text::EncodeOptions encode;
     encode.add_special = history.tokens.empty();
     encode.parse_special = parse_special_;
-    std::vector<TokenId> tokens = history.tokens;
+    worker::Prompt made;
+    made.tokens = history.tokens;
     const std::vector<TokenId> added = tokenizer_.encode(prompt, encode);
-    tokens.insert(tokens.end(), added.begin(), added.end());
-    return tokens;
+    made.tokens.insert(made.tokens.end(), added.begin(), added.end());
+    return made;
   }
 
   std::optional<std::string> format_name() const override { return std::nullopt; }
@@ -54,8 +65,9 @@ class SharedText final : public Dialogue {
 };
 
 Result<OpenedDialogue> open_conversation(text::ChatFormat format, const DialogueOptions& options,
-                                         std::string note) {
-  return OpenedDialogue{std::make_unique<Conversation>(std::move(format), options), std::move(note)};
+                                         const text::Tokenizer& tokenizer, std::string note) {
+  return OpenedDialogue{std::make_unique<Conversation>(std::move(format), options, tokenizer),
+                        std::move(note)};
 }
 
 }  // namespace
@@ -79,7 +91,7 @@ Result<OpenedDialogue> open_dialogue(const DialogueOptions& options, const model
     HEARTH_ASSIGN(const std::string source, read_text_file(options.template_file));
     HEARTH_ASSIGN(text::ChatFormat format,
                   text::ChatFormat::create(source, options.template_file, tokenizer));
-    return open_conversation(std::move(format), options, "");
+    return open_conversation(std::move(format), options, tokenizer, "");
   }
   if (!options.raw) {
     auto found = models::load_chat_format(checkpoint, tokenizer, /*with_tools=*/false);
@@ -92,7 +104,7 @@ Result<OpenedDialogue> open_dialogue(const DialogueOptions& options, const model
                                               "The model has no chat template; its vocabulary is made for "
                                               "the {} format, which is used (--raw: none).",
                                               family);
-      return open_conversation(std::move((*found)->format), options, std::move(note));
+      return open_conversation(std::move((*found)->format), options, tokenizer, std::move(note));
     }
   }
   if (!options.system.empty() || !options.switches.empty()) {

@@ -12,6 +12,7 @@
 #include "models/checkpoint.h"
 #include "text/chat/chat_format.h"
 #include "text/tokenizer/tokenizer.h"
+#include "worker/prompt.h"
 
 namespace hearth::cli {
 
@@ -38,9 +39,8 @@ class Dialogue {
  public:
   virtual ~Dialogue() = default;
 
-  // The tokens to continue, if `prompt` is said next.
-  virtual Result<std::vector<text::TokenId>> tokens_for(const History& history,
-                                                        std::string_view prompt) const = 0;
+  // What the model continues, if `prompt` is said next.
+  virtual Result<worker::Prompt> prompt_for(const History& history, std::string_view prompt) const = 0;
   // The chat format's name, or nothing where there is none: then the model goes on with the text, and there
   // is no place for a system's.
   virtual std::optional<std::string> format_name() const = 0;

@@ -11,12 +11,15 @@
 namespace hearth::cli {
 namespace {
 
-engine::Request make_request(std::span<const text::TokenId> prompt, const Parameters& parameters) {
+engine::Request make_request(std::span<const text::TokenId> prompt, const Parameters& parameters,
+                             const AnswerRules& rules) {
   engine::Request request;
   request.prompt.assign(prompt.begin(), prompt.end());
   request.sampling = parameters.sampling;
   request.max_tokens = parameters.num_predict;
   request.stop = parameters.stop;
+  request.grammar = rules.grammar;
+  request.visible_control_tokens = rules.visible_control_tokens;
   return request;
 }
 
@@ -46,13 +49,13 @@ void show_prompt_progress(ProgressLine& progress, const engine::RequestStatus& s
 }  // namespace
 
 Result<Answer> generate(const Console& console, engine::Engine& engine, std::span<const text::TokenId> prompt,
-                        const Parameters& parameters,
+                        const Parameters& parameters, const AnswerRules& rules,
                         const std::function<Result<void>(std::string_view text)>& on_text) {
   Answer answer;
   answer.n_prompt_tokens = static_cast<int64_t>(prompt.size());
   const double start = monotonic_seconds();
   double first_token = start;
-  HEARTH_ASSIGN(const engine::RequestId id, engine.submit(make_request(prompt, parameters)));
+  HEARTH_ASSIGN(const engine::RequestId id, engine.submit(make_request(prompt, parameters, rules)));
   const RequestGuard guard(engine, id);
   auto progress = std::make_optional<ProgressLine>(console);
 
@@ -69,6 +72,7 @@ Result<Answer> generate(const Console& console, engine::Engine& engine, std::spa
         answer.tokens.push_back(*event.token);
       }
       if (!event.text.empty()) HEARTH_TRY(on_text(event.text));
+      if (event.failure) return *event.failure;
       if (!event.finish) continue;
       const double end = monotonic_seconds();
       answer.finish = *event.finish;

@@ -22,10 +22,16 @@ struct Answer {
   double decode_s = 0.0;        // from the first token to the last
 };
 
+// What an answer is held to.
+struct AnswerRules {
+  std::shared_ptr<text::grammar::TokenGrammar> grammar;  // null: it is free
+  std::vector<text::TokenId> visible_control_tokens;     // as engine::Request has them
+};
+
 // Continues `prompt`; on_text gets the text as it comes, and its error ends the request. The progress of a
 // long prompt is shown on stderr. Errors: those of submit() and step().
 Result<Answer> generate(const Console& console, engine::Engine& engine, std::span<const text::TokenId> prompt,
-                        const Parameters& parameters,
+                        const Parameters& parameters, const AnswerRules& rules,
                         const std::function<Result<void>(std::string_view text)>& on_text);
 
 // The lines of --verbose.

@@ -5,6 +5,7 @@
 
 #include "cli/client/client_commands.h"
 #include "cli/command.h"
+#include "cli/constraint.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/repl.h"
@@ -18,6 +19,7 @@ struct RunOptions {
   Parameters parameters;
   models::KvTypes kv_types;
   DialogueOptions dialogue;
+  ConstraintOptions constraint;
   std::vector<std::string> switches;  // NAME=VALUE
   bool verbose = false;
 };
@@ -80,6 +82,7 @@ Result<void> run_on_server(const RunOptions& options, const Context& context) {
                    .parameters = options.parameters,
                    .raw = options.dialogue.raw,
                    .verbose = options.verbose};
+  HEARTH_ASSIGN(remote.constraint, read_constraint(options.constraint));
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) {
     HEARTH_ASSIGN(remote.prompt, read_prompt(options));
   }
@@ -89,7 +92,9 @@ Result<void> run_on_server(const RunOptions& options, const Context& context) {
 Result<void> run(const RunOptions& options, const Context& context) {
   if (is_server_model(options.model)) return run_on_server(options, context);
   HEARTH_ASSIGN(DialogueOptions dialogue, dialogue_options(options));
-  Session session(context, options.model, options.parameters, options.kv_types, std::move(dialogue));
+  HEARTH_ASSIGN(std::optional<protocol::Constraint> constraint, read_constraint(options.constraint));
+  Session session(context, options.model, options.parameters, options.kv_types, std::move(dialogue),
+                  std::move(constraint));
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) return answer_once(options, session);
   HEARTH_TRY(session.load());
   return run_repl(session, options.verbose);
@@ -110,6 +115,7 @@ Examples:
   hearth run model.gguf --system "Answer in one line." --temperature 0 "What is a GGUF file?"
   cat report.txt | hearth run model.gguf "Summarise:"
   hearth run model.gguf --chat-option enable_thinking=false "Think of a number"
+  hearth run model.gguf --schema invoice.schema.json "What is in this invoice? ..."
   hearth run model.gguf --raw --num-predict 100 "Once upon a time"
   hearth run model.gguf)";
 
@@ -140,6 +146,7 @@ void add_run_command(CLI::App& parser, Action& action) {
                  "no template: the model goes on with the text, <|names|> in it as control tokens")
       ->excludes(file)
       ->group("Chat");
+  add_constraint_options(*command, options->constraint);
   add_cache_type_options(*command, options->kv_types);
   add_parameter_options(*command, options->parameters);
   command->footer(kRunExamples);

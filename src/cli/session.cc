@@ -18,8 +18,20 @@ Result<void> Session::load() {
                 open_dialogue(dialogue_options_, loaded.model->checkpoint(), loaded.model->tokenizer()));
   if (dialogue_ == nullptr && !opened.note.empty()) context_.console.note(opened.note);
   dialogue_ = std::move(opened.dialogue);
+  constraints_.reset();
   loaded_ = std::move(loaded);
+  constraints_.emplace(loaded_.model->tokenizer(), loaded_.model->info().vocabulary_size);
   return {};
+}
+
+Result<AnswerRules> Session::rules_for(const worker::Prompt& prompt) {
+  AnswerRules rules;
+  if (!constraint_) return rules;
+  protocol::Generate call;
+  *call.mutable_constraint() = *constraint_;
+  HEARTH_ASSIGN(rules.grammar, constraints_->grammar_of(call, prompt));
+  rules.visible_control_tokens = prompt.visible_control_tokens;
+  return rules;
 }
 
 Result<void> Session::set_system(std::string text) {
@@ -33,7 +45,8 @@ Result<void> Session::set_system(std::string text) {
 }
 
 Result<Answer> Session::answer(std::string_view prompt) {
-  HEARTH_ASSIGN(const std::vector<text::TokenId> tokens, dialogue_->tokens_for(history_, prompt));
+  HEARTH_ASSIGN(const worker::Prompt next, dialogue_->prompt_for(history_, prompt));
+  HEARTH_ASSIGN(const AnswerRules rules, rules_for(next));
   const bool to_terminal = is_terminal(STDOUT_FILENO);
   // Templates leave it to the model to begin with a space or a line of its own.
   const bool trims = dialogue_->format_name().has_value();
@@ -45,9 +58,26 @@ Result<Answer> Session::answer(std::string_view prompt) {
     written += text;
     return write_output(to_terminal ? escape_control(text) : std::string(text));
   };
-  HEARTH_ASSIGN(Answer answer, generate(context_.console, model().engine(), tokens, parameters_, show));
+  std::optional<text::ReasoningParser> reasoning;
+  if (rules.grammar && next.reasoning) reasoning.emplace(*next.reasoning, next.begins_thinking);
+  const auto show_pieces = [&](const std::vector<text::ReasoningParser::Piece>& pieces) -> Result<void> {
+    for (const text::ReasoningParser::Piece& piece : pieces) {
+      if (piece.kind == text::ReasoningParser::Kind::kContent) {
+        HEARTH_TRY(show(piece.text));
+      } else if (!context_.console.quiet()) {
+        fmt::print(stderr, "{}", escape_control(piece.text));
+      }
+    }
+    return {};
+  };
+  const auto take = [&](std::string_view text) {
+    return reasoning ? show_pieces(reasoning->push(text)) : show(text);
+  };
+  HEARTH_ASSIGN(Answer answer,
+                generate(context_.console, model().engine(), next.tokens, parameters_, rules, take));
+  if (reasoning) HEARTH_TRY(show_pieces(reasoning->finish()));
   if (!written.empty() && written.back() != '\n') HEARTH_TRY(write_output("\n"));
-  history_.accept(prompt, tokens, written, answer.tokens);
+  history_.accept(prompt, next.tokens, written, answer.tokens);
   if (answer.finish == engine::FinishReason::kContext) {
     context_.console.note(
         fmt::format("the context of {} tokens is full: the answer ends here (num_ctx sets it)",

@@ -1,6 +1,7 @@
 // A model and what it and the person have said so far.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,26 +11,30 @@
 #include "cli/generation.h"
 #include "cli/model_loading.h"
 #include "cli/parameters.h"
+#include "worker/constraints.h"
 
 namespace hearth::cli {
 
 class Session {
  public:
   Session(const Context& context, std::string model_path, Parameters parameters,
-          const models::KvTypes& kv_types, DialogueOptions dialogue_options)
+          const models::KvTypes& kv_types, DialogueOptions dialogue_options,
+          std::optional<protocol::Constraint> constraint = {})
       : context_(context),
         model_path_(std::move(model_path)),
         parameters_(std::move(parameters)),
         kv_types_(kv_types),
-        dialogue_options_(std::move(dialogue_options)) {
+        dialogue_options_(std::move(dialogue_options)),
+        constraint_(std::move(constraint)) {
     history_.system = dialogue_options_.system;
   }
 
   // Loads the model, or loads it again after num_ctx or num_thread changed; what was said stays.
   Result<void> load();
 
-  // Says `prompt`, and writes the model's answer to stdout as it comes. An answer cut short by Ctrl-C counts
-  // as said; after an error all is as it was before.
+  // Says `prompt`, and writes the model's answer to stdout as it comes. Where answers are constrained, what
+  // the model thinks before goes to stderr. An answer cut short by Ctrl-C counts as said; after an error all
+  // is as it was before.
   Result<Answer> answer(std::string_view prompt);
   // Forgets what was said.
   void clear() { history_.clear(); }
@@ -46,12 +51,16 @@ class Session {
   size_t n_tokens() const noexcept { return history_.tokens.size(); }
 
  private:
+  Result<AnswerRules> rules_for(const worker::Prompt& prompt);
+
   const Context& context_;
   std::string model_path_;
   Parameters parameters_;
   models::KvTypes kv_types_;
   DialogueOptions dialogue_options_;
+  std::optional<protocol::Constraint> constraint_;  // on every answer
   RunnableModel loaded_;
+  std::optional<worker::Constraints> constraints_;  // of the loaded model
   std::unique_ptr<Dialogue> dialogue_;
   History history_;
 };

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "tests/e2e/hearth_process.h"
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
@@ -73,6 +76,46 @@ TEST(Run, Stop_EndsTheAnswerBeforeIt) {
   const std::string stop = whole.substr(2, 2);
   const std::string cut = greedy(model, {"hello", "--stop", "never to come", "--stop", stop}).out;
   EXPECT_EQ(cut, whole.substr(0, whole.find(stop)) + "\n");
+}
+
+TEST(Run, Constraint_HoldsTheAnswer) {
+  const TemporaryFolder folder;
+  const std::string model =
+      write_tiny_model(folder, 512, "{% for m in messages %}<{{ m.content }}>{% endfor %}");
+  const auto written = [&](const char* name, const char* text) {
+    std::ofstream(folder / name) << text;
+    return (folder / name).string();
+  };
+  const auto answer = [&](const std::string& option, const std::string& value) {
+    const Outcome outcome =
+        run_hearth({"run", model, "hello", "--temperature", "1", "--seed", "4", option, value});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string schema = written("schema.json", R"({"type":"object","properties":{"z":{"enum":["x","y"]},
+      "a":{"type":"boolean"}},"required":["z","a"],"additionalProperties":false})");
+  const auto object = nlohmann::ordered_json::parse(answer("--schema", schema), nullptr, false);
+  ASSERT_TRUE(object.is_object());
+  EXPECT_EQ(object.begin().key(), "z");
+  EXPECT_TRUE(object["z"] == "x" || object["z"] == "y");
+  EXPECT_TRUE(object["a"].is_boolean());
+  const std::string list = answer("--grammar", written("list.gbnf", "root ::= [ab]{3} \"!\""));
+  EXPECT_EQ(list.size(), 5U) << list;
+  EXPECT_EQ(list.find_first_not_of("ab"), 3U);
+  EXPECT_EQ(answer("--regex", "c{7}"), "ccccccc\n");
+  const auto constant = nlohmann::json::parse(answer("--format", R"({"const":[1,2]})"), nullptr, false);
+  EXPECT_EQ(constant, nlohmann::json({1, 2}));
+}
+
+TEST(Run, ConstraintThatCannotBe_IsAnError) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  EXPECT_EQ(greedy(model, {"hello", "--regex", "a", "--format", "json"}).exit_code, 2);
+  EXPECT_EQ(greedy(model, {"hello", "--format", "yaml"}).exit_code, 2);
+  const Outcome grammar = greedy(model, {"hello", "--regex", "("});
+  EXPECT_EQ(grammar.exit_code, 1);
+  EXPECT_NE(grammar.err, "");
+  EXPECT_EQ(greedy(model, {"hello", "--schema", (folder / "none.json").string()}).exit_code, 1);
 }
 
 TEST(Run, Verbose_ShowsRatesOnStderr) {

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/parameters.h"
+#include "protocol/engine.pb.h"
 
 namespace hearth::cli {
 
@@ -26,6 +27,7 @@ struct RemoteRun {
   Parameters parameters;  // those that differ from the defaults are sent
   bool raw = false;       // no template; for a prompt only
   bool verbose = false;
+  std::optional<protocol::Constraint> constraint = {};  // on the answers
 };
 
 // Whether MODEL of `hearth run` names a model of the server: there is no such file or folder, and it does not

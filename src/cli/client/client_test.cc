@@ -260,6 +260,7 @@ TEST(RemoteRun, Chat_SendsThePromptAndWritesTheAnswer) {
                 .verbose = false};
   run.parameters.sampling.top_k = 3;
   run.parameters.stop = {"x"};
+  run.constraint.emplace().set_json_schema(R"({"z":{},"a":{}})");
   const Console console(ColorMode::kNever, true);
   const BackendFactory no_backend;
   testing::internal::CaptureStdout();
@@ -268,7 +269,7 @@ TEST(RemoteRun, Chat_SendsThePromptAndWritesTheAnswer) {
   EXPECT_TRUE(done);
   EXPECT_TRUE(server.request().ends_with(
       R"({"model":"tiny","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}],)"
-      R"("options":{"top_k":3,"stop":["x"]}})"))
+      R"("options":{"top_k":3,"stop":["x"]},"format":{"z":{},"a":{}}})"))
       << server.request();
   unsetenv("HEARTH_HOST");
 }

@@ -7,6 +7,7 @@
 #include "cli/client/client_commands.h"
 #include "cli/client/http_client.h"
 #include "cli/client/json_access.h"
+#include "cli/constraint.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/output.h"
@@ -183,6 +184,7 @@ class RemoteSession {
     messages.push_back({{"role", "user"}, {"content", prompt}});
     Json body{
         {"model", run_.model}, {"messages", std::move(messages)}, {"options", options_of(run_.parameters)}};
+    if (run_.constraint) add_constraint_fields(*run_.constraint, body);
     return client_.post_for_lines("/api/chat", body, [&](const Json& record) {
       watch_.reset();
       return writer.take(record, object_of(record, "message"), "content");
@@ -190,8 +192,9 @@ class RemoteSession {
   }
 
   Result<void> complete(const std::string& prompt, AnswerWriter& writer) {
-    const Json body{
+    Json body{
         {"model", run_.model}, {"prompt", prompt}, {"raw", true}, {"options", options_of(run_.parameters)}};
+    if (run_.constraint) add_constraint_fields(*run_.constraint, body);
     return client_.post_for_lines("/api/generate", body, [&](const Json& record) {
       watch_.reset();
       return writer.take(record, record, "response");
