@@ -1,14 +1,17 @@
 // The AI SDK, with its provider for OpenAI's interface and with one for Ollama's.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embedMany, generateText, streamText } from 'ai';
+import { APICallError, embedMany, generateText, jsonSchema, Output, streamText, tool } from 'ai';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createOllama } from 'ollama-ai-provider-v2';
 import {
-  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, manyTokens, missingModel, model, noLongAnswers, url,
+  assertLeavingFreesTheSlot, assertPerson, assertText, assertUnit, embedModel, manyTokens, missingModel, model, noLongAnswers,
+  personSchema, toolModel, url,
 } from './server.js';
 
-const compatible = createOpenAICompatible({ name: 'hearth', baseURL: `${url}/v1`, includeUsage: true });
+const compatible = createOpenAICompatible({
+  name: 'hearth', baseURL: `${url}/v1`, includeUsage: true, supportsStructuredOutputs: true,
+});
 const ollama = createOllama({ baseURL: `${url}/api` });
 // The provider for Ollama does not pass maxOutputTokens on: it goes by Ollama's own name.
 const providers = [
@@ -64,4 +67,24 @@ for (const [name, chatModel, embeddingModel, limit] of providers) {
       async () => controller.abort(),
     );
   });
+
+  test(`${name}: an object of a schema`, async () => {
+    const { output } = await generateText({
+      ...prompt, model: chatModel(model), output: Output.object({ schema: jsonSchema(personSchema) }),
+    });
+    assertPerson(output);
+  });
 }
+
+test('openai-compatible: a call of a tool', { skip: !toolModel }, async () => {
+  const tools = { remember: tool({ description: 'keeps what is known of somebody', inputSchema: jsonSchema(personSchema) }) };
+  const settings = { ...prompt, model: compatible(toolModel), tools, toolChoice: 'required', temperature: 0 };
+  const { toolCalls, finishReason } = await generateText({
+    ...settings, providerOptions: { hearth: { parallel_tool_calls: false } },
+  });
+  assert.equal(finishReason, 'tool-calls');
+  assert.equal(toolCalls[0].toolName, 'remember');
+  assertPerson(toolCalls[0].input);
+  const streamed = streamText({ ...settings, providerOptions: { hearth: { parallel_tool_calls: false } } });
+  assert.deepEqual((await streamed.toolCalls)[0].input, toolCalls[0].input);
+});

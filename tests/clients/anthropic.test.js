@@ -3,7 +3,8 @@ import Anthropic from '@anthropic-ai/sdk';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  assertLeavingFreesTheSlot, assertText, manyTokens, messages, missingModel, model, noLongAnswers, thinkModel, url,
+  assertLeavingFreesTheSlot, assertPerson, assertText, manyTokens, messages, missingModel, model, noLongAnswers, personSchema,
+  thinkModel, toolModel, url,
 } from './server.js';
 
 const anthropic = new Anthropic({ baseURL: url, apiKey: 'unused', maxRetries: 0 });
@@ -91,4 +92,36 @@ test('thinking is a block of its own', { skip: !thinkModel }, async () => {
   });
   assert.equal(answer.content[0].type, 'thinking');
   assertText(answer.content[0].thinking);
+});
+
+test('an answer is held to a schema', async () => {
+  const answer = await anthropic.messages.create({
+    ...request, temperature: 1, max_tokens: 2000, output_config: { format: { type: 'json_schema', schema: personSchema } },
+  });
+  assert.equal(answer.stop_reason, 'end_turn');
+  assertPerson(JSON.parse(answer.content[0].text));
+});
+
+test('a tool is called, as a whole and as a stream, and told of its result', { skip: !toolModel }, async () => {
+  const tools = [{ name: 'remember', description: 'keeps what is known of somebody', input_schema: personSchema }];
+  const called = {
+    model: toolModel, messages, temperature: 0, max_tokens: 2000, tools,
+    tool_choice: { type: 'any', disable_parallel_tool_use: true },
+  };
+  const answer = await anthropic.messages.create(called);
+  assert.equal(answer.stop_reason, 'tool_use');
+  const [block] = answer.content;
+  assert.deepEqual([block.type, block.name], ['tool_use', 'remember']);
+  assertPerson(block.input);
+  const final = await anthropic.messages.stream(called).finalMessage();
+  assert.deepEqual(final.content[0].input, block.input);
+  const results = [{ type: 'tool_result', tool_use_id: block.id, content: 'kept' }];
+  const next = await anthropic.messages.create({
+    ...called, max_tokens: 8, tool_choice: { type: 'none' },
+    messages: [...messages, { role: 'assistant', content: answer.content }, { role: 'user', content: results }],
+  });
+  assert.ok(read(next) > 0);
+  const counted = await anthropic.messages.countTokens({ model: toolModel, messages, tools });
+  const plain = await anthropic.messages.countTokens({ model: toolModel, messages });
+  assert.ok(counted.input_tokens > plain.input_tokens, 'the tools are counted');
 });

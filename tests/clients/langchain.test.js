@@ -5,7 +5,8 @@ import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, manyTokens, missingModel, model, noLongAnswers, url,
+  assertLeavingFreesTheSlot, assertPerson, assertText, assertUnit, embedModel, manyTokens, missingModel, model, noLongAnswers,
+  personSchema, toolModel, url,
 } from './server.js';
 
 const openai = { apiKey: 'unused', configuration: { baseURL: `${url}/v1` }, maxRetries: 0 };
@@ -40,6 +41,11 @@ for (const [name, makeChat, makeEmbeddings] of makers) {
     await assert.rejects(makeChat(missingModel, 4).invoke(messages), /no-such-model/);
   });
 
+  test(`${name}: an object of a schema`, async () => {
+    const chat = makeChat(model, 2000).withStructuredOutput(personSchema, { name: 'person', method: 'jsonSchema' });
+    assertPerson(await chat.invoke(messages));
+  });
+
   // The package for Ollama reads on after an abort until its next part comes, and so says nothing about the server;
   // Ollama's own client is tested for it.
   if (name !== 'openai') continue;
@@ -54,3 +60,14 @@ for (const [name, makeChat, makeEmbeddings] of makers) {
     );
   });
 }
+
+test('openai: a call of a tool', { skip: !toolModel }, async () => {
+  const tools = [{
+    type: 'function', function: { name: 'remember', description: 'keeps what is known of somebody', parameters: personSchema },
+  }];
+  const chat = new ChatOpenAI({ ...openai, model: toolModel, temperature: 0 })
+    .bindTools(tools, { tool_choice: 'required', parallel_tool_calls: false });
+  const answer = await chat.invoke(messages);
+  assert.deepEqual(answer.tool_calls.map((call) => call.name), ['remember']);
+  assertPerson(answer.tool_calls[0].args);
+});

@@ -2,8 +2,8 @@
 //
 //   make_models FOLDER
 //
-// chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, embed.gguf makes
-// vectors.
+// chat.gguf answers in conversations, think.gguf opens its thinking where it is asked to, tools.gguf is told
+// of tools, embed.gguf makes vectors.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -28,6 +28,15 @@ constexpr const char* kThinkingTemplate =
     "{% if enable_thinking is defined and enable_thinking %}<think>\n"
     "{% else %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
 
+// With calls as Hermes and Qwen write them.
+constexpr const char* kToolTemplate =
+    "{% if tools %}<system>Call a tool with <tool_call>{\"name\": NAME, \"arguments\": {...}}</tool_call>:"
+    "{% for tool in tools %}{{ tool | tojson }}{% endfor %}\n{% endif %}"
+    "{% for message in messages %}<{{ message.role }}>{{ message.content }}"
+    "{% for call in message.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor "
+    "%}\n"
+    "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+
 // A model whose greedy answers do not end by themselves: the logit of </s> is 0, which is never the greatest.
 GgufWriter endless_llama() {
   constexpr int64_t kEndToken = 2;
@@ -48,6 +57,9 @@ void write_models(const std::filesystem::path& folder) {
   GgufWriter think = endless_llama();
   think.add_string("tokenizer.chat_template", kThinkingTemplate);
   think.write(folder / "think.gguf");
+  GgufWriter tools = endless_llama();
+  tools.add_string("tokenizer.chat_template", kToolTemplate);
+  tools.write(folder / "tools.gguf");
   TinyBert({}, 1).gguf().write(folder / "embed.gguf");
 }
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Ollama } from 'ollama';
 import {
-  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, family, manyTokens, messages, missingModel, model, noLongAnswers,
-  thinkModel, url,
+  assertLeavingFreesTheSlot, assertPerson, assertText, assertUnit, embedModel, family, manyTokens, messages, missingModel, model,
+  noLongAnswers, personSchema, thinkModel, toolModel, url,
 } from './server.js';
 
 const ollama = new Ollama({ host: url });
@@ -132,6 +132,40 @@ test('thinking stands apart from the answer, and can be switched off', { skip: !
   assert.ok(!off.message.thinking);
   assertText(off.message.content);
   await assert.rejects(ollama.chat({ model, messages, think: true }), /does not support thinking/);
+});
+
+test('format holds an answer to JSON, or to a schema', async () => {
+  const options = { temperature: 1, seed: 3 };
+  const { message } = await ollama.chat({ model, messages, format: personSchema, options });
+  assertPerson(JSON.parse(message.content));
+  let streamed = '';
+  for await (const part of await ollama.chat({ model, messages, format: personSchema, options, stream: true }))
+    streamed += part.message.content;
+  assert.equal(streamed, message.content);
+  const { response } = await ollama.generate({ model, prompt: 'once', format: personSchema, options });
+  assertPerson(JSON.parse(response));
+  const begun = await ollama.chat({ model, messages, format: 'json', options: { ...options, num_predict: 8 } });
+  assert.equal(begun.message.content[0], '{');
+  await assert.rejects(ollama.chat({ model, messages, format: { type: 'no such type' } }), { status_code: 400 });
+});
+
+const tools = [{
+  type: 'function', function: { name: 'remember', description: 'keeps what is known of somebody', parameters: personSchema },
+}];
+
+test('tools are taken by models that know them, and by no others', { skip: !toolModel }, async () => {
+  const { capabilities } = await ollama.show({ model: toolModel });
+  assert.ok(capabilities.includes('tools'), `${capabilities}`);
+  const plain = await ollama.chat({ model: toolModel, messages, options: greedy });
+  const answer = await ollama.chat({ model: toolModel, messages, tools, options: greedy });
+  assert.ok(answer.prompt_eval_count > plain.prompt_eval_count, 'the tools are in the prompt');
+  const call = { function: { name: 'remember', arguments: { name: 'Ada' } } };
+  const next = await ollama.chat({
+    model: toolModel, tools, options: greedy,
+    messages: [...messages, { role: 'assistant', content: '', tool_calls: [call] }, { role: 'tool', tool_name: 'remember', content: 'kept' }],
+  });
+  assert.ok(next.prompt_eval_count > answer.prompt_eval_count);
+  await assert.rejects(ollama.chat({ model, messages, tools }), /does not support tools/);
 });
 
 test('keep_alive 0 unloads the model', async () => {

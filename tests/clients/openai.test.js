@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import OpenAI from 'openai';
 import {
-  assertLeavingFreesTheSlot, assertText, assertUnit, embedModel, manyTokens, messages, missingModel, model, noLongAnswers,
-  thinkModel, url,
+  assertLeavingFreesTheSlot, assertPerson, assertText, assertUnit, embedModel, manyTokens, messages, missingModel, model,
+  noLongAnswers, personSchema, thinkModel, toolModel, url,
 } from './server.js';
 
 const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'unused', maxRetries: 0 });
@@ -164,4 +164,96 @@ test('reasoning stands apart from the answer', { skip: !thinkModel }, async () =
   const { message } = answer.choices[0];
   assertText(message.reasoning ?? message.reasoning_content);
   assert.ok(!message.content);
+});
+
+test('an answer is held to a schema, as a whole and as a stream', async () => {
+  const request = {
+    model, messages, temperature: 1, seed: 3,
+    response_format: { type: 'json_schema', json_schema: { name: 'person', strict: true, schema: personSchema } },
+  };
+  const whole = await openai.chat.completions.parse(request);
+  assertPerson(whole.choices[0].message.parsed);
+  assert.equal(whole.choices[0].finish_reason, 'stop');
+  const streamed = await openai.chat.completions.stream(request).finalChatCompletion();
+  assert.deepEqual(streamed.choices[0].message.parsed, whole.choices[0].message.parsed);
+});
+
+test('an answer is held to a grammar, an expression or a choice', async () => {
+  const say = async (constraint) =>
+    (await openai.chat.completions.create({ model, messages, temperature: 1, ...constraint })).choices[0].message.content;
+  assert.match(await say({ grammar: 'root ::= ("ab" | "ba") [0-9]{3}' }), /^(ab|ba)[0-9]{3}$/);
+  assert.match(await say({ regex: '[a-c]{4}' }), /^[a-c]{4}$/);
+  assert.ok(['yes', 'no'].includes(await say({ choices: ['yes', 'no'] })));
+  const { choices } = await openai.completions.create({ model, prompt: 'once', regex: '[xy]{5}' });
+  assert.match(choices[0].text, /^[xy]{5}$/);
+  await assert.rejects(say({ grammar: 'root ::= (' }), OpenAI.BadRequestError);
+  await assert.rejects(say({ regex: '(a)\\1' }), OpenAI.BadRequestError);
+});
+
+test('responses are held to a schema', async () => {
+  const response = await openai.responses.parse({
+    model, input: 'tell me a tale', temperature: 1,
+    text: { format: { type: 'json_schema', name: 'person', strict: true, schema: personSchema } },
+  });
+  assertPerson(response.output_parsed);
+  assert.equal(response.status, 'completed');
+});
+
+const remember = { name: 'remember', description: 'keeps what is known of somebody', parameters: personSchema };
+const called = { model: toolModel, messages, temperature: 1, seed: 5, tools: [{ type: 'function', function: remember }] };
+
+test('a tool is called with arguments of its schema, and told of its result', { skip: !toolModel }, async () => {
+  const request = { ...called, tool_choice: 'required', parallel_tool_calls: false };
+  const answer = await openai.chat.completions.create(request);
+  const { message, finish_reason: reason } = answer.choices[0];
+  assert.equal(reason, 'tool_calls');
+  assert.equal(message.content, null);
+  assert.equal(message.tool_calls.length, 1);
+  assert.equal(message.tool_calls[0].function.name, 'remember');
+  assertPerson(JSON.parse(message.tool_calls[0].function.arguments));
+  const streamed = (await openai.chat.completions.stream(request).finalChatCompletion()).choices[0].message;
+  assert.equal(streamed.tool_calls[0].function.arguments, message.tool_calls[0].function.arguments);
+  const next = await openai.chat.completions.create({
+    ...called, max_tokens: 8, tool_choice: 'none',
+    messages: [...messages, message, { role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'kept' }],
+  });
+  assertText(next.choices[0].message.content);
+});
+
+test('a certain tool is called', { skip: !toolModel }, async () => {
+  const tools = [{ type: 'function', function: { name: 'other', parameters: { type: 'object', properties: {} } } }, ...called.tools];
+  const answer = await openai.chat.completions.create({
+    ...called, tools, tool_choice: { type: 'function', function: { name: 'remember' } },
+  });
+  assert.deepEqual(answer.choices[0].message.tool_calls.map((call) => call.function.name), ['remember']);
+});
+
+test('tools that cannot be called are refused', { skip: !toolModel }, async () => {
+  await assert.rejects(openai.chat.completions.create({ ...called, model }), /does not support tools/);
+  await assert.rejects(openai.chat.completions.create({ ...called, response_format: { type: 'json_object' } }),
+    OpenAI.BadRequestError);
+  const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object', not: {} } } }];
+  await assert.rejects(openai.chat.completions.create({ ...called, tools }), OpenAI.BadRequestError);
+});
+
+test('responses call tools and go on with their results', { skip: !toolModel }, async () => {
+  const request = {
+    model: toolModel, input: 'tell me a tale', temperature: 1, tool_choice: 'required', parallel_tool_calls: false,
+    tools: [{ type: 'function', strict: true, ...remember }],
+  };
+  const response = await openai.responses.create(request);
+  const [call] = response.output;
+  assert.equal(call.type, 'function_call');
+  assert.equal(call.name, 'remember');
+  assertPerson(JSON.parse(call.arguments));
+  const next = await openai.responses.create({
+    model: toolModel, previous_response_id: response.id, max_output_tokens: 8,
+    input: [{ type: 'function_call_output', call_id: call.call_id, output: 'kept' }],
+  });
+  assertText(next.output_text);
+  const stream = openai.responses.stream(request);
+  const types = new Set();
+  for await (const event of stream) types.add(event.type);
+  assert.ok(types.has('response.function_call_arguments.delta') && types.has('response.function_call_arguments.done'));
+  assertPerson(JSON.parse((await stream.finalResponse()).output[0].arguments));
 });

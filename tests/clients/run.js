@@ -125,6 +125,7 @@ async function main() {
     const subjects = real.length > 0 ? realModels(real, models)
       : [{
         HEARTH_TEST_MODEL: 'chat', HEARTH_TEST_FILE: join(models, 'chat.gguf'), HEARTH_TEST_FAMILY: 'llama', HEARTH_TEST_THINK_MODEL: 'think',
+        HEARTH_TEST_TOOL_MODEL: 'tools',
       }];
     return serveAndTest({ hearth, models, home: join(folder, 'home'), files, subjects });
   });

@@ -16,6 +16,8 @@ export const modelFile = wanted('HEARTH_TEST_FILE'); // the GGUF file of `model`
 export const family = wanted('HEARTH_TEST_FAMILY'); // of `model`
 export const thinkModel = process.env.HEARTH_TEST_THINK_MODEL; // whose template opens its thinking; may be unset
 
+export const toolModel = process.env.HEARTH_TEST_TOOL_MODEL; // whose template knows tools; may be unset
+
 export const missingModel = 'no-such-model';
 export const messages = [{ role: 'user', content: 'tell me a tale' }];
 // Answers much longer than it takes to notice that somebody has left.
@@ -58,6 +60,27 @@ export function assertUnit(vector, dimensions) {
   if (dimensions !== undefined) assert.equal(vector.length, dimensions);
   const length = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
   assert.ok(Math.abs(length - 1) < 1e-3, `of length ${length}`);
+}
+
+// What answers can be held to; any of its values is short, so that a model without sense comes to an end.
+export const personSchema = {
+  type: 'object',
+  properties: {
+    name: { type: 'string', maxLength: 12 },
+    age: { type: 'integer', minimum: 0, maximum: 120 },
+    colours: { type: 'array', items: { enum: ['red', 'green'] }, maxItems: 2 },
+    kind: { type: 'boolean' },
+  },
+  required: ['name', 'age', 'colours', 'kind'],
+  additionalProperties: false,
+};
+
+export function assertPerson(person) {
+  assert.deepEqual(Object.keys(person), ['name', 'age', 'colours', 'kind'], 'in the order of the schema');
+  assert.ok(typeof person.name === 'string' && [...person.name].length <= 12, person.name);
+  assert.ok(Number.isInteger(person.age) && person.age >= 0 && person.age <= 120, `${person.age}`);
+  assert.ok(person.colours.length <= 2 && person.colours.every((colour) => ['red', 'green'].includes(colour)));
+  assert.equal(typeof person.kind, 'boolean');
 }
 
 export function assertText(text) {
