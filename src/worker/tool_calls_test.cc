@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // As Hermes and Qwen write calls.
-constexpr const char* kTemplate =
+constexpr const char* kToolTemplate =
     "{% if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>"
     "Call: <tool_call>{\"name\": ..., \"arguments\": ...}</tool_call>{% endif %}"
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>";
@@ -30,11 +30,11 @@ protocol::Generate call_with(const char* conversation) {
 }
 
 TEST(CallRules, Templates_SayHowCallsAreWritten) {
-  const auto rules = call_rules_of(call_with(kConversation), kTemplate);
+  const auto rules = call_rules_of(call_with(kConversation), kToolTemplate);
   ASSERT_TRUE(rules) << rules.error().message();
   EXPECT_EQ(rules->tools.size(), 1U);
   EXPECT_TRUE(rules->use.required);
-  const auto none = call_rules_of(call_with(R"({"messages":[],"tools":[]})"), kTemplate);
+  const auto none = call_rules_of(call_with(R"({"messages":[],"tools":[]})"), kToolTemplate);
   EXPECT_EQ(none.error().code(), ErrorCode::kInvalidArgument);
   const auto unknown = call_rules_of(call_with(kConversation), "{{ tools }}{{ messages }}");
   EXPECT_EQ(unknown.error().code(), ErrorCode::kUnsupported);
@@ -46,7 +46,7 @@ TEST(CallRules, Templates_SayHowCallsAreWritten) {
 
 // However the text is cut, the same text and calls come of it.
 TEST(CallDeltas, TextAndCalls_AreToldApart) {
-  const auto rules = call_rules_of(call_with(kConversation), kTemplate);
+  const auto rules = call_rules_of(call_with(kConversation), kToolTemplate);
   ASSERT_TRUE(rules) << rules.error().message();
   const std::string answer =
       "Well.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"on\": true}}\n</tool_call>\n"
@@ -83,7 +83,7 @@ TEST(CallDeltas, TextAndCalls_AreToldApart) {
 }
 
 TEST_F(ServiceTest, RequiredCall_ComesWholeAndValid) {
-  make_llama(kTemplate, 1024);
+  make_llama(kToolTemplate, 1024);
   start();
   Call asked = call();
   *asked.mutable_generate() = call_with(kConversation);

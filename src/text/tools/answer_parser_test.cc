@@ -11,12 +11,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kHermes = "<tool_call>\n{...}\n</tool_call>";
-constexpr std::string_view kQwenCoder = "<tool_call><function=f><parameter=p></tool_call>";
+constexpr std::string_view kQwenCoderCalls = "<tool_call><function=f><parameter=p></tool_call>";
 constexpr std::string_view kMistral = "[TOOL_CALLS]";
 constexpr std::string_view kMistralArgs = "[TOOL_CALLS] [ARGS]";
 constexpr std::string_view kLlama = R"(<|start_header_id|> {"name": "f", "parameters": {}})";
 constexpr std::string_view kDeepSeek = "<｜tool▁sep｜>";
-constexpr std::string_view kGemma = "<|tool_call>call:f{}<tool_call|>";
+constexpr std::string_view kGemmaCalls = "<|tool_call>call:f{}<tool_call|>";
 constexpr std::string_view kLfm = "<|tool_call_start|><|tool_call_end|>";
 constexpr std::string_view kHarmony = "<|channel|>commentary to=functions.f";
 constexpr std::string_view kDsml = "<｜DSML｜invoke function_calls";
@@ -90,7 +90,7 @@ TEST(AnswerParser, CallsThatAreNone_AreText) {
       {kMistralArgs, "[TOOL_CALLS]f[ARGS]x [TOOL_CALLS]g[ARGS]{}", "[TOOL_CALLS]f[ARGS]x[g|{}]"},
       {kLlama, "{\"name\": \"Bob\", \"age\": 3}", "{\"name\": \"Bob\", \"age\": 3}"},
       {kLlama, "{\"name\": \"Bob\"}", "{\"name\": \"Bob\"}"},
-      {kQwenCoder, "<tool_call>\n<function=f> well </tool_call>",
+      {kQwenCoderCalls, "<tool_call>\n<function=f> well </tool_call>",
        "<tool_call>\n<function=f> well </tool_call>"},
   };
   expect_all(cases);
@@ -108,7 +108,8 @@ TEST(AnswerParser, Calls_OutOfTheOrdinary_AreRead) {
       {kMistral, "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}} , {\"name\": \"g\", \"arguments\": {}}]",
        "[f|{}][g|{}]"},
       {kLlama, " {\"name\": \"f\", \"parameters\": {}}", "[f|{}]"},
-      {kGemma, "<|tool_call>call:f{a:<|\"|>it's \"q\" \n<|<|\"|>,b:{c:[1,True,None,x]},d:-1.5}<tool_call|>",
+      {kGemmaCalls,
+       "<|tool_call>call:f{a:<|\"|>it's \"q\" \n<|<|\"|>,b:{c:[1,True,None,x]},d:-1.5}<tool_call|>",
        "[f|{\"a\": \"it's \\\"q\\\" \\n<|\", \"b\": {\"c\": [1, true, null, \"x\"]}, \"d\": -1.5}]"},
       {kLfm, "<|tool_call_start|>[f(a='it\\'s\\n', b=[1, 'x'], c={'d': None}), g()]<|tool_call_end|>",
        "[f|{\"a\": \"it's\\n\", \"b\": [1, \"x\"], \"c\": {\"d\": null}}][g|{}]"},
@@ -135,10 +136,10 @@ TEST(AnswerParser, CallsCutOff_AreUnfinished) {
       {kHermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"b", "[f|{\"a\": \"b"},
       {kHermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": oops}}</tool_call>",
        "[f|{\"a\": oops}}</tool_call>"},
-      {kQwenCoder, "<tool_call><function=f><parameter=p>\nx\n</param", "[f|{\"p\": x\n</param"},
-      {kQwenCoder, "<tool_call><function=f><parameter=p>\nx\n</parameter>\n</func", "[f|{\"p\": \"x\""},
+      {kQwenCoderCalls, "<tool_call><function=f><parameter=p>\nx\n</param", "[f|{\"p\": x\n</param"},
+      {kQwenCoderCalls, "<tool_call><function=f><parameter=p>\nx\n</parameter>\n</func", "[f|{\"p\": \"x\""},
       {kDeepSeek, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁ca", "[f|{}]"},
-      {kGemma, "<|tool_call>call:f{a:<|\"|>b<|\"", "[f|{\"a\": \"b<|\\\""},
+      {kGemmaCalls, "<|tool_call>call:f{a:<|\"|>b<|\"", "[f|{\"a\": \"b<|\\\""},
   };
   expect_all(cases);
 }
@@ -156,7 +157,7 @@ TEST(AnswerParser, Parameters_AreTypedByTheToolsSchema) {
   const auto expect = [&](std::string_view key, std::string_view value, std::string_view json) {
     const std::string answer = call(key, value);
     const std::string expected = "[f|{\"" + std::string(key) + "\": " + std::string(json) + "}]";
-    const Case cases[] = {{kQwenCoder, answer, expected}};
+    const Case cases[] = {{kQwenCoderCalls, answer, expected}};
     expect_all(cases, tools);
   };
   expect("s", "12", R"("12")");

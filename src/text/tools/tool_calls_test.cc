@@ -13,14 +13,14 @@ Result<std::vector<Tool>> tools_from(const std::string& json) {
   return tools_of(Json::parse(json));
 }
 
-std::string tool_with(const std::string& function) {
+std::string entry_with(const std::string& function) {
   return R"({"type": "function", "function": )" + function + "}";
 }
 
 TEST(ToolsOf, Tools_NamesAndParameters_AreTaken) {
-  const auto tools = tools_from("[" + tool_with(R"({"name": "a.b-c_1"})") + "," +
-                                tool_with(R"({"name": "f", "parameters": {"properties": {"x": true}}})") +
-                                "," + tool_with(R"({"name": "g", "parameters": {}})") + "]");
+  const auto tools = tools_from("[" + entry_with(R"({"name": "a.b-c_1"})") + "," +
+                                entry_with(R"({"name": "f", "parameters": {"properties": {"x": true}}})") +
+                                "," + entry_with(R"({"name": "g", "parameters": {}})") + "]");
   ASSERT_TRUE(tools) << tools.error().message();
   ASSERT_EQ(tools->size(), 3U);
   EXPECT_EQ((*tools)[0].name, "a.b-c_1");
@@ -40,16 +40,16 @@ TEST(ToolsOf, WrongTools_AreNamedWithWhatCame) {
       {R"([{"type": "code", "function": {"name": "f"}}])",
        "tools[0].type: expected \"function\", found \"code\""},
       {R"([{"type": "function"}])", "tools[0].function: expected an object, found none"},
-      {"[" + tool_with(R"({"name": "f"})") + "," + tool_with(R"({"name": "a b"})") + "]",
+      {"[" + entry_with(R"({"name": "f"})") + "," + entry_with(R"({"name": "a b"})") + "]",
        "tools[1].function.name: expected 1 to 128 letters, digits, '_', '.' or '-', found \"a b\""},
-      {"[" + tool_with(R"({"name": ""})") + "]", "found \"\""},
-      {"[" + tool_with("{}") + "]", "tools[0].function.name: expected 1 to 128 letters"},
-      {"[" + tool_with(R"({"name": ")" + std::string(129, 'a') + R"("})") + "]", "tools[0].function.name"},
-      {"[" + tool_with(R"({"name": "f"})") + "," + tool_with(R"({"name": "f"})") + "]",
+      {"[" + entry_with(R"({"name": ""})") + "]", "found \"\""},
+      {"[" + entry_with("{}") + "]", "tools[0].function.name: expected 1 to 128 letters"},
+      {"[" + entry_with(R"({"name": ")" + std::string(129, 'a') + R"("})") + "]", "tools[0].function.name"},
+      {"[" + entry_with(R"({"name": "f"})") + "," + entry_with(R"({"name": "f"})") + "]",
        "tools[1].function.name: expected a name that no other tool has, found \"f\""},
-      {"[" + tool_with(R"({"name": "f", "parameters": [1]})") + "]",
+      {"[" + entry_with(R"({"name": "f", "parameters": [1]})") + "]",
        "tools[0].function.parameters: expected a JSON Schema, found [1]"},
-      {"[" + tool_with(R"({"name": "f", "parameters": {"type": "array"}})") + "]",
+      {"[" + entry_with(R"({"name": "f", "parameters": {"type": "array"}})") + "]",
        "tools[0].function.parameters.type: expected \"object\", found \"array\""},
   };
   for (const auto& [json, message] : cases) {
