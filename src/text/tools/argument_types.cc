@@ -45,8 +45,8 @@ class TypeFinder {
     const auto reference = schema.find("$ref");
     if (reference == schema.end() || !reference->is_string()) return nullptr;
     const auto& pointer = reference->get_ref<const std::string&>();
-    for (const std::string key : {"$defs", "definitions"}) {
-      const std::string place = "#/" + key + "/";
+    for (const char* key : {"$defs", "definitions"}) {
+      const std::string place = std::string("#/") + key + "/";
       const auto definitions = root_.find(key);
       if (!pointer.starts_with(place) || definitions == root_.end() || !definitions->is_object()) continue;
       const auto definition = definitions->find(pointer.substr(place.size()));

@@ -62,10 +62,9 @@ struct CallSyntax {
   bool list = false;
   std::string_view call_begin{};
   std::string_view call_end{};
-  std::string_view separator{};  // between two calls, as templates write it
-  bool may_omit_end = false;     // the last end mark ends the answer as well, and may not be seen
-  bool one_call = false;         // the template refuses several
-  bool bare = false;             // no mark: an answer that begins as a call is one
+  bool may_omit_end = false;  // the last end mark ends the answer as well, and may not be seen
+  bool one_call = false;      // the template refuses several
+  bool bare = false;          // no mark: an answer that begins as a call is one
   // Other texts with which calls may begin, where the mark itself ends each of them.
   std::array<std::string_view, 2> longer_begins{};
   std::string_view after_text{};  // may stand between text and calls
