@@ -54,11 +54,11 @@ std::string read(std::string_view source, std::string_view answer, size_t piece 
   return shown(all);
 }
 
-struct Case {
+struct AnswerCase {
   std::string_view source, answer, expected;
 };
 
-void expect_all(std::span<const Case> cases, const std::string& tools = "[]") {
+void expect_all(std::span<const AnswerCase> cases, const std::string& tools = "[]") {
   for (const auto& [source, answer, expected] : cases) {
     EXPECT_EQ(read(source, answer, SIZE_MAX, tools), expected) << answer;
     for (const size_t piece : {1U, 2U, 5U})
@@ -67,7 +67,7 @@ void expect_all(std::span<const Case> cases, const std::string& tools = "[]") {
 }
 
 TEST(AnswerParser, Text_WithoutCalls_IsPassedOnWhole) {
-  const Case cases[] = {
+  const AnswerCase cases[] = {
       {kHermes, "", ""},
       {kHermes, " Hello,\n\nyou. \n", " Hello,\n\nyou. \n"},
       {kHermes, "a < b <tool <tool_cal", "a < b <tool <tool_cal"},
@@ -80,7 +80,7 @@ TEST(AnswerParser, Text_WithoutCalls_IsPassedOnWhole) {
 }
 
 TEST(AnswerParser, CallsThatAreNone_AreText) {
-  const Case cases[] = {
+  const AnswerCase cases[] = {
       {kHermes, "<tool_call> is a mark", "<tool_call> is a mark"},
       {kHermes, "<tool_call>{\"name\": 1}</tool_call>!", "<tool_call>{\"name\": 1}</tool_call>!"},
       {kHermes, "<tool_call>\n{\"name\": \"f\", \"argu", "<tool_call>\n{\"name\": \"f\", \"argu"},
@@ -97,7 +97,7 @@ TEST(AnswerParser, CallsThatAreNone_AreText) {
 }
 
 TEST(AnswerParser, Calls_OutOfTheOrdinary_AreRead) {
-  const Case cases[] = {
+  const AnswerCase cases[] = {
       {kHermes, "Text \n<tool_call>{\"arguments\": {\"a\": 1}, \"id\": [2], \"name\": \"f\"}</tool_call>\n",
        "Text[f|{\"a\": 1}]"},
       {kHermes, "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call> more",
@@ -132,7 +132,7 @@ TEST(AnswerParser, Calls_OutOfTheOrdinary_AreRead) {
 }
 
 TEST(AnswerParser, CallsCutOff_AreUnfinished) {
-  const Case cases[] = {
+  const AnswerCase cases[] = {
       {kHermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"b", "[f|{\"a\": \"b"},
       {kHermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": oops}}</tool_call>",
        "[f|{\"a\": oops}}</tool_call>"},
@@ -157,7 +157,7 @@ TEST(AnswerParser, Parameters_AreTypedByTheToolsSchema) {
   const auto expect = [&](std::string_view key, std::string_view value, std::string_view json) {
     const std::string answer = call(key, value);
     const std::string expected = "[f|{\"" + std::string(key) + "\": " + std::string(json) + "}]";
-    const Case cases[] = {{kQwenCoderCalls, answer, expected}};
+    const AnswerCase cases[] = {{kQwenCoderCalls, answer, expected}};
     expect_all(cases, tools);
   };
   expect("s", "12", R"("12")");
@@ -177,7 +177,7 @@ TEST(AnswerParser, Parameters_AreTypedByTheToolsSchema) {
 }
 
 TEST(AnswerParser, BareCalls_OfOtherTools_AreText) {
-  const Case cases[] = {
+  const AnswerCase cases[] = {
       {kLlama, R"({"name": "g", "parameters": {}})", R"({"name": "g", "parameters": {}})"},
       {kLlama, R"({"name": "f", "parameters": {"a": 1}} )", R"([f|{"a": 1}])"},
   };
