@@ -189,6 +189,9 @@ class RegexParser {
       case '\\':
         return parse_escape();
       default: {
+        // A brace that is no quantifier stands for itself, as everywhere but in the specification.
+        if (peek() == '{' && peek(1) >= '0' && peek(1) <= '9')
+          return invalid("a quantifier without anything before it");
         HEARTH_ASSIGN(const char32_t c, parse_character());
         return characters({{c, c}});
       }

@@ -107,8 +107,8 @@ TEST(Regex, Refusals_AreNamed) {
        {"(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "a\\b", "(a)\\1", "\\k<x>", "\\p{Script=Greek}", "(^a){2}"}) {
     EXPECT_EQ(code_of(pattern), ErrorCode::kUnsupported) << pattern;
   }
-  for (const char* pattern : {"(", ")", "a)", "[a", "*", "a**", "a{2,1}", "[b-a]", "\\", "\\q", "\\u12",
-                              "\\u{110000}", "[\\d-z]", "(?a)", "a{1", "\xFF"}) {
+  for (const char* pattern : {"(", ")", "a)", "[a", "*", "a**", "a{2,1}", "a{2}{3}", "{2}", "[b-a]", "\\",
+                              "\\q", "\\u12", "\\u{110000}", "[\\d-z]", "(?a)", "a{1", "\xFF"}) {
     EXPECT_EQ(code_of(pattern), ErrorCode::kInvalidArgument) << pattern;
   }
 }
