@@ -88,7 +88,6 @@ class StateSets {
   std::vector<Configuration> reached_;
   std::vector<Configuration> kept_;
   std::unordered_map<uint64_t, uint32_t> seen_;
-  uint32_t n_closures_ = 0;
 };
 
 }  // namespace hearth::text::grammar

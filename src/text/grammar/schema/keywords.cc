@@ -191,10 +191,10 @@ Result<void> Keywords::read_type(Reading& reading) {
 }
 
 Result<Formula> Keywords::equal_to(const Json& value, const std::string& pointer, int depth) {
-  constexpr int kMaxDepth = 64;
-  if (depth > kMaxDepth) {
+  constexpr int kMaxNesting = 64;
+  if (depth > kMaxNesting) {
     return make_error(ErrorCode::kResourceExhausted, "{}: expected at most {} values within each other",
-                      pointer, kMaxDepth);
+                      pointer, kMaxNesting);
   }
   if (value.is_null()) return formulas_.is(Kind::kNull);
   if (value.is_boolean()) return formulas_.is(value.get<bool>() ? Kind::kTrue : Kind::kFalse);
