@@ -70,9 +70,8 @@ struct Generations::GenerateCall {
   std::vector<Answer> answers;  // as many from the start: others point to them
 };
 
-Generations::Generations(engine::Engine& engine, const text::Tokenizer& tokenizer,
-                         const GenerationLimits& limits, ReplySink send)
-    : engine_(engine), tokenizer_(tokenizer), limits_(limits), send_(std::move(send)) {}
+Generations::Generations(engine::Engine& engine, const GenerationLimits& limits, ReplySink send)
+    : engine_(engine), limits_(limits), send_(std::move(send)) {}
 
 Generations::~Generations() = default;
 

@@ -24,9 +24,8 @@ struct GenerationLimits {
 // Not thread-safe.
 class Generations {
  public:
-  // Both must outlive this.
-  Generations(engine::Engine& engine, const text::Tokenizer& tokenizer, const GenerationLimits& limits,
-              ReplySink send);
+  // The engine must outlive this.
+  Generations(engine::Engine& engine, const GenerationLimits& limits, ReplySink send);
   ~Generations();
   Generations(const Generations&) = delete;
   Generations& operator=(const Generations&) = delete;
@@ -60,7 +59,6 @@ class Generations {
   void fail(const GenerateCall& call, const Error& error);
 
   engine::Engine& engine_;
-  const text::Tokenizer& tokenizer_;
   const GenerationLimits limits_;
   const ReplySink send_;
   std::map<uint64_t, std::unique_ptr<GenerateCall>> calls_;

@@ -107,7 +107,7 @@ Result<void> Service::start(uint64_t id, const protocol::Start& start) {
     limits.max_sequences = std::max<int64_t>(start.options().max_sequences(), 1);
     limits.max_waiting = start.options().max_waiting();
     engine::LoadedModel& generator = *model_->generator();
-    generations_.emplace(generator.engine(), model_->tokenizer(), limits, send_);
+    generations_.emplace(generator.engine(), limits, send_);
     constraints_.emplace(model_->tokenizer(), generator.info().vocabulary_size);
     if (const auto pooling = generator.pooling()) {
       decoder_embeddings_.emplace(generator.engine(), model_->tokenizer(), *pooling, generator.info().width,
