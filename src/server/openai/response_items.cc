@@ -174,7 +174,7 @@ std::string conversation_of(const std::optional<std::string>& instructions, cons
     } else if (item["type"] == "function_call_output") {
       conversation.add_tool_result(text("call_id"), text("output"));
     } else {
-      const std::string role = text("role");
+      const std::string& role = text("role");
       conversation.add(role == "developer" ? "system" : role, joined_text(item["content"]),
                        role == "assistant" ? reasoning : "");
       reasoning.clear();

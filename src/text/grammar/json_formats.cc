@@ -93,7 +93,7 @@ std::string uri(bool may_be_relative, std::string_view other) {
   const std::string absolute = fmt::format("/(?:{0}+(?:/{0}*)*)?", pchar);
   const std::string rootless = fmt::format("{0}+(?:/{0}*)*", pchar);
   const std::string tail = fmt::format("(?:\\?(?:{0}|[/?])*)?(?:#(?:{0}|[/?])*)?", pchar);
-  const std::string full =
+  std::string full =
       fmt::format("[a-zA-Z][a-zA-Z0-9+.-]*:(?:{}|{}|{})?{}", authority, absolute, rootless, tail);
   if (!may_be_relative) return full;
   const std::string no_colon = fmt::format("(?:[{}{}@-]|{})", unreserved, sub_delims, pct);

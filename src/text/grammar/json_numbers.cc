@@ -111,7 +111,7 @@ std::string larger_magnitudes(const Decimal& bound, bool or_equal) {
     const std::string digits = std::string(static_cast<size_t>(-exponent - 1), '0') + bound.digits;
     parts.push_back(fmt::format("0\\.{}", larger_fractions(digits, or_equal)));
   } else {
-    const auto n_whole = static_cast<size_t>(exponent + 1);
+    const auto n_whole = static_cast<size_t>(exponent) + 1;
     std::string whole = bound.digits.substr(0, n_whole);
     whole.resize(n_whole, '0');
     const std::string fraction = bound.digits.size() > n_whole ? bound.digits.substr(n_whole) : std::string();

@@ -77,7 +77,10 @@ Formula FormulaTable::joined(Entry::Type type, std::vector<Formula> parts) {
   const auto add_part = [&](Formula part) {
     if (part != neutral && seen.insert(part).second) flat.push_back(part);
   };
-  for (const Formula part : parts) {
+  // Taken off from the back, the first one first.
+  std::reverse(parts.begin(), parts.end());
+  for (; !parts.empty(); parts.pop_back()) {
+    const Formula part = parts.back();
     if (entries_[part].type == type) {
       for (const Formula inner : entries_[part].parts) add_part(inner);
     } else {

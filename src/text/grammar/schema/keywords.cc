@@ -434,6 +434,7 @@ Result<void> Keywords::read_property_counts(Reading& reading) {
   if (const auto found = reading.json.find("required"); found != reading.json.end()) {
     HEARTH_ASSIGN(const std::vector<std::string> names, names_in(*found, reading.at("required")));
     std::vector<Formula> parts;
+    parts.reserve(names.size());
     for (const std::string& name : names) parts.push_back(required(name, reading.at("required")));
     reading.parts.push_back(formulas_.any_of({no_object, formulas_.all_of(std::move(parts))}));
   }
@@ -459,6 +460,7 @@ Result<void> Keywords::read_dependencies(Reading& reading, const char* keyword) 
     if (json.is_array() ? may_be_list : !may_be_schema) {
       HEARTH_ASSIGN(const std::vector<std::string> names, names_in(json, reading.at(tokens)));
       std::vector<Formula> parts;
+      parts.reserve(names.size());
       for (const std::string& other : names) parts.push_back(required(other, reading.at(tokens)));
       wanted = formulas_.all_of(std::move(parts));
     } else {
@@ -522,6 +524,7 @@ Result<void> Keywords::read_one_of(Reading& reading) {
     }
   }
   std::vector<Formula> one;
+  one.reserve(ways.size());
   for (auto& way : ways) one.push_back(formulas_.all_of(std::move(way)));
   reading.parts.push_back(formulas_.any_of(std::move(one)));
   return {};

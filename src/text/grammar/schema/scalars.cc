@@ -40,6 +40,7 @@ Result<Dfa> strings_of_length(uint64_t min, std::optional<uint64_t> max) {
 Result<Dfa> texts_among(const std::vector<std::string>& texts) {
   GrammarBuilder builder;
   std::vector<GrammarBuilder::Node> parts;
+  parts.reserve(texts.size());
   for (const std::string& text : texts) parts.push_back(builder.literal(text));
   const auto any = builder.choice(std::move(parts));
   return determinise(builder, any);
