@@ -25,7 +25,7 @@ const schemas = JSON.parse(readFileSync(join(dirname(fileURLToPath(import.meta.u
 async function hearth(program, model) {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-bench-'));
   symlinkSync(resolve(model), join(folder, 'model.gguf'));
-  const server = startHearth(program, { models: folder, home: join(folder, 'home'), more: ['--threads', '1'] });
+  const server = startHearth(program, { models: folder, home: join(folder, 'home'), more: ['--num-thread', '1'] });
   const url = await server.listens;
   return {
     name: 'hearth',

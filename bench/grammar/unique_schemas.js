@@ -37,7 +37,7 @@ const schemaOf = (i) => ({
 
 const folder = mkdtempSync(join(tmpdir(), 'hearth-bench-'));
 symlinkSync(resolve(model), join(folder, 'model.gguf'));
-const server = startHearth(program, { models: folder, home: join(folder, 'home'), more: ['--threads', '1'] });
+const server = startHearth(program, { models: folder, home: join(folder, 'home'), more: ['--num-thread', '1'] });
 let grew = false;
 try {
   const url = await server.listens;
