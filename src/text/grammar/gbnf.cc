@@ -6,6 +6,7 @@
 
 #include "base/excerpt.h"
 #include "base/utf8.h"
+#include "text/grammar/unicode_ranges.h"
 
 namespace hearth::text::grammar {
 namespace {
@@ -177,19 +178,7 @@ class Parser {
       }
       ranges.push_back({first, last});
     }
-    return builder_.characters(is_negated ? complement(std::move(ranges)) : ranges);
-  }
-
-  static std::vector<CodePointRange> complement(std::vector<CodePointRange> ranges) {
-    std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<CodePointRange> gaps;
-    char32_t next = 0;
-    for (const CodePointRange& range : ranges) {
-      if (range.first > next) gaps.push_back({next, range.first - 1});
-      next = std::max<char32_t>(next, range.last + 1);
-    }
-    if (next <= kLastCodePoint) gaps.push_back({next, kLastCodePoint});
-    return gaps;
+    return builder_.characters(is_negated ? complement(normalised(std::move(ranges))) : ranges);
   }
 
   Result<char32_t> parse_character() {
