@@ -16,6 +16,14 @@ Error too_many_states(size_t max_states) {
                     "the conditions on a text are too complex: expected at most {} states", max_states);
 }
 
+Result<void> spend(WorkBudget* work, uint64_t steps) {
+  if (!work) return {};
+  work->spend(steps);
+  if (work->is_spent())
+    return make_error(ErrorCode::kResourceExhausted, "the conditions on a text take too much work");
+  return {};
+}
+
 // States of a nondeterministic automaton, ascending.
 using States = std::vector<State>;
 
@@ -29,9 +37,11 @@ struct StatesHash {
 
 class SubsetConstruction {
  public:
-  SubsetConstruction(const Grammar& grammar, std::vector<uint8_t> classes, size_t max_states)
+  SubsetConstruction(const Grammar& grammar, std::vector<uint8_t> classes, size_t max_states,
+                     WorkBudget* work)
       : grammar_(grammar),
         max_states_(max_states),
+        work_(work),
         class_of_(classes),
         dfa_(std::move(classes)),
         marks_(grammar.n_states()) {
@@ -43,6 +53,9 @@ class SubsetConstruction {
     for (size_t i = 0; i < sets_.size(); ++i) {
       if (dfa_.n_states() > max_states_) return too_many_states(max_states_);
       const uint32_t from = static_cast<uint32_t>(i + 1);
+      uint64_t n_edges = 1;
+      for (const State state : *sets_[i]) n_edges += grammar_.edges(state).size();
+      HEARTH_TRY(spend(work_, n_edges * dfa_.n_classes()));
       for (uint32_t c = 0; c < dfa_.n_classes(); ++c) {
         States targets;
         for (const State state : *sets_[i]) {
@@ -85,6 +98,7 @@ class SubsetConstruction {
 
   const Grammar& grammar_;
   const size_t max_states_;
+  WorkBudget* const work_;
   std::vector<uint8_t> class_of_;
   std::array<uint8_t, 256> first_byte_{};  // of each class
   DfaBuilder dfa_;
@@ -96,7 +110,8 @@ class SubsetConstruction {
 
 // The pairs of states that two automata are in at once.
 template <typename IsFinal>
-Result<Dfa> product(const Dfa& a, const Dfa& b, bool needs_a, bool needs_b, IsFinal is_final) {
+Result<Dfa> product(const Dfa& a, const Dfa& b, bool needs_a, bool needs_b, WorkBudget* work,
+                    IsFinal is_final) {
   std::map<std::pair<uint32_t, uint32_t>, uint8_t> class_pairs;
   std::vector<uint8_t> classes(256);
   std::vector<uint8_t> first_byte;
@@ -125,6 +140,8 @@ Result<Dfa> product(const Dfa& a, const Dfa& b, bool needs_a, bool needs_b, IsFi
   for (size_t i = 0; i < pairs.size(); ++i) {
     // Twice what a result may have: it gets smaller.
     if (pairs.size() > 2 * Dfa::kDefaultMaxStates) return too_many_states(Dfa::kDefaultMaxStates);
+    constexpr uint64_t kStepsOfEdge = 4;  // it is looked up, and minimised
+    HEARTH_TRY(spend(work, kStepsOfEdge * dfa.n_classes()));
     const auto [in_a, in_b] = pairs[i];
     for (uint32_t c = 0; c < dfa.n_classes(); ++c)
       dfa.set_next(static_cast<uint32_t>(i + 1), c,
@@ -183,7 +200,8 @@ std::optional<uint64_t> Dfa::count(uint64_t limit) const {
   return n;
 }
 
-Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node, size_t max_states) {
+Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node, size_t max_states,
+                        WorkBudget* work) {
   HEARTH_ASSIGN(const std::shared_ptr<const Grammar> grammar, builder.build_regular(node));
   if (!grammar) return Dfa();
   ByteClasses classes;
@@ -192,23 +210,31 @@ Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node
       if (edge.kind == Grammar::Edge::Kind::kBytes) classes.separate(edge.first, edge.last);
     }
   }
-  return SubsetConstruction(*grammar, classes.classes(), max_states).run();
+  return SubsetConstruction(*grammar, classes.classes(), max_states, work).run();
 }
 
-Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node) {
-  return determinise(builder, node, Dfa::kDefaultMaxStates);
+Result<Dfa> intersect(const Dfa& a, const Dfa& b, WorkBudget* work) {
+  return product(a, b, true, true, work, [](bool in_a, bool in_b) { return in_a && in_b; });
 }
 
-Result<Dfa> intersect(const Dfa& a, const Dfa& b) {
-  return product(a, b, true, true, [](bool in_a, bool in_b) { return in_a && in_b; });
+Result<Dfa> unite(const Dfa& a, const Dfa& b, WorkBudget* work) {
+  return product(a, b, false, false, work, [](bool in_a, bool in_b) { return in_a || in_b; });
 }
 
-Result<Dfa> unite(const Dfa& a, const Dfa& b) {
-  return product(a, b, false, false, [](bool in_a, bool in_b) { return in_a || in_b; });
+Result<Dfa> subtract(const Dfa& a, const Dfa& b, WorkBudget* work) {
+  return product(a, b, true, false, work, [](bool in_a, bool in_b) { return in_a && !in_b; });
 }
 
-Result<Dfa> subtract(const Dfa& a, const Dfa& b) {
-  return product(a, b, true, false, [](bool in_a, bool in_b) { return in_a && !in_b; });
+// By halves, so that each part goes through few operations.
+Result<Dfa> unite(std::vector<Dfa> parts, WorkBudget* work) {
+  if (parts.empty()) return Dfa();
+  for (; parts.size() > 1; parts.resize((parts.size() + 1) / 2)) {
+    for (size_t i = 0; i + 1 < parts.size(); i += 2) {
+      HEARTH_ASSIGN(parts[i / 2], unite(parts[i], parts[i + 1], work));
+    }
+    if (parts.size() % 2 == 1) parts[parts.size() / 2] = std::move(parts.back());
+  }
+  return std::move(parts.front());
 }
 
 }  // namespace hearth::text::grammar

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "text/grammar/grammar.h"
+#include "text/grammar/work_budget.h"
 
 namespace hearth::text::grammar {
 
@@ -45,15 +46,20 @@ class Dfa {
   uint32_t start_ = 0;
 };
 
+// What an operation takes is spent of `work`, if there is one; kResourceExhausted where that does not
+// suffice.
+
 // The texts of an expression that calls no rule, as the smallest automaton. kUnsupported where it calls one,
 // kResourceExhausted beyond `max_states`.
-Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node, size_t max_states);
-Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node);
+Result<Dfa> determinise(const GrammarBuilder& builder, GrammarBuilder::Node node,
+                        size_t max_states = Dfa::kDefaultMaxStates, WorkBudget* work = nullptr);
 
 // The smallest automata of what is in both, in either, and in `a` but not in `b`. kResourceExhausted beyond
 // Dfa::kDefaultMaxStates.
-Result<Dfa> intersect(const Dfa& a, const Dfa& b);
-Result<Dfa> unite(const Dfa& a, const Dfa& b);
-Result<Dfa> subtract(const Dfa& a, const Dfa& b);
+Result<Dfa> intersect(const Dfa& a, const Dfa& b, WorkBudget* work = nullptr);
+Result<Dfa> unite(const Dfa& a, const Dfa& b, WorkBudget* work = nullptr);
+Result<Dfa> subtract(const Dfa& a, const Dfa& b, WorkBudget* work = nullptr);
+// What is in any of them.
+Result<Dfa> unite(std::vector<Dfa> parts, WorkBudget* work = nullptr);
 
 }  // namespace hearth::text::grammar

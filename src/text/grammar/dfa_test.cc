@@ -86,6 +86,37 @@ TEST(Dfa, Explosion_IsRefused) {
   EXPECT_EQ(dfa.error().code(), ErrorCode::kResourceExhausted);
 }
 
+TEST(Dfa, WorkBeyondTheBudget_IsRefused) {
+  GrammarBuilder b;
+  const Node any = b.repeat(b.bytes(ByteSet::range('a', 'b')), 0, std::nullopt);
+  const Node text = b.sequence({any, b.literal("a"), b.repeat(b.bytes(ByteSet::range('a', 'b')), 8, 8)});
+  WorkBudget plenty(1'000'000);
+  const auto dfa = determinise(b, text, Dfa::kDefaultMaxStates, &plenty);
+  ASSERT_TRUE(dfa);
+  EXPECT_FALSE(plenty.is_spent());
+  EXPECT_GT(plenty.spent(), dfa->n_states());
+  const uint64_t spent = plenty.spent();
+  ASSERT_TRUE(subtract(*dfa, *dfa, &plenty));
+  EXPECT_GT(plenty.spent(), spent);
+  WorkBudget little(spent / 2);
+  EXPECT_EQ(determinise(b, text, Dfa::kDefaultMaxStates, &little).error().code(),
+            ErrorCode::kResourceExhausted);
+  EXPECT_EQ(intersect(*dfa, *dfa, &little).error().code(), ErrorCode::kResourceExhausted);
+}
+
+TEST(Dfa, UnionOfMany_HasEachOfThem) {
+  EXPECT_TRUE(unite(std::vector<Dfa>())->empty());
+  for (size_t n = 1; n < 9; ++n) {
+    GrammarBuilder b;
+    std::vector<Dfa> parts;
+    for (size_t i = 0; i < n; ++i) parts.push_back(dfa_of(b, b.literal(std::string(i, 'a') + "b")));
+    const auto any = unite(parts);
+    ASSERT_TRUE(any);
+    for (size_t i = 0; i < 9; ++i)
+      EXPECT_EQ(any->accepts(std::string(i, 'a') + "b"), i < n) << i << " of " << n;
+  }
+}
+
 TEST(Dfa, Count_SaysHowManyTextsThereAre) {
   GrammarBuilder b;
   EXPECT_EQ(dfa_of(b, b.nothing()).count(10), 0U);

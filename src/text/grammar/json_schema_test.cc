@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "text/grammar/grammar_fixture.h"
 
@@ -142,6 +145,78 @@ TEST(JsonSchema, OneOf_LeavesOutWhatSeveralAllow) {
          {"15", "0", "1"});
 }
 
+// Alternatives at random, told apart at a glance or not: what matches is what matches one of them alone.
+TEST(JsonSchema, OneOf_OfAnyAlternatives_HoldsOfOne) {
+  // Each in all orders of its keys: a grammar knows one of them.
+  const std::vector<std::vector<std::string>> instances{
+      {"null"},
+      {"true"},
+      {"1"},
+      {"2"},
+      {"1.5"},
+      {R"("a")"},
+      {R"("b")"},
+      {R"("c")"},
+      {"{}"},
+      {"[]"},
+      {"[1]"},
+      {R"({"k":"a"})"},
+      {R"({"k":"b"})"},
+      {R"({"k":"a","n":{"k":"a"}})", R"({"n":{"k":"a"},"k":"a"})"},
+      {R"({"k":"a","n":{"k":"b"}})", R"({"n":{"k":"b"},"k":"a"})"},
+      {R"({"n":{"k":"b"}})"},
+      {R"({"k":1,"n":{"k":2}})", R"({"n":{"k":2},"k":1})"}};
+  const std::vector<const char*> scalars{R"({"const": "a"})",
+                                         R"({"const": "b"})",
+                                         R"({"enum": ["a", "c"]})",
+                                         R"({"enum": [1, "a", null]})",
+                                         R"({"const": 1})",
+                                         R"({"enum": [2, 1.5]})",
+                                         R"({"type": "integer"})",
+                                         R"({"type": "string", "maxLength": 1})",
+                                         R"({"not": {"const": "a"}})",
+                                         R"({"pattern": "^[ab]$"})"};
+  std::mt19937 random(7);
+  const auto scalar = [&] { return Json::parse(scalars[random() % scalars.size()]); };
+  const auto object = [&](const Json& nested) {
+    Json made = {{"properties", {{"k", scalar()}}}};
+    if (random() % 4 != 0) made["type"] = "object";
+    if (random() % 3 != 0) made["required"].push_back("k");
+    if (random() % 2 == 0) made["properties"]["n"] = nested;
+    if (random() % 3 == 0) made["required"].push_back("n");
+    if (random() % 4 == 0) made["additionalProperties"] = false;
+    return made;
+  };
+  int n_accepted = 0;
+  for (int i = 0; i < 150; ++i) {
+    Json schema;
+    for (size_t n = 2 + random() % 3; n > 0; --n)
+      schema["oneOf"].push_back(random() % 3 == 0 ? scalar() : object(object(true)));
+    const auto grammar = grammar_of(schema);
+    if (!grammar) {
+      EXPECT_NE(grammar.error().code(), ErrorCode::kResourceExhausted) << schema;  // or it is refused by name
+      continue;
+    }
+    ++n_accepted;
+    const auto matches = [](const std::shared_ptr<const Grammar>& its,
+                            const std::vector<std::string>& texts) {
+      GrammarUnderTest one(its);
+      return std::any_of(texts.begin(), texts.end(),
+                         [&](const std::string& text) { return one.matches(text); });
+    };
+    std::vector<std::shared_ptr<const Grammar>> alternatives;
+    for (const Json& alternative : schema["oneOf"]) {
+      if (const auto its = grammar_of(alternative)) alternatives.push_back(*its);  // or nothing is valid
+    }
+    for (const auto& instance : instances) {
+      const auto n_valid = std::count_if(alternatives.begin(), alternatives.end(),
+                                         [&](const auto& its) { return matches(its, instance); });
+      EXPECT_EQ(matches(*grammar, instance), n_valid == 1) << schema << ": " << instance[0];
+    }
+  }
+  EXPECT_GT(n_accepted, 100);
+}
+
 TEST(JsonSchema, IfAndDependencies_Bind) {
   expect(R"({"type": "object", "properties": {"country": {"enum": ["US", "NL"]}, "zip": {"type": "string"}},
              "required": ["country", "zip"], "additionalProperties": false,
@@ -197,6 +272,73 @@ TEST(JsonSchema, Bombs_EndSoon) {
   EXPECT_EQ(refusal_of(R"({"type": "string", "pattern": "((a{90}){90}){90}"})").code(),
             ErrorCode::kResourceExhausted);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+// Work that grows with the square of the schema, or faster, is bounded.
+TEST(JsonSchema, CostlyConditions_AreRefusedSoon) {
+  const auto repeated = [](const char* keyword, size_t n, const auto& schema_of) {
+    Json schema;
+    for (size_t i = 0; i < n; ++i) schema[keyword].push_back(schema_of(i));
+    return schema;
+  };
+  const std::vector<Json> schemas{
+      repeated("oneOf", 300,
+               [](size_t i) {
+                 return Json{{"type", "object"}, {"required", {fmt::format("a{}", i)}}};
+               }),
+      repeated("oneOf", 300,
+               [](size_t i) {
+                 return Json{{"type", "integer"}, {"minimum", i}};
+               }),
+      repeated("anyOf", 300,
+               [](size_t i) {
+                 return Json{{"type", "integer"}, {"multipleOf", i + 1}};
+               }),
+      {{"type", "object"},
+       {"patternProperties",
+        [] {
+          Json patterns;
+          for (char c = 'a'; c <= 'l'; ++c) patterns[std::string(1, c)] = {{"maxLength", c - 'a'}};
+          return patterns;
+        }()}},
+      {{"type", "string"}, {"not", {{"pattern", "(a|b)*a(a|b){13}$"}}}}};
+  for (const Json& schema : schemas) {
+    const std::string text = schema.dump().substr(0, 80);
+    const std::clock_t begin = std::clock();
+    const auto grammar = grammar_of(schema);
+    ASSERT_FALSE(grammar) << text;
+    EXPECT_EQ(grammar.error().code(), ErrorCode::kResourceExhausted) << text << grammar.error().message();
+    EXPECT_LT(std::clock() - begin, 20 * CLOCKS_PER_SEC) << text;  // a quarter of a second, but for checkers
+  }
+}
+
+TEST(JsonSchema, ManyAlternatives_ThatAreToldApart_AreTaken) {
+  Json constants;
+  Json numbers;
+  Json objects;
+  for (int i = 0; i < 300; ++i) {
+    constants["oneOf"].push_back({{"const", fmt::format("v{}", i)}, {"title", "a name"}});
+    numbers["oneOf"].push_back({{"const", i}});
+    objects["$defs"][fmt::format("d{}", i)] = {
+        {"type", "object"},
+        {"properties",
+         {{"kind", {{"const", fmt::format("k{}", i)}}},
+          {"next", {{"$ref", fmt::format("#/$defs/d{}", (i + 1) % 300)}}}}},
+        {"required", {"kind"}},
+        {"additionalProperties", false}};
+    objects["oneOf"].push_back({{"$ref", fmt::format("#/$defs/d{}", i)}});
+  }
+  GrammarUnderTest texts(grammar_of(constants).value());
+  EXPECT_TRUE(texts.matches(R"("v299")"));
+  EXPECT_FALSE(texts.matches(R"("v300")"));
+  GrammarUnderTest digits(grammar_of(numbers).value());
+  EXPECT_TRUE(digits.matches("299"));
+  EXPECT_FALSE(digits.matches("300"));
+  const auto grammar = grammar_of(objects);
+  ASSERT_TRUE(grammar) << grammar.error().message();
+  GrammarUnderTest kinds(*grammar);
+  EXPECT_TRUE(kinds.matches(R"({"kind":"k7","next":{"kind":"k8"}})"));
+  EXPECT_FALSE(kinds.matches(R"({"kind":"k7","next":{"kind":"k9"}})"));
 }
 
 TEST(JsonSchema, LargeSchemas_AreTaken) {

@@ -36,9 +36,15 @@ Kind kind_of(Condition::Type type) {
   return Kind::kNull;
 }
 
-FormulaTable::FormulaTable() {
+FormulaTable::FormulaTable(WorkBudget& work) : work_(work) {
   add({.type = Entry::Type::kTrue});
   add({.type = Entry::Type::kFalse});
+}
+
+Result<void> FormulaTable::check_work() const {
+  if (!work_.is_spent()) return {};
+  return make_error(ErrorCode::kResourceExhausted,
+                    "the schema is too complex: expected at most {} steps to compile it", work_.limit());
 }
 
 Formula FormulaTable::add(Entry entry) {
@@ -77,10 +83,14 @@ Formula FormulaTable::joined(Entry::Type type, std::vector<Formula> parts) {
   const auto add_part = [&](Formula part) {
     if (part != neutral && seen.insert(part).second) flat.push_back(part);
   };
+  // Each goes through ordered sets.
+  constexpr uint64_t kStepsOfPart = 20;
+  work_.spend(kStepsOfPart);
   // Taken off from the back, the first one first.
   std::reverse(parts.begin(), parts.end());
   for (; !parts.empty(); parts.pop_back()) {
     const Formula part = parts.back();
+    work_.spend(kStepsOfPart * (1 + entries_[part].parts.size()));
     if (entries_[part].type == type) {
       for (const Formula inner : entries_[part].parts) add_part(inner);
     } else {

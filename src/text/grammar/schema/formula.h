@@ -14,8 +14,10 @@
 #include <tuple>
 #include <vector>
 
+#include "base/result.h"
 #include "text/grammar/json_numbers.h"
 #include "text/grammar/schema/document.h"
+#include "text/grammar/work_budget.h"
 
 namespace hearth::text::grammar::schema {
 
@@ -77,6 +79,8 @@ struct Condition {
 // Which kind a condition is about; kSchema and kIs are about all.
 Kind kind_of(Condition::Type type);
 
+// What is made here is spent of the budget of the schema, at which whoever has a way to fail looks. Not
+// thread-safe.
 class FormulaTable {
  public:
   struct Entry {
@@ -86,11 +90,14 @@ class FormulaTable {
     std::vector<Formula> parts{};  // kAnd, kOr: at least two, none of their own type
   };
 
-  FormulaTable();
+  explicit FormulaTable(WorkBudget& work);
 
   const Entry& entry(Formula formula) const { return entries_[formula]; }
   const Condition& condition(uint32_t id) const { return conditions_[id]; }
   size_t size() const noexcept { return entries_.size(); }
+  WorkBudget& work() const noexcept { return work_; }
+  // kResourceExhausted when it is spent.
+  Result<void> check_work() const;
 
   Formula literal(const Condition& condition, bool negated = false);
   Formula all_of(std::vector<Formula> parts);
@@ -103,6 +110,7 @@ class FormulaTable {
   Formula add(Entry entry);
   Formula joined(Entry::Type type, std::vector<Formula> parts);
 
+  WorkBudget& work_;
   std::deque<Entry> entries_;  // what is there stays where it is
   std::deque<Condition> conditions_;
   using ConditionKey = std::tuple<Condition::Type, SchemaId, Kind, Formula, uint64_t, uint64_t, std::string,

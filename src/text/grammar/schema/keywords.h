@@ -16,9 +16,12 @@ namespace hearth::text::grammar::schema {
 // Not thread-safe.
 class Keywords {
  public:
-  // `is_surely_empty` says of a formula that no value fulfils it; it may always say no.
-  Keywords(SchemaDocument& document, FormulaTable& formulas, std::function<bool(Formula)> is_surely_empty)
-      : document_(document), formulas_(formulas), is_surely_empty_(std::move(is_surely_empty)) {}
+  // Of alternatives, where the first formula holds, which others each may hold beside: overlap.h.
+  using Overlaps =
+      std::function<Result<std::vector<std::vector<size_t>>>(Formula given, const std::vector<Formula>&)>;
+
+  Keywords(SchemaDocument& document, FormulaTable& formulas, Overlaps overlaps)
+      : document_(document), formulas_(formulas), overlaps_(std::move(overlaps)) {}
 
   // Of the schema alone: those in it, but for their types, are conditions of kSchema. kUnsupported for
   // keywords that cannot be guaranteed, and for a schema that is asked for while it is read.
@@ -103,7 +106,7 @@ class Keywords {
 
   SchemaDocument& document_;
   FormulaTable& formulas_;
-  std::function<bool(Formula)> is_surely_empty_;
+  Overlaps overlaps_;
   std::unordered_map<SchemaId, std::optional<Formula>> read_;             // nothing: is being read
   std::unordered_map<SchemaId, std::optional<Evaluations>> evaluations_;  // the same
 };

@@ -14,14 +14,14 @@ namespace {
 using Entry = FormulaTable::Entry;
 using Type = Condition::Type;
 
-Result<Dfa> strings_with(std::string_view pattern, bool whole) {
+Result<Dfa> strings_with(std::string_view pattern, bool whole, WorkBudget* work) {
   GrammarBuilder builder;
   const auto quote = builder.literal("\"");
   HEARTH_ASSIGN(const GrammarBuilder::Node text, add_regex(builder, pattern, RegexText::kJsonString, whole));
-  return determinise(builder, builder.sequence({quote, text, quote}));
+  return determinise(builder, builder.sequence({quote, text, quote}), Dfa::kDefaultMaxStates, work);
 }
 
-Result<Dfa> strings_of_length(uint64_t min, std::optional<uint64_t> max) {
+Result<Dfa> strings_of_length(uint64_t min, std::optional<uint64_t> max, WorkBudget* work) {
   // Automata of lengths have about ten states for each character.
   constexpr uint64_t kMaxLength = 5000;
   if (std::max(min, max.value_or(0)) > kMaxLength) {
@@ -34,35 +34,16 @@ Result<Dfa> strings_of_length(uint64_t min, std::optional<uint64_t> max) {
   std::optional<uint32_t> last;
   if (max) last = static_cast<uint32_t>(*max);
   const auto text = builder.repeat(add_any_json_character(builder), static_cast<uint32_t>(min), last);
-  return determinise(builder, builder.sequence({quote, text, quote}));
+  return determinise(builder, builder.sequence({quote, text, quote}), Dfa::kDefaultMaxStates, work);
 }
 
-Result<Dfa> texts_among(const std::vector<std::string>& texts) {
+Result<Dfa> texts_among(const std::vector<std::string>& texts, WorkBudget* work) {
   GrammarBuilder builder;
   std::vector<GrammarBuilder::Node> parts;
   parts.reserve(texts.size());
   for (const std::string& text : texts) parts.push_back(builder.literal(text));
   const auto any = builder.choice(std::move(parts));
-  return determinise(builder, any);
-}
-
-Result<Dfa> dfa_of(const StringSet& set) {
-  if (set.min == 0 && !set.max) return set.texts ? *set.texts : all_strings();
-  HEARTH_ASSIGN(Dfa lengths, strings_of_length(set.min, set.max));
-  if (!set.texts) return lengths;
-  return intersect(*set.texts, lengths);
-}
-
-Result<StringSet> intersection(StringSet a, StringSet b) {
-  a.min = std::max(a.min, b.min);
-  if (b.max) a.max = a.max ? std::min(*a.max, *b.max) : *b.max;
-  if (!a.texts) {
-    a.texts = std::move(b.texts);
-  } else if (b.texts) {
-    HEARTH_ASSIGN(a.texts, intersect(*a.texts, *b.texts));
-  }
-  if (a.max && *a.max < a.min) return StringSet{.texts = Dfa()};
-  return a;
+  return determinise(builder, any, Dfa::kDefaultMaxStates, work);
 }
 
 Decimal number_from(const std::string& text) {
@@ -77,7 +58,7 @@ bool is_exact_integer(const Decimal& number) {
 }  // namespace
 
 const Dfa& all_strings() {
-  static const Dfa kStrings = strings_of_length(0, std::nullopt).value();
+  static const Dfa kStrings = strings_of_length(0, std::nullopt, nullptr).value();
   return kStrings;
 }
 
@@ -116,6 +97,25 @@ Result<Dfa> Scalars::strings_as_dfa(Formula formula, Approximation approximation
   return dfa_of(set);
 }
 
+Result<Dfa> Scalars::dfa_of(const StringSet& set) {
+  if (set.min == 0 && !set.max) return set.texts ? *set.texts : all_strings();
+  HEARTH_ASSIGN(Dfa lengths, strings_of_length(set.min, set.max, work_));
+  if (!set.texts) return lengths;
+  return intersect(*set.texts, lengths, work_);
+}
+
+Result<StringSet> Scalars::intersection(StringSet a, StringSet b) {
+  a.min = std::max(a.min, b.min);
+  if (b.max) a.max = a.max ? std::min(*a.max, *b.max) : *b.max;
+  if (!a.texts) {
+    a.texts = std::move(b.texts);
+  } else if (b.texts) {
+    HEARTH_ASSIGN(a.texts, intersect(*a.texts, *b.texts, work_));
+  }
+  if (a.max && *a.max < a.min) return StringSet{.texts = Dfa()};
+  return a;
+}
+
 Result<StringSet> Scalars::compute_strings(Formula formula, Approximation approximation) {
   const Entry& entry = formulas_.entry(formula);
   switch (entry.type) {
@@ -125,34 +125,57 @@ Result<StringSet> Scalars::compute_strings(Formula formula, Approximation approx
       return StringSet{.texts = Dfa()};
     case Entry::Type::kLiteral:
       return string_literal(formulas_.condition(entry.condition), entry.negated, approximation);
-    case Entry::Type::kAnd: {
-      StringSet all;
-      for (const Formula part : entry.parts) {
-        HEARTH_ASSIGN(StringSet set, strings(part, approximation));
-        HEARTH_ASSIGN(all, intersection(std::move(all), std::move(set)));
-      }
-      return all;
-    }
+    case Entry::Type::kAnd:
+      return all_of_strings(entry.parts, approximation);
     case Entry::Type::kOr:
       break;
   }
-  // Lists of texts are long, and made at once.
-  std::vector<std::string> texts;
-  Dfa any;
-  for (const Formula part : entry.parts) {
-    const Entry& inner = formulas_.entry(part);
-    if (inner.type == Entry::Type::kLiteral && !inner.negated &&
-        formulas_.condition(inner.condition).type == Type::kStringIs) {
-      texts.push_back(json_string(formulas_.condition(inner.condition).text));
+  return any_of_strings(entry.parts, approximation);
+}
+
+const std::string* Scalars::text_of(Formula formula, bool negated) const {
+  const Entry& entry = formulas_.entry(formula);
+  if (entry.type != Entry::Type::kLiteral || entry.negated != negated) return nullptr;
+  const Condition& condition = formulas_.condition(entry.condition);
+  return condition.type == Type::kStringIs ? &condition.text : nullptr;
+}
+
+// Lists of texts are long, and made at once, here and below.
+Result<StringSet> Scalars::all_of_strings(const std::vector<Formula>& parts, Approximation approximation) {
+  StringSet all;
+  std::vector<std::string> excluded;
+  for (const Formula part : parts) {
+    if (const std::string* text = text_of(part, /*negated=*/true)) {
+      excluded.push_back(json_string(*text));
       continue;
     }
-    HEARTH_ASSIGN(const Dfa set, strings_as_dfa(part, approximation));
-    HEARTH_ASSIGN(any, unite(any, set));
+    HEARTH_ASSIGN(StringSet set, strings(part, approximation));
+    HEARTH_ASSIGN(all, intersection(std::move(all), std::move(set)));
+  }
+  if (!excluded.empty()) {
+    HEARTH_ASSIGN(const Dfa listed, texts_among(excluded, work_));
+    HEARTH_ASSIGN(all.texts, subtract(all.texts ? *all.texts : all_strings(), listed, work_));
+  }
+  return all;
+}
+
+Result<StringSet> Scalars::any_of_strings(const std::vector<Formula>& parts, Approximation approximation) {
+  std::vector<std::string> texts;
+  std::vector<Dfa> sets;
+  for (const Formula part : parts) {
+    if (const std::string* text = text_of(part, /*negated=*/false)) {
+      texts.push_back(json_string(*text));
+      continue;
+    }
+    HEARTH_ASSIGN(Dfa set, strings_as_dfa(part, approximation));
+    sets.push_back(std::move(set));
   }
   if (!texts.empty()) {
-    HEARTH_ASSIGN(const Dfa listed, texts_among(texts));
-    HEARTH_ASSIGN(any, unite(any, listed));
+    HEARTH_ASSIGN(const Dfa listed, texts_among(texts, work_));
+    HEARTH_ASSIGN(Dfa valid, intersect(listed, all_strings(), work_));  // what is no UTF-8 is no text
+    sets.push_back(std::move(valid));
   }
+  HEARTH_ASSIGN(Dfa any, unite(std::move(sets), work_));
   return StringSet{.texts = std::move(any)};
 }
 
@@ -164,10 +187,10 @@ Result<StringSet> Scalars::string_literal(const Condition& condition, bool negat
   }
   Dfa texts;
   if (condition.type == Type::kStringIs) {
-    HEARTH_ASSIGN(texts, texts_among({json_string(condition.text)}));
-    HEARTH_ASSIGN(texts, intersect(texts, all_strings()));  // what is no UTF-8 is no text
+    HEARTH_ASSIGN(texts, texts_among({json_string(condition.text)}, work_));
+    HEARTH_ASSIGN(texts, intersect(texts, all_strings(), work_));  // what is no UTF-8 is no text
   } else if (condition.type == Type::kPattern) {
-    Result<Dfa> found = strings_with(condition.text, /*whole=*/false);
+    Result<Dfa> found = strings_with(condition.text, /*whole=*/false, work_);
     if (!found) return found.error().in(condition.pointer);
     texts = std::move(*found);
   } else {
@@ -178,12 +201,12 @@ Result<StringSet> Scalars::string_literal(const Condition& condition, bool negat
                         condition.pointer);
     }
     HEARTH_ASSIGN(const std::string regex, regex_of_format(condition.text));
-    Result<Dfa> found = strings_with(regex, /*whole=*/true);
+    Result<Dfa> found = strings_with(regex, /*whole=*/true, work_);
     if (!found) return found.error().in(condition.pointer);
     texts = std::move(*found);
   }
   if (!negated) return StringSet{.texts = std::move(texts)};
-  HEARTH_ASSIGN(Dfa others, subtract(all_strings(), texts));
+  HEARTH_ASSIGN(Dfa others, subtract(all_strings(), texts, work_));
   return StringSet{.texts = std::move(others)};
 }
 
@@ -192,13 +215,13 @@ Result<Dfa> Scalars::keys(const KeySet& keys) {
   if (const auto found = keys_.find(keys); found != keys_.end()) return found->second;
   std::vector<std::string> texts;
   for (const std::string& name : keys.names) texts.push_back(json_string(name));
-  HEARTH_ASSIGN(Dfa named, texts_among(texts));
+  HEARTH_ASSIGN(Dfa named, texts_among(texts, work_));
   for (const std::string& pattern : keys.patterns) {
-    HEARTH_ASSIGN(const Dfa found, strings_with(pattern, /*whole=*/false));
-    HEARTH_ASSIGN(named, unite(named, found));
+    HEARTH_ASSIGN(const Dfa found, strings_with(pattern, /*whole=*/false, work_));
+    HEARTH_ASSIGN(named, unite(named, found, work_));
   }
   if (keys.type == KeySet::Type::kOthers) {
-    HEARTH_ASSIGN(named, subtract(all_strings(), named));
+    HEARTH_ASSIGN(named, subtract(all_strings(), named, work_));
   }
   keys_.emplace(keys, named);
   return named;
@@ -222,74 +245,123 @@ Result<Dfa> Scalars::compute_numbers(Formula formula, Approximation approximatio
     case Entry::Type::kLiteral:
       return number_literal(formulas_.condition(entry.condition), entry.negated, approximation);
     case Entry::Type::kAnd:
+      return all_of_numbers(entry.parts, approximation);
     case Entry::Type::kOr:
       break;
   }
-  const bool is_and = entry.type == Entry::Type::kAnd;
-  Dfa set = is_and ? all_numbers() : Dfa();
-  for (const Formula part : entry.parts) {
-    HEARTH_ASSIGN(const Dfa other, numbers(part, approximation));
-    HEARTH_ASSIGN(set, is_and ? intersect(set, other) : unite(set, other));
+  return any_of_numbers(entry.parts, approximation);
+}
+
+const std::string* Scalars::number_of(Formula formula, bool negated) const {
+  const Entry& entry = formulas_.entry(formula);
+  if (entry.type != Entry::Type::kLiteral || entry.negated != negated) return nullptr;
+  const Condition& condition = formulas_.condition(entry.condition);
+  return condition.type == Type::kNumberIs ? &condition.number : nullptr;
+}
+
+Result<Dfa> Scalars::all_of_numbers(const std::vector<Formula>& parts, Approximation approximation) {
+  Dfa all = all_numbers();
+  std::vector<std::string> excluded;
+  for (const Formula part : parts) {
+    if (const std::string* number = number_of(part, /*negated=*/true)) {
+      excluded.push_back(*number);
+      continue;
+    }
+    HEARTH_ASSIGN(const Dfa set, numbers(part, approximation));
+    HEARTH_ASSIGN(all, intersect(all, set, work_));
   }
-  return set;
+  if (excluded.empty()) return all;
+  HEARTH_ASSIGN(const Dfa others, numbers_among(excluded, /*negated=*/true, approximation));
+  return intersect(all, others, work_);
+}
+
+Result<Dfa> Scalars::any_of_numbers(const std::vector<Formula>& parts, Approximation approximation) {
+  std::vector<std::string> listed;
+  std::vector<Dfa> sets;
+  for (const Formula part : parts) {
+    if (const std::string* number = number_of(part, /*negated=*/false)) {
+      listed.push_back(*number);
+      continue;
+    }
+    HEARTH_ASSIGN(Dfa set, numbers(part, approximation));
+    sets.push_back(std::move(set));
+  }
+  if (!listed.empty()) {
+    HEARTH_ASSIGN(Dfa among, numbers_among(listed, /*negated=*/false, approximation));
+    sets.push_back(std::move(among));
+  }
+  return unite(std::move(sets), work_);
 }
 
 namespace {
+
+// Texts that are the doubles that clients see, and those that may be others.
+const Dfa& certain_integers() {
+  static const Dfa kCertain = unite(exact_numbers(), plain_integers()).value();
+  return kCertain;
+}
+
+const Dfa& certain_without_exponent() {
+  static const Dfa kCertain = [] {
+    GrammarBuilder builder;
+    const auto plain = add_regex(builder, "[-\\d.]+", RegexText::kPlain, /*whole=*/true).value();
+    return intersect(exact_numbers(), determinise(builder, plain).value()).value();
+  }();
+  return kCertain;
+}
 
 // What holds of the decimal that is written, and the texts of which that says what a client sees that reads
 // doubles.
 struct NumberTruth {
   Dfa holds;
-  Dfa certain;
+  const Dfa& certain;
 };
 
-Result<NumberTruth> truth_of_bound(const Condition& condition, bool negated) {
+Result<NumberTruth> truth_of(const Condition& condition, bool negated) {
+  if (condition.type == Type::kInteger) return NumberTruth{integers(), certain_integers()};
+  if (condition.type == Type::kMultipleOf) {
+    HEARTH_ASSIGN(Dfa multiples, multiples_of(number_from(condition.number)));
+    return NumberTruth{std::move(multiples), certain_without_exponent()};
+  }
   const Decimal bound = number_from(condition.number);
   const bool or_equal = condition.type == Type::kFrom;
   HEARTH_ASSIGN(Dfa above, numbers_above(bound, or_equal));
   // Rounding keeps an order that may be equality. Otherwise integers are as good as doubles, up to theirs.
   if (or_equal != negated) return NumberTruth{std::move(above), all_numbers()};
-  if (!is_exact_integer(bound)) return NumberTruth{std::move(above), exact_numbers()};
-  HEARTH_ASSIGN(Dfa certain, unite(exact_numbers(), plain_integers()));
-  return NumberTruth{std::move(above), std::move(certain)};
-}
-
-Result<NumberTruth> truth_of(const Condition& condition, bool negated) {
-  if (condition.type == Type::kAbove || condition.type == Type::kFrom)
-    return truth_of_bound(condition, negated);
-  if (condition.type == Type::kInteger) {
-    HEARTH_ASSIGN(Dfa certain, unite(exact_numbers(), plain_integers()));
-    return NumberTruth{integers(), std::move(certain)};
-  }
-  if (condition.type == Type::kMultipleOf) {
-    GrammarBuilder builder;
-    HEARTH_ASSIGN(const auto plain, add_regex(builder, "[-\\d.]+", RegexText::kPlain, /*whole=*/true));
-    HEARTH_ASSIGN(const Dfa without_exponent, determinise(builder, plain));
-    HEARTH_ASSIGN(Dfa certain, intersect(exact_numbers(), without_exponent));
-    HEARTH_ASSIGN(Dfa multiples, multiples_of(number_from(condition.number)));
-    return NumberTruth{std::move(multiples), std::move(certain)};
-  }
-  HEARTH_ASSIGN(const Dfa same, texts_among({condition.number}));
-  HEARTH_ASSIGN(Dfa holds, intersect(same, all_numbers()));
-  return NumberTruth{std::move(holds), exact_numbers()};
+  return NumberTruth{std::move(above), is_exact_integer(bound) ? certain_integers() : exact_numbers()};
 }
 
 }  // namespace
 
 Result<Dfa> Scalars::number_literal(const Condition& condition, bool negated, Approximation approximation) {
-  const bool is_within = approximation == Approximation::kWithin;
+  if (condition.type == Type::kNumberIs) return numbers_among({condition.number}, negated, approximation);
   // Integers of 1e+21 and above are some, but are not written where one is asked for.
-  if (condition.type == Type::kInteger && !negated && is_within) return plain_integers();
+  if (condition.type == Type::kInteger && !negated && approximation == Approximation::kWithin)
+    return plain_integers();
+  // Automata of multiples are made of some thousand states, those of bounds of some ten.
+  constexpr uint64_t kStepsOfMultiple = 200'000;
+  constexpr uint64_t kStepsOfBound = 10'000;
+  work_->spend(condition.type == Type::kMultipleOf ? kStepsOfMultiple : kStepsOfBound);
   Result<NumberTruth> truth = truth_of(condition, negated);
   if (!truth) return truth.error().in(condition.pointer);
-  if (condition.type == Type::kNumberIs && !negated && is_within) return std::move(truth->holds);
-  Dfa holds = std::move(truth->holds);
+  return approximated(std::move(truth->holds), negated, truth->certain, approximation);
+}
+
+Result<Dfa> Scalars::numbers_among(const std::vector<std::string>& texts, bool negated,
+                                   Approximation approximation) {
+  HEARTH_ASSIGN(const Dfa listed, texts_among(texts, work_));
+  HEARTH_ASSIGN(Dfa holds, intersect(listed, all_numbers(), work_));
+  if (!negated && approximation == Approximation::kWithin) return holds;
+  return approximated(std::move(holds), negated, exact_numbers(), approximation);
+}
+
+Result<Dfa> Scalars::approximated(Dfa holds, bool negated, const Dfa& certain, Approximation approximation) {
   if (negated) {
-    HEARTH_ASSIGN(holds, subtract(all_numbers(), holds));
+    HEARTH_ASSIGN(holds, subtract(all_numbers(), holds, work_));
   }
-  if (is_within) return intersect(holds, truth->certain);
-  HEARTH_ASSIGN(const Dfa uncertain, subtract(all_numbers(), truth->certain));
-  return unite(holds, uncertain);
+  if (approximation == Approximation::kWithin) return intersect(holds, certain, work_);
+  HEARTH_ASSIGN(const Dfa uncertain, subtract(all_numbers(), certain, work_));
+  return unite(holds, uncertain, work_);
 }
 
 }  // namespace hearth::text::grammar::schema

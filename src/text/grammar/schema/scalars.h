@@ -27,7 +27,8 @@ struct StringSet {
 // Of formulas that have come down to conditions of the one kind. Not thread-safe.
 class Scalars {
  public:
-  explicit Scalars(const FormulaTable& formulas) : formulas_(formulas) {}
+  // kResourceExhausted when `work` is spent.
+  Scalars(const FormulaTable& formulas, WorkBudget& work) : formulas_(formulas), work_(&work) {}
 
   Result<StringSet> strings(Formula formula, Approximation approximation);
   Result<Dfa> strings_as_dfa(Formula formula, Approximation approximation);
@@ -39,11 +40,26 @@ class Scalars {
  private:
   using Key = std::pair<Formula, Approximation>;
   Result<StringSet> compute_strings(Formula formula, Approximation approximation);
+  Result<StringSet> all_of_strings(const std::vector<Formula>& parts, Approximation approximation);
+  Result<StringSet> any_of_strings(const std::vector<Formula>& parts, Approximation approximation);
   Result<StringSet> string_literal(const Condition& condition, bool negated, Approximation approximation);
   Result<Dfa> compute_numbers(Formula formula, Approximation approximation);
+  Result<Dfa> all_of_numbers(const std::vector<Formula>& parts, Approximation approximation);
+  Result<Dfa> any_of_numbers(const std::vector<Formula>& parts, Approximation approximation);
+  // Those that are one of the texts, or (`negated`) none.
+  Result<Dfa> numbers_among(const std::vector<std::string>& texts, bool negated, Approximation approximation);
+  // `holds`, or (`negated`) the others, where only texts of `certain` are what they seem.
+  Result<Dfa> approximated(Dfa holds, bool negated, const Dfa& certain, Approximation approximation);
   Result<Dfa> number_literal(const Condition& condition, bool negated, Approximation approximation);
 
+  // The text of a condition that the string is one, or (`negated`) is not; nothing for other formulas.
+  const std::string* text_of(Formula formula, bool negated) const;
+  const std::string* number_of(Formula formula, bool negated) const;  // the same
+  Result<Dfa> dfa_of(const StringSet& set);
+  Result<StringSet> intersection(StringSet a, StringSet b);
+
   const FormulaTable& formulas_;
+  WorkBudget* work_;
   std::map<Key, StringSet> strings_;
   std::map<Key, Dfa> numbers_;
   std::map<KeySet, Dfa> keys_;

@@ -1,8 +1,11 @@
 #include "text/grammar/schema/structures.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "text/grammar/json_text.h"
+#include "text/grammar/schema/overlap.h"
 
 namespace hearth::text::grammar::schema {
 namespace {
@@ -10,14 +13,20 @@ namespace {
 using Entry = FormulaTable::Entry;
 using Type = Condition::Type;
 
-constexpr size_t kMaxFormulas = 200'000;
+// About a quarter of a second. Schemas in use take a hundredth of it.
+constexpr uint64_t kMaxSteps = 20'000'000;
 
 }  // namespace
 
 Structures::Structures(SchemaDocument& document)
     : document_(document),
-      keywords_(document_, formulas_, [this](Formula formula) { return is_surely_empty(formula); }),
-      scalars_(formulas_) {}
+      work_(kMaxSteps),
+      formulas_(work_),
+      keywords_(document_, formulas_,
+                [this](Formula given, const std::vector<Formula>& alternatives) {
+                  return overlaps(*this, given, alternatives);
+                }),
+      scalars_(formulas_, work_) {}
 
 Result<Formula> Structures::at_kind(Formula formula, Kind kind) {
   const std::pair key{formula, kind};
@@ -36,10 +45,9 @@ Result<Formula> Structures::at_kind(Formula formula, Kind kind) {
 }
 
 Result<Formula> Structures::compute_at_kind(Formula formula, Kind kind) {
-  if (formulas_.size() > kMaxFormulas) {
-    return make_error(ErrorCode::kResourceExhausted,
-                      "the schema is too complex: expected at most {} conditions", kMaxFormulas);
-  }
+  constexpr uint64_t kStepsOfFormula = 50;
+  work_.spend(kStepsOfFormula);
+  HEARTH_TRY(formulas_.check_work());
   const Entry entry = formulas_.entry(formula);
   switch (entry.type) {
     case Entry::Type::kTrue:
@@ -94,6 +102,8 @@ Result<std::vector<Structures::Way>> Structures::ways(Formula formula) {
       std::vector<Way> products;
       for (const Way& way : made) {
         for (const Way& other : others) {
+          work_.spend(1 + way.size() * other.size() + way.size() + other.size());
+          HEARTH_TRY(formulas_.check_work());
           const auto contradicts = [&](const Literal& literal) {
             return std::any_of(way.begin(), way.end(), [&](const Literal& its) {
               return its.condition == literal.condition && its.negated != literal.negated;
@@ -229,13 +239,15 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
   ObjectParts parts;
   std::vector<ValuesOf> all_of_these;  // infinitely many keys at once
   std::vector<ValuesOf> some_of_these;
+  std::unordered_map<std::string_view, size_t> places;  // in parts.named
   const auto named = [&](const std::string& name) -> ObjectParts::Named& {
-    const auto found = std::find_if(parts.named.begin(), parts.named.end(),
-                                    [&](const ObjectParts::Named& its) { return its.name == name; });
-    if (found != parts.named.end()) return *found;
-    parts.named.push_back({.name = name});
-    return parts.named.back();
+    const auto [found, is_new] = places.try_emplace(name, parts.named.size());
+    if (is_new) parts.named.push_back({.name = name});
+    return parts.named[found->second];
   };
+  constexpr uint64_t kStepsOfCondition = 20;
+  work_.spend(way.size() * kStepsOfCondition);
+  HEARTH_TRY(formulas_.check_work());
   for (const auto& [condition, negated] : way) {
     switch (condition->type) {
       case Type::kValues: {
@@ -258,7 +270,7 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
           some_of_these.push_back({std::move(dfa), kAlways});
           break;
         }
-        HEARTH_ASSIGN(Dfa forbidden, subtract(all_strings(), dfa));
+        HEARTH_ASSIGN(Dfa forbidden, subtract(all_strings(), dfa, &work_));
         all_of_these.push_back({std::move(forbidden), kNever});
         break;
       }
@@ -288,6 +300,7 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
     texts.push_back(json_string(its.name));
     if (!all_strings().accepts(texts.back())) its.value = kNever;  // no UTF-8
     for (const ValuesOf& others : all_of_these) {
+      work_.spend(texts.back().size());
       if (others.keys.accepts(texts.back())) its.value = formulas_.all_of({its.value, others.value});
     }
     if (its.required && its.value == kNever) return {};
@@ -301,8 +314,8 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
   for (const ValuesOf& these : all_of_these) {
     std::vector<ObjectParts::Others> divided;
     for (const ObjectParts::Others& others : parts.others) {
-      HEARTH_ASSIGN(Dfa within, intersect(others.keys, these.keys));
-      HEARTH_ASSIGN(Dfa without, subtract(others.keys, these.keys));
+      HEARTH_ASSIGN(Dfa within, intersect(others.keys, these.keys, &work_));
+      HEARTH_ASSIGN(Dfa without, subtract(others.keys, these.keys, &work_));
       const Formula value = formulas_.all_of({others.value, these.value});
       if (!within.empty() && value != kNever) divided.push_back({std::move(within), value});
       if (!without.empty()) divided.push_back({std::move(without), others.value});
@@ -316,7 +329,7 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
     if (same == merged.end()) {
       merged.push_back(std::move(others));
     } else {
-      HEARTH_ASSIGN(same->keys, unite(same->keys, others.keys));
+      HEARTH_ASSIGN(same->keys, unite(same->keys, others.keys, &work_));
     }
   }
   parts.others = std::move(merged);
@@ -336,7 +349,7 @@ Result<void> Structures::add_object_parts(const Way& way, Approximation approxim
       ObjectParts with = choice;
       std::vector<ObjectParts::Others> one;
       for (const ObjectParts::Others& others : choice.others) {
-        HEARTH_ASSIGN(Dfa keys, intersect(others.keys, these.keys));
+        HEARTH_ASSIGN(Dfa keys, intersect(others.keys, these.keys, &work_));
         const Formula value = formulas_.all_of({others.value, these.value});
         if (!keys.empty() && value != kNever) one.push_back({std::move(keys), value});
       }
@@ -365,52 +378,6 @@ Result<std::vector<ObjectParts>> Structures::objects(Formula formula, Approximat
   std::vector<ObjectParts> made;
   for (const Way& way : all) HEARTH_TRY(add_object_parts(way, approximation, made));
   return made;
-}
-
-bool Structures::is_surely_empty(Formula formula) {
-  constexpr int kDepth = 3;
-  return is_surely_empty(formula, kDepth);
-}
-
-bool Structures::is_surely_empty(Formula formula, int depth) {
-  if (formula == kAlways || depth == 0) return formula == kNever;
-  return std::all_of(kAllKinds.begin(), kAllKinds.end(),
-                     [&](Kind kind) { return is_surely_empty(formula, kind, depth); });
-}
-
-bool Structures::is_surely_empty(Formula formula, Kind kind, int depth) {
-  const Result<Formula> simple = at_kind(formula, kind);
-  if (!simple) return false;
-  if (*simple == kNever || *simple == kAlways) return *simple == kNever;
-  switch (kind) {
-    case Kind::kNumber: {
-      const Result<Dfa> numbers = scalars_.numbers(*simple, Approximation::kAround);
-      return numbers && numbers->empty();
-    }
-    case Kind::kString: {
-      const Result<StringSet> strings = scalars_.strings(*simple, Approximation::kAround);
-      return strings && strings->texts && strings->texts->empty();
-    }
-    case Kind::kArray: {
-      const auto all = arrays(*simple, Approximation::kAround);
-      return all && std::all_of(all->begin(), all->end(), [&](const ArrayParts& parts) {
-               for (size_t i = 0; i < parts.prefix.size() && i < parts.min; ++i) {
-                 if (is_surely_empty(parts.prefix[i], depth - 1)) return true;
-               }
-               return false;
-             });
-    }
-    case Kind::kObject: {
-      const auto all = objects(*simple, Approximation::kAround);
-      return all && std::all_of(all->begin(), all->end(), [&](const ObjectParts& parts) {
-               return std::any_of(parts.named.begin(), parts.named.end(), [&](const ObjectParts::Named& its) {
-                 return its.required && is_surely_empty(its.value, depth - 1);
-               });
-             });
-    }
-    default:
-      return false;
-  }
 }
 
 }  // namespace hearth::text::grammar::schema

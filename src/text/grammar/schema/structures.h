@@ -66,9 +66,6 @@ class Structures {
   Result<std::vector<ArrayParts>> arrays(Formula formula, Approximation approximation);
   Result<std::vector<ObjectParts>> objects(Formula formula, Approximation approximation);
 
-  // True only if no value fulfils it.
-  bool is_surely_empty(Formula formula);
-
  private:
   struct Literal {
     const Condition* condition;
@@ -80,10 +77,9 @@ class Structures {
   Result<Formula> compute_at_kind(Formula formula, Kind kind);
   std::optional<ArrayParts> array_parts(const Way& way);
   Result<void> add_object_parts(const Way& way, Approximation approximation, std::vector<ObjectParts>& out);
-  bool is_surely_empty(Formula formula, int depth);
-  bool is_surely_empty(Formula formula, Kind kind, int depth);
 
   SchemaDocument& document_;
+  WorkBudget work_;
   FormulaTable formulas_;
   Keywords keywords_;
   Scalars scalars_;

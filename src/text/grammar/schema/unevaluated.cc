@@ -91,6 +91,10 @@ Result<Keywords::Evaluations> Keywords::both(const Reading& reading, const Evalu
   }
   for (const Evaluation& one : a) {
     for (const Evaluation& other : b) {
+      constexpr uint64_t kStepsOfName = 10;
+      formulas_.work().spend(kStepsOfName * (1 + one.names.size() + one.patterns.size() + other.names.size() +
+                                             other.patterns.size()));
+      HEARTH_TRY(formulas_.check_work());
       Evaluation way = one;
       way.condition = formulas_.all_of({one.condition, other.condition});
       if (way.condition == kNever) continue;

@@ -9,6 +9,23 @@ namespace {
 constexpr size_t kMaxValues = 20'000;
 constexpr size_t kMaxStates = 5'000;  // of arrays whose items are counted
 
+// Keys by numbers from 0, in the order in which they are first asked for.
+template <typename Key>
+class Numbering {
+ public:
+  size_t number_of(const Key& key) {
+    const auto [found, is_new] = numbers_.try_emplace(key, keys_.size());
+    if (is_new) keys_.push_back(key);
+    return found->second;
+  }
+  size_t size() const { return keys_.size(); }
+  const Key& operator[](size_t number) const { return keys_[number]; }
+
+ private:
+  std::map<Key, size_t> numbers_;
+  std::vector<Key> keys_;
+};
+
 }  // namespace
 
 Result<ValueId> Values::add(Formula formula) {
@@ -122,15 +139,9 @@ Result<std::vector<ArrayRule::State>> Values::counting_states(const ArrayParts& 
   if (last_place > kMaxStates) return too_complex;
 
   using Key = std::vector<uint64_t>;  // the place, and each count
-  std::map<Key, size_t> numbers;
-  std::vector<Key> keys;
+  Numbering<Key> keys;
   std::vector<ArrayRule::State> states;
-  const auto number_of = [&](const Key& key) {
-    const auto [found, is_new] = numbers.try_emplace(key, keys.size());
-    if (is_new) keys.push_back(key);
-    return found->second;
-  };
-  number_of(Key(parts.counts.size() + 1));
+  keys.number_of(Key(parts.counts.size() + 1));
   for (size_t i = 0; i < keys.size(); ++i) {
     if (keys.size() > kMaxStates) return too_complex;
     const Key key = keys[i];
@@ -161,7 +172,7 @@ Result<std::vector<ArrayRule::State>> Values::counting_states(const ArrayParts& 
       if (!is_possible) continue;
       const Formula value = table.all_of(std::move(conditions));
       if (value == kNever) continue;
-      state.edges.push_back({id_of(value), number_of(next)});
+      state.edges.push_back({id_of(value), keys.number_of(next)});
     }
     states.push_back(std::move(state));
   }
@@ -235,15 +246,9 @@ Result<std::vector<ArrayRule::State>> Values::unique_states(const ArrayParts& pa
   };
 
   using Key = std::pair<size_t, uint32_t>;  // the place, and what was read
-  std::map<Key, size_t> numbers;
-  std::vector<Key> keys;
+  Numbering<Key> keys;
   std::vector<ArrayRule::State> states;
-  const auto number_of = [&](const Key& key) {
-    const auto [found, is_new] = numbers.try_emplace(key, keys.size());
-    if (is_new) keys.push_back(key);
-    return found->second;
-  };
-  number_of({0, 0});
+  keys.number_of({0, 0});
   for (size_t i = 0; i < keys.size(); ++i) {
     if (keys.size() > kMaxStates) return error;
     const auto [place, read] = keys[i];
@@ -255,7 +260,7 @@ Result<std::vector<ArrayRule::State>> Values::unique_states(const ArrayParts& pa
         const uint32_t bit = 1U << numbers_of_texts.at(text);
         if ((read & bit) != 0) continue;
         const Key next{std::min(place + 1, parts.prefix.size()), read | bit};
-        state.edges.push_back({id_of(value_of(text)), number_of(next)});
+        state.edges.push_back({id_of(value_of(text)), keys.number_of(next)});
       }
     }
     states.push_back(std::move(state));
