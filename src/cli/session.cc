@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "cli/output.h"
 
@@ -29,7 +30,13 @@ Result<AnswerRules> Session::rules_for(const worker::Prompt& prompt) {
   if (!constraint_) return rules;
   protocol::Generate call;
   *call.mutable_constraint() = *constraint_;
-  HEARTH_ASSIGN(rules.grammar, constraints_->grammar_of(call, prompt));
+  rules.grammar = constraints_->find(call, prompt);
+  if (!rules.grammar) {
+    constraints_->compile({.call = call, .prompt = prompt});
+    std::vector<worker::Constraints::Compiled> compiled;
+    while (compiled.empty()) compiled = constraints_->take(std::chrono::seconds(1));
+    HEARTH_ASSIGN(rules.grammar, compiled.front().grammar);
+  }
   rules.visible_control_tokens = prompt.visible_control_tokens;
   return rules;
 }

@@ -2,104 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "text/grammar/dfa.h"
-#include "text/grammar/gbnf.h"
-#include "text/grammar/json_schema.h"
-#include "text/grammar/regex.h"
+#include <algorithm>
 
 namespace hearth::worker {
 namespace {
-
-using text::grammar::GrammarBuilder;
-using Node = GrammarBuilder::Node;
-
-constexpr size_t kMaxSourceBytes = size_t{1} << 20U;
-constexpr int kMaxJsonDepth = 200;
-constexpr size_t kMaxVocabularies = 8;
-
-// The parser keeps no stack of its own, but what it makes is taken apart recursively.
-Result<nlohmann::ordered_json> parse_schema(const std::string& source) {
-  bool too_deep = false;
-  const auto limit_depth = [&](int depth, nlohmann::ordered_json::parse_event_t,
-                               const nlohmann::ordered_json&) {
-    too_deep = too_deep || depth > kMaxJsonDepth;
-    return !too_deep;
-  };
-  nlohmann::ordered_json schema =
-      nlohmann::ordered_json::parse(source, limit_depth, /*allow_exceptions=*/false);
-  if (too_deep)
-    return make_error(ErrorCode::kResourceExhausted, "the schema is nested more than {} levels deep",
-                      kMaxJsonDepth);
-  if (schema.is_discarded()) return Error(ErrorCode::kInvalidArgument, "the schema is no JSON");
-  return schema;
-}
-
-Result<Node> add_constraint(GrammarBuilder& builder, const protocol::Constraint& constraint) {
-  switch (constraint.what_case()) {
-    case protocol::Constraint::kJsonSchema: {
-      HEARTH_ASSIGN(const nlohmann::ordered_json schema, parse_schema(constraint.json_schema()));
-      return text::grammar::add_json_schema(builder, schema);
-    }
-    case protocol::Constraint::kJsonObject:
-      return text::grammar::add_json_object(builder);
-    case protocol::Constraint::kGbnf:
-      return text::grammar::add_gbnf(builder, constraint.gbnf());
-    case protocol::Constraint::kRegex:
-      return text::grammar::add_regex(builder, constraint.regex(), text::grammar::RegexText::kPlain,
-                                      /*whole=*/true);
-    case protocol::Constraint::kChoices: {
-      std::vector<Node> texts;
-      for (const std::string& text : constraint.choices().texts()) texts.push_back(builder.literal(text));
-      if (texts.empty())
-        return Error(ErrorCode::kInvalidArgument, "choices: expected at least one text, found none");
-      return builder.choice(std::move(texts));
-    }
-    case protocol::Constraint::WHAT_NOT_SET:
-      break;
-  }
-  return Error(ErrorCode::kUnsupported, "a constraint that this engine does not know");
-}
-
-// A text in which a mark does not occur, up to the mark.
-Result<Node> add_text_up_to(GrammarBuilder& builder, std::string_view mark) {
-  const Node any = builder.repeat(builder.any_character(), 0, std::nullopt);
-  HEARTH_ASSIGN(const text::grammar::Dfa all, determinise(builder, any));
-  HEARTH_ASSIGN(const text::grammar::Dfa with_mark,
-                text::grammar::determinise(builder, builder.sequence({any, builder.literal(mark), any})));
-  HEARTH_ASSIGN(const text::grammar::Dfa without, text::grammar::subtract(all, with_mark));
-  return builder.sequence({builder.language(without), builder.mark(mark)});
-}
-
-// The thinking that a model may write before the answer, free, and the marks around both.
-Result<Node> add_thinking(GrammarBuilder& builder, const Prompt& prompt, Node answer) {
-  if (!prompt.reasoning) return answer;
-  const text::ReasoningFormat& format = *prompt.reasoning;
-  HEARTH_ASSIGN(Node thinking, add_text_up_to(builder, format.close));
-  if (!prompt.begins_thinking)
-    thinking = builder.optional(builder.sequence({builder.mark(format.open), thinking}));
-  const Node space = builder.repeat(builder.choice({builder.literal(" "), builder.literal("\n")}), 0, 4);
-  std::vector<Node> marks;
-  for (const std::string& mark : format.frame) marks.push_back(builder.mark(mark));
-  constexpr uint32_t kMaxFrameMarks = 4;
-  const Node frame =
-      builder.repeat(builder.sequence({builder.choice(std::move(marks)), space}), 0, kMaxFrameMarks);
-  return builder.sequence({thinking, space, format.frame.empty() ? builder.empty() : frame, answer});
-}
-
-// What the answer itself must be: free text and calls of tools, or what the constraint says.
-Result<Node> add_answer(GrammarBuilder& builder, const protocol::Generate& call, const Prompt& prompt) {
-  if (!prompt.calls) return add_constraint(builder, call.constraint());
-  return prompt.calls->format->add_answer(builder, prompt.calls->tools, prompt.calls->use);
-}
-
-size_t source_bytes(const protocol::Generate& call, const Prompt& prompt) {
-  size_t n = call.constraint().ByteSizeLong();
-  if (!prompt.calls) return n;
-  for (const text::Tool& tool : prompt.calls->tools) n += tool.name.size() + tool.parameters.size();
-  return n;
-}
 
 std::string key_of(const protocol::Generate& call, const Prompt& prompt) {
   std::string key = call.constraint().SerializeAsString();
@@ -118,46 +24,98 @@ std::string key_of(const protocol::Generate& call, const Prompt& prompt) {
 
 }  // namespace
 
-std::shared_ptr<const text::grammar::MaskedVocabulary> Constraints::vocabulary(
-    const std::vector<text::TokenId>& visible) {
-  if (vocabularies_.size() >= kMaxVocabularies && !vocabularies_.contains(visible)) vocabularies_.clear();
-  auto& vocabulary = vocabularies_[visible];
-  if (!vocabulary) {
-    vocabulary = std::make_shared<text::grammar::MaskedVocabulary>(tokenizer_, static_cast<size_t>(n_tokens_),
-                                                                   visible);
+Constraints::~Constraints() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
   }
-  return vocabulary;
+  changed_.notify_all();
+  thread_.join();
 }
 
-Result<std::shared_ptr<text::grammar::TokenGrammar>> Constraints::grammar_of(const protocol::Generate& call,
-                                                                             const Prompt& prompt) {
-  if (!call.has_constraint() && !prompt.calls) return std::shared_ptr<text::grammar::TokenGrammar>();
-  if (source_bytes(call, prompt) > kMaxSourceBytes) {
-    return make_error(ErrorCode::kResourceExhausted,
-                      "expected schemas or a grammar of at most {} bytes, found {}", kMaxSourceBytes,
-                      source_bytes(call, prompt));
-  }
-  std::string key = key_of(call, prompt);
-  if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    grammars_.splice(grammars_.begin(), grammars_, found->second);
-    // Tables grow with the answers.
-    let_go_of_old_ones();
-    return grammars_.front().second;
-  }
-  GrammarBuilder builder;
-  std::vector<std::string> control_names;
-  for (const text::TokenId token : prompt.visible_control_tokens)
-    control_names.emplace_back(tokenizer_.token_bytes(token, /*special=*/true));
-  builder.set_control_names(std::move(control_names));
-  HEARTH_ASSIGN(const Node answer, add_answer(builder, call, prompt));
-  HEARTH_ASSIGN(const Node whole, add_thinking(builder, prompt, answer));
-  HEARTH_ASSIGN(std::shared_ptr<const text::grammar::Grammar> grammar, builder.build(whole));
-  auto tokens = std::make_shared<text::grammar::TokenGrammar>(std::move(grammar),
-                                                              vocabulary(prompt.visible_control_tokens));
-  grammars_.emplace_front(key, tokens);
-  by_key_.emplace(std::move(key), grammars_.begin());
+std::shared_ptr<text::grammar::TokenGrammar> Constraints::find(const protocol::Generate& call,
+                                                               const Prompt& prompt) {
+  const auto found = by_key_.find(key_of(call, prompt));
+  if (found == by_key_.end()) return nullptr;
+  grammars_.splice(grammars_.begin(), grammars_, found->second);
+  // Tables grow with the answers.
   let_go_of_old_ones();
-  return tokens;
+  return grammars_.front().second;
+}
+
+void Constraints::compile(Waiting waiting) {
+  std::string key = key_of(waiting.call, waiting.prompt);
+  calls_.emplace(waiting.call_id, key);
+  const bool is_first = !waiting_for_.contains(key);
+  std::vector<Waiting>& calls = waiting_for_[key];
+  if (is_first) {
+    const std::lock_guard lock(mutex_);
+    to_compile_.push_back({std::move(key), waiting.call, waiting.prompt});
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  }
+  calls.push_back(std::move(waiting));
+  if (is_first) changed_.notify_all();
+}
+
+void Constraints::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return ends_ || !to_compile_.empty(); });
+    if (ends_) return;
+    const Source source = std::move(to_compile_.front());
+    to_compile_.pop_front();
+    lock.unlock();
+    Result<Grammar> grammar = compiler_.compile(source.call, source.prompt);
+    lock.lock();
+    compiled_.push_back({source.key, std::move(grammar)});
+    changed_.notify_all();
+  }
+}
+
+std::vector<Constraints::Compiled> Constraints::take(std::chrono::milliseconds patience) {
+  std::vector<Outcome> outcomes;
+  if (!waiting_for_.empty()) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [&] { return !compiled_.empty(); });
+    outcomes.swap(compiled_);
+  }
+  std::vector<Compiled> taken;
+  for (Outcome& outcome : outcomes) {
+    if (outcome.grammar) keep(outcome.key, *outcome.grammar);
+    const auto calls = waiting_for_.extract(outcome.key);
+    if (calls.empty()) continue;
+    for (Waiting& waiting : calls.mapped()) {
+      calls_.erase(waiting.call_id);
+      taken.push_back({std::move(waiting), outcome.grammar});
+    }
+  }
+  return taken;
+}
+
+// What the thread has not begun with is not compiled; what it has begun with is kept for the next one.
+std::optional<Constraints::Waiting> Constraints::withdraw(uint64_t call_id) {
+  const auto call = calls_.extract(call_id);
+  if (call.empty()) return std::nullopt;
+  std::vector<Waiting>& calls = waiting_for_.at(call.mapped());
+  const auto at = std::find_if(calls.begin(), calls.end(),
+                               [&](const Waiting& waiting) { return waiting.call_id == call_id; });
+  Waiting withdrawn = std::move(*at);
+  calls.erase(at);
+  if (calls.empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto n =
+        std::erase_if(to_compile_, [&](const Source& source) { return source.key == call.mapped(); });
+    if (n > 0) waiting_for_.erase(call.mapped());
+  }
+  return withdrawn;
+}
+
+void Constraints::keep(const std::string& key, Grammar grammar) {
+  if (by_key_.contains(key)) return;
+  grammars_.emplace_front(key, std::move(grammar));
+  by_key_.emplace(key, grammars_.begin());
+  let_go_of_old_ones();
 }
 
 // Answers that are under way keep theirs.

@@ -1,6 +1,10 @@
 #include "worker/constraints.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <random>
+#include <set>
 
 #include "text/grammar/list_tokenizer_fixture.h"
 
@@ -37,9 +41,21 @@ class ConstraintsTest : public ::testing::Test {
     return call;
   }
   std::shared_ptr<text::grammar::TokenGrammar> grammar(const std::string& regex, const Prompt& prompt) {
-    auto grammar = constraints_.grammar_of(call(regex), prompt);
-    EXPECT_TRUE(grammar) << grammar.error().message();
-    return *grammar;
+    if (auto known = constraints_.find(call(regex), prompt)) return known;
+    constraints_.compile({++last_id_, call(regex), prompt});
+    const auto compiled = taken();
+    EXPECT_EQ(compiled.size(), 1U);
+    EXPECT_EQ(compiled.at(0).waiting.call_id, last_id_);
+    EXPECT_TRUE(compiled.at(0).grammar) << compiled.at(0).grammar.error().message();
+    return *compiled.at(0).grammar;
+  }
+  // Of all that wait.
+  std::vector<Constraints::Compiled> taken() {
+    std::vector<Constraints::Compiled> all;
+    while (constraints_.n_waiting() > 0) {
+      for (auto& compiled : constraints_.take(std::chrono::seconds(1))) all.push_back(std::move(compiled));
+    }
+    return all;
   }
   // Whether an answer of these tokens is whole; a token may be given by its byte.
   static bool is_whole(const std::shared_ptr<text::grammar::TokenGrammar>& grammar,
@@ -62,12 +78,53 @@ class ConstraintsTest : public ::testing::Test {
 
   text::grammar::ListTokenizer tokenizer_{texts(), 2};
   Constraints constraints_{tokenizer_, 259 + 5};  // logits are padded
+  uint64_t last_id_ = 0;
 };
 
-TEST_F(ConstraintsTest, NoConstraint_IsNoGrammar) {
-  const auto grammar = constraints_.grammar_of({}, {});
-  ASSERT_TRUE(grammar);
-  EXPECT_EQ(*grammar, nullptr);
+TEST_F(ConstraintsTest, FreeAnswer_IsNotConstrained) {
+  EXPECT_FALSE(is_constrained({}, {}));
+  EXPECT_TRUE(is_constrained(call("a"), {}));
+}
+
+TEST_F(ConstraintsTest, CallsOfOneSource_ShareItsGrammar) {
+  for (uint64_t id = 1; id <= 3; ++id) constraints_.compile({id, call("shared"), {}});
+  constraints_.compile({4, call("(wrong"), {}});
+  EXPECT_EQ(constraints_.n_waiting(), 4U);
+  auto compiled = taken();
+  ASSERT_EQ(compiled.size(), 4U);
+  EXPECT_EQ(constraints_.n_waiting(), 0U);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(compiled[i].waiting.call_id, i + 1);
+    EXPECT_EQ(*compiled[i].grammar, *compiled[0].grammar);
+  }
+  EXPECT_EQ(compiled[3].grammar.error().code(), ErrorCode::kInvalidArgument);
+}
+
+// What is withdrawn does not come, wherever it was; others with its source do.
+TEST_F(ConstraintsTest, WithdrawnCalls_DoNotCome) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 50; ++round) {
+    std::set<uint64_t> wanted;
+    for (int i = 0; i < 6; ++i) {
+      const std::string regex = fmt::format("round {} source {}", round, random() % 3);
+      constraints_.compile({++last_id_, call(regex), {}});
+      wanted.insert(last_id_);
+      if (random() % 2 == 0) std::this_thread::yield();
+      const uint64_t id = last_id_ - random() % 3;
+      const auto withdrawn = constraints_.withdraw(id);
+      ASSERT_EQ(withdrawn.has_value(), wanted.erase(id) == 1);
+    }
+    std::set<uint64_t> come;
+    for (const auto& compiled : taken()) come.insert(compiled.waiting.call_id);
+    EXPECT_EQ(come, wanted);
+  }
+}
+
+TEST_F(ConstraintsTest, Destruction_ForgetsWhatWaits) {
+  const uint64_t n = 20;
+  Constraints constraints(tokenizer_, 259);
+  for (uint64_t id = 1; id <= n; ++id) constraints.compile({id, call(fmt::format("a{{{}}}", id)), {}});
+  EXPECT_EQ(constraints.n_waiting(), n);
 }
 
 TEST_F(ConstraintsTest, SameSource_IsCompiledOnce) {

@@ -29,6 +29,10 @@ protocol::Finished::Reason reason_of(engine::FinishReason reason) {
   return protocol::Finished::CANCELLED;
 }
 
+uint32_t n_answers_of(const protocol::Generate& call) {
+  return std::max(call.n(), uint32_t{1});
+}
+
 protocol::TokenLogprob logprob_of(const engine::TokenLogprob& token) {
   protocol::TokenLogprob logprob;
   logprob.set_token(token.token);
@@ -81,20 +85,26 @@ int64_t Generations::n_unfinished() const {
   return n;
 }
 
-Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked, Prompt prompt,
-                                std::shared_ptr<text::grammar::TokenGrammar> grammar) {
-  const uint32_t n_answers = std::max(asked.n(), uint32_t{1});
+Result<void> Generations::check_room(const protocol::Generate& asked, size_t n_preparing) const {
+  const uint32_t n_answers = n_answers_of(asked);
   if (n_answers > kMaxAnswers) {
     return make_error(ErrorCode::kInvalidArgument, "n: expected at most {} answers, found {}", kMaxAnswers,
                       n_answers);
   }
-  const int64_t n_ahead = n_unfinished();
+  const int64_t n_ahead = n_unfinished() + static_cast<int64_t>(n_preparing);
   if (limits_.max_waiting > 0 && n_ahead + n_answers > limits_.max_sequences + limits_.max_waiting) {
     return make_error(
         ErrorCode::kUnavailable,
         "the model is busy: it has {} requests, of which it advances {} at once; try again later", n_ahead,
         limits_.max_sequences);
   }
+  return {};
+}
+
+Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& asked, Prompt prompt,
+                                std::shared_ptr<text::grammar::TokenGrammar> grammar) {
+  HEARTH_TRY(check_room(asked, 0));
+  const uint32_t n_answers = n_answers_of(asked);
   auto call = std::make_unique<GenerateCall>();
   call->id = call_id;
   HEARTH_ASSIGN(call->request, request_of(asked));
@@ -144,6 +154,16 @@ bool Generations::cancel(uint64_t call_id) {
     finish(answer, protocol::Finished::CANCELLED);
   }
   return true;
+}
+
+void Generations::cancel_prepared(uint64_t call_id, const protocol::Generate& call) {
+  protocol::Reply reply;
+  reply.set_id(call_id);
+  reply.mutable_finished()->set_reason(protocol::Finished::CANCELLED);
+  for (uint32_t i = 0; i < n_answers_of(call); ++i) {
+    reply.mutable_finished()->set_answer(i);
+    send_(reply);
+  }
 }
 
 void Generations::take(const engine::StepReport& report, Clock::time_point began) {

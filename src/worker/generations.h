@@ -30,12 +30,17 @@ class Generations {
   Generations(const Generations&) = delete;
   Generations& operator=(const Generations&) = delete;
 
-  // Errors: those of the engine for the request; kUnavailable where too many wait already.
+  // kInvalidArgument where a call asks for too many answers; kUnavailable where too many wait already,
+  // besides `n_preparing` that have not begun.
+  Result<void> check_room(const protocol::Generate& call, size_t n_preparing) const;
+  // Errors: those of check_room() and of the engine for the request.
   // `grammar`: of the answers; null where they are free.
   Result<void> begin(uint64_t call_id, const protocol::Generate& call, Prompt prompt,
                      std::shared_ptr<text::grammar::TokenGrammar> grammar = nullptr);
   // Ends all answers of the call that are not finished. False: there is no such call.
   bool cancel(uint64_t call_id);
+  // The same replies for a call that never began.
+  void cancel_prepared(uint64_t call_id, const protocol::Generate& call);
 
   using Clock = std::chrono::steady_clock;
   // The replies that come of a step of the engine, which began at `began`.

@@ -140,8 +140,25 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
                       model->checkpoint().name());
   }
   HEARTH_ASSIGN(Prompt prompt, prompt_of(*model, call));
-  HEARTH_ASSIGN(auto grammar, constraints_->grammar_of(call, prompt));
-  return generations_->begin(id, call, std::move(prompt), std::move(grammar));
+  if (!is_constrained(call, prompt)) return generations_->begin(id, call, std::move(prompt));
+  if (auto grammar = constraints_->find(call, prompt))
+    return generations_->begin(id, call, std::move(prompt), std::move(grammar));
+  HEARTH_TRY(generations_->check_room(call, constraints_->n_waiting()));
+  constraints_->compile({id, call, std::move(prompt)});
+  return {};
+}
+
+void Service::begin_prepared() {
+  // As long as a call may come unnoticed, where nothing else is to be done.
+  constexpr std::chrono::milliseconds kPatience{2};
+  for (Constraints::Compiled& compiled :
+       constraints_->take(computes() ? std::chrono::milliseconds(0) : kPatience)) {
+    auto& [waiting, grammar] = compiled;
+    const Result<void> begun =
+        grammar ? generations_->begin(waiting.call_id, waiting.call, std::move(waiting.prompt), *grammar)
+                : Result<void>(grammar.error());
+    if (!begun) send_failure(send_, waiting.call_id, begun.error());
+  }
 }
 
 Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {
@@ -163,17 +180,26 @@ Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) 
 
 // A call that has ended meanwhile is nobody's mistake.
 void Service::cancel(const protocol::Cancel& cancel) {
+  if (constraints_) {
+    if (const auto waiting = constraints_->withdraw(cancel.call()))
+      return generations_->cancel_prepared(cancel.call(), waiting->call);
+  }
   if (generations_) generations_->cancel(cancel.call());
   if (decoder_embeddings_) decoder_embeddings_->cancel(cancel.call());
   if (embeddings_) embeddings_->cancel(cancel.call());
 }
 
-bool Service::has_work() const noexcept {
+bool Service::computes() const noexcept {
   return (generations_ && model_->generator()->engine().has_work()) ||
          (embeddings_ && embeddings_->has_work());
 }
 
+bool Service::has_work() const noexcept {
+  return computes() || (constraints_ && constraints_->n_waiting() > 0);
+}
+
 void Service::step() {
+  if (constraints_) begin_prepared();
   if (generations_ && model_->generator()->engine().has_work()) step_engine();
   if (embeddings_ && embeddings_->has_work()) embeddings_->step();
 }

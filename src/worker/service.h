@@ -43,6 +43,9 @@ class Service {
   Result<void> detokenize(uint64_t id, const protocol::Detokenize& call);
   void cancel(const protocol::Cancel& cancel);
   void step_engine();
+  // Those whose grammars have been compiled.
+  void begin_prepared();
+  bool computes() const noexcept;
   Result<OpenedModel*> model() const;
   Result<OpenedModel*> started_model() const;
   Result<void> reopen(uint64_t id, const protocol::StartOptions& options);

@@ -107,6 +107,55 @@ TEST_F(ServiceConstraintsTest, WhatCannotBeKept_IsRefusedBeforeTheFirstToken) {
   EXPECT_EQ(text_of(replies_to(constrained(constraint))), "ok");
 }
 
+// A schema that takes long to compile keeps its own call waiting and no other.
+TEST_F(ServiceConstraintsTest, OthersGoOn_WhileASchemaIsCompiled) {
+  make_llama();
+  start();
+  nlohmann::json schema;
+  for (int i = 0; i < 300; ++i) schema["oneOf"].push_back({{"type", "integer"}, {"minimum", i}});
+  protocol::Constraint constraint;
+  constraint.set_json_schema(schema.dump());
+  const Call costly = constrained(constraint);
+  const Call cancelled = constrained(constraint, /*seed=*/2);
+  const Call free = generation("Hello", 5);
+  service_.handle(costly);
+  service_.handle(cancelled);
+  service_.handle(free);
+  Call cancel = call();
+  cancel.mutable_cancel()->set_call(cancelled.id());
+  service_.handle(cancel);
+  EXPECT_EQ(end_of(replies_of(cancelled.id())).reason(), protocol::Finished::CANCELLED);
+  while (replies_of(costly.id()).empty()) {
+    ASSERT_TRUE(service_.has_work());
+    service_.step();
+  }
+  EXPECT_EQ(replies_of(costly.id()).front().failure().code(), protocol::Failure::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(end_of(replies_of(free.id())).n_generated_tokens(), 5);
+  EXPECT_FALSE(service_.has_work());
+}
+
+TEST_F(ServiceConstraintsTest, CallsThatAreCompiled_CountAmongThoseThatWait) {
+  make_llama();
+  protocol::StartOptions options;
+  options.set_max_sequences(1);
+  options.set_max_waiting(2);
+  start(options);
+  std::vector<Call> calls;
+  for (int i = 0; i < 5; ++i) {
+    protocol::Constraint constraint;
+    constraint.set_regex("number " + std::to_string(i));
+    calls.push_back(constrained(constraint));
+    service_.handle(calls.back());
+  }
+  while (service_.has_work()) service_.step();
+  int n_refused = 0;
+  for (const Call& call : calls) {
+    const auto replies = replies_of(call.id());
+    n_refused += replies.back().has_failure() ? 1 : 0;
+  }
+  EXPECT_EQ(n_refused, 2);
+}
+
 // Many different ones do not pile up: what is kept is bounded.
 TEST_F(ServiceConstraintsTest, ManyDifferentOnes_AreServed) {
   make_llama();
