@@ -17,10 +17,15 @@ constexpr std::string_view kBlankCharacters = " \t\r\n";
 class AnswerParser final : public ToolCallParser {
  public:
   AnswerParser(const CallSyntax& syntax, std::span<const Tool> tools)
-      : syntax_(syntax), types_(tools), state_(syntax.bare ? State::kBareStart : State::kText) {
-    if (!syntax.bare) begins_.push_back(syntax.begin());
+      : syntax_(syntax), types_(tools), state_(first_state(syntax)) {
+    if (has_recipients()) {
+      begins_.push_back(syntax.part_begin(syntax.text_recipient));
+      for (const Tool& tool : tools) begins_.push_back(syntax.part_begin(tool.name));
+      return;
+    }
+    if (!syntax.bare) begins_.emplace_back(syntax.begin());
     for (const std::string_view mark : syntax.longer_begins) {
-      if (!mark.empty()) begins_.push_back(mark);
+      if (!mark.empty()) begins_.emplace_back(mark);
     }
   }
 
@@ -46,7 +51,8 @@ class AnswerParser final : public ToolCallParser {
 
  private:
   enum class State {
-    kBareStart,  // of an answer that may be a call
+    kBareStart,       // of an answer that may be a call
+    kFirstRecipient,  // of an answer that goes on in the mark that the prompt ends with
     kText,
     kListBegin,
     kCallBegin,
@@ -55,6 +61,12 @@ class AnswerParser final : public ToolCallParser {
     kNextCall,
     kSectionEnd,
   };
+
+  static State first_state(const CallSyntax& syntax) {
+    if (!syntax.text_recipient.empty()) return State::kFirstRecipient;
+    return syntax.bare ? State::kBareStart : State::kText;
+  }
+  bool has_recipients() const { return !syntax_.text_recipient.empty(); }
 
   std::vector<AnswerPart> run() {
     std::vector<AnswerPart> parts;
@@ -72,6 +84,8 @@ class AnswerParser final : public ToolCallParser {
     switch (state_) {
       case State::kBareStart:
         return bare_start();
+      case State::kFirstRecipient:
+        return first_recipient();
       case State::kListBegin:
         return begin(in_.take("["), State::kCallBegin, parts);
       case State::kCallBegin:
@@ -99,26 +113,55 @@ class AnswerParser final : public ToolCallParser {
     return true;
   }
 
+  bool first_recipient() {
+    bool may_come = false;
+    for (const std::string& begin : begins_) {
+      const std::string_view line = std::string_view(begin).substr(syntax_.call_begin.size());
+      if (in_.rest().starts_with(line)) {
+        begin_part(begin, /*is_prompted=*/true);
+        return true;
+      }
+      may_come = may_come || line.starts_with(in_.rest());
+    }
+    if (may_come && !in_.ended()) return false;
+    in_.rewind();
+    enter(State::kText);
+    return true;
+  }
+
+  // A call's reader reads the name again.
+  void begin_part(const std::string& begin, bool is_prompted) {
+    const size_t n_prompted = is_prompted ? syntax_.call_begin.size() : 0;
+    const bool is_text = begin == begins_.front();
+    in_.advance((is_text ? begin.size() : syntax_.call_begin.size()) - n_prompted);
+    if (is_text) in_.forget_read();
+    enter(is_text ? State::kText : State::kCall);
+  }
+
   bool text(std::vector<AnswerPart>& parts) {
     const std::string_view rest = in_.rest();
     size_t at = std::string_view::npos;
-    std::string_view mark;
+    const std::string* mark = nullptr;
     size_t held = 0;
-    for (const std::string_view begin : begins_) {
+    for (const std::string& begin : begins_) {
       const size_t found = rest.find(begin);
       if (found < at) {
         at = found;
-        mark = begin;
+        mark = &begin;
       }
       held = std::max(held, held_for(rest, begin));
     }
     if (in_.ended()) held = 0;
     // A longer mark may yet come that began before the one that is there.
-    const bool found = !mark.empty() && at <= rest.size() - held;
+    const bool found = mark != nullptr && at <= rest.size() - held;
     in_.advance(found ? at : rest.size() - held);
     write_read(parts);
     if (!found) return false;
-    in_.advance(mark.size());
+    if (has_recipients()) {
+      begin_part(*mark, /*is_prompted=*/false);
+      return true;
+    }
+    in_.advance(mark->size());
     enter(syntax_.list ? State::kListBegin : State::kCallBegin);
     return true;
   }
@@ -213,7 +256,7 @@ class AnswerParser final : public ToolCallParser {
 
   const CallSyntax& syntax_;
   const ToolTypes types_;
-  std::vector<std::string_view> begins_;
+  std::vector<std::string> begins_;  // where parts have recipients: a text's before the tools'
   State state_;
   Cursor in_;
   CallSink sink_;

@@ -20,6 +20,8 @@ constexpr std::string_view kGemmaCalls = "<|tool_call>call:f{}<tool_call|>";
 constexpr std::string_view kLfm = "<|tool_call_start|><|tool_call_end|>";
 constexpr std::string_view kHarmony = "<|channel|>commentary to=functions.f";
 constexpr std::string_view kDsml = "<｜DSML｜invoke function_calls";
+constexpr std::string_view kFunctionary = R"('>>>all\n' >>>${recipient} '\n\n>>>')";
+constexpr std::string_view kMiroThinker = "<use_mcp_tool><server_name><tool_name>";
 constexpr std::string_view kGlm = "<tool_call><arg_key><arg_value>";
 
 // One line: text as it is, [name|arguments] for a call, [name|arguments for one that has no end.
@@ -193,6 +195,48 @@ TEST(AnswerParser, Arguments_AsTheyCome_ArePassedOn) {
   EXPECT_EQ(shown(parser->push("ce upon")), "ce upon");
   EXPECT_EQ(shown(parser->push("\"}}")), "\"}]");
   EXPECT_EQ(shown(parser->push("</tool_call>")), "");
+}
+
+// Functionary's answers are parts, each for somebody, and go on where the prompt ends: behind >>>.
+TEST(AnswerParser, PartsWithRecipients_AreTextAndCalls) {
+  const std::string tools = R"([{"type": "function", "function": {"name": "f"}},
+                                {"type": "function", "function": {"name": "all_of_it"}}])";
+  const AnswerCase cases[] = {
+      {kFunctionary, "all\nHello.\n\nYou?", "Hello.\n\nYou?"},
+      {kFunctionary, "all\n", ""},
+      {kFunctionary, "f\n{\"a\": 1}", "[f|{\"a\": 1}]"},
+      {kFunctionary, "all\nLet me see.\n>>>f\n{\"a\": 1}>>>all_of_it\n{}\n>>>all\nDone.",
+       "Let me see.[f|{\"a\": 1}][all_of_it|{}]Done."},
+      {kFunctionary, "\n>>>all\nHi", "\nHi"},
+      // Python's prompt, shell's, and others that are not asked for.
+      {kFunctionary, "all\n>>> f\n>>>>>>f\n{}", ">>> f\n>>>[f|{}]"},
+      {kFunctionary, "all\n>>>g\n{} >>>f {} >>>f", ">>>g\n{} >>>f {} >>>f"},
+      {kFunctionary, "all\n>>>f\nis a name >>>f\n{\"a", ">>>f\nis a name[f|{\"a"},
+      {kFunctionary, "Hello, all\nof you", "Hello, all\nof you"},
+      {kFunctionary, "f\nis a name", "f\nis a name"},
+      {kFunctionary, "al", "al"},
+      {kFunctionary, "", ""},
+  };
+  expect_all(cases, tools);
+}
+
+TEST(AnswerParser, CallsOfServers_HaveTheToolsNameAlone) {
+  const AnswerCase cases[] = {
+      {kMiroThinker,
+       "Searching.\n<use_mcp_tool>\n<server_name>search</server_name>\n<tool_name>f</"
+       "tool_name>\n<arguments>\n"
+       "{\"a\": \"</arguments>\"}\n</arguments>\n</use_mcp_tool>",
+       "Searching.[f|{\"a\": \"</arguments>\"}]"},
+      {kMiroThinker,
+       "<use_mcp_tool><server_name> s </server_name><tool_name> f </tool_name> <arguments>{}</arguments>"
+       "<server_name>s</server_name><tool_name>g</tool_name><arguments>{}</arguments></use_mcp_tool>!",
+       "[f|{}][g|{}]!"},
+      {kMiroThinker, "<use_mcp_tool> <server_name>s</server_name> <tool_name>f <arguments>{}</arguments>",
+       "<use_mcp_tool> <server_name>s</server_name> <tool_name>f <arguments>{}</arguments>"},
+      {kMiroThinker, "<use_mcp_tool><server_name>s</server_name> or",
+       "<use_mcp_tool><server_name>s</server_name> or"},
+  };
+  expect_all(cases);
 }
 
 TEST(AnswerParser, DeepNesting_EndsTheCall) {

@@ -77,11 +77,19 @@ Node add_gap(GrammarBuilder& builder) {
 }
 
 Result<Dfa> texts_without(std::string_view mark) {
+  const std::string marks[] = {std::string(mark)};
+  return texts_without(std::span(marks).first(mark.empty() ? 0 : 1));
+}
+
+Result<Dfa> texts_without(std::span<const std::string> marks) {
   GrammarBuilder builder;
   const Node any = builder.repeat(builder.any_character(), 0, std::nullopt);
   HEARTH_ASSIGN(Dfa all, determinise(builder, any));
-  if (mark.empty()) return all;
-  HEARTH_ASSIGN(const Dfa with, determinise(builder, builder.sequence({any, builder.literal(mark), any})));
+  if (marks.empty()) return all;
+  std::vector<Node> nodes;
+  for (const std::string& mark : marks) nodes.push_back(builder.literal(mark));
+  const Node some = builder.choice(std::move(nodes));
+  HEARTH_ASSIGN(const Dfa with, determinise(builder, builder.sequence({any, some, any})));
   return subtract(all, with);
 }
 

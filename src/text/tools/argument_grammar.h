@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,9 @@
 
 namespace hearth::text {
 
-// All texts in UTF-8 in which `mark` does not occur.
+// All texts in UTF-8 in which `mark`, or any of `marks`, does not occur.
 Result<grammar::Dfa> texts_without(std::string_view mark);
+Result<grammar::Dfa> texts_without(std::span<const std::string> marks);
 
 // The texts that are valid against `schema`, which admits only strings, and in which `mark` does not occur.
 Result<grammar::Dfa> string_texts(const nlohmann::ordered_json& schema, std::string_view mark);

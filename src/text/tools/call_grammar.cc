@@ -39,6 +39,7 @@ class CallGrammar {
 
   Result<Node> add() {
     HEARTH_ASSIGN(const Node calls, add_calls());
+    if (has_recipients()) return add_parts(calls);
     if (use_.required) return builder_.sequence({gap(), calls});
     if (syntax_.bare) return builder_.choice({text_that_begins_no_call(), builder_.sequence({gap(), calls})});
     HEARTH_ASSIGN(const Dfa texts, texts_without(syntax_.begin()));
@@ -53,6 +54,20 @@ class CallGrammar {
     return text.empty() ? builder_.empty() : builder_.optional(mark(text));
   }
   Node literal(std::string_view text) { return builder_.literal(text); }
+
+  bool has_recipients() const { return !syntax_.text_recipient.empty(); }
+
+  // The prompt has the mark of the first part.
+  Result<Node> add_parts(Node calls) {
+    if (use_.required) return calls;
+    std::vector<std::string> begins{syntax_.part_begin(syntax_.text_recipient)};
+    for (const Tool& tool : tools_) begins.push_back(syntax_.part_begin(tool.name));
+    HEARTH_ASSIGN(const Dfa texts, texts_without(begins));
+    const Node begin = literal(begins.front().substr(syntax_.call_begin.size()));
+    const Node after_text = builder_.sequence({mark(syntax_.call_begin), calls});
+    return builder_.choice(
+        {calls, builder_.sequence({begin, builder_.language(texts), builder_.optional(after_text)})});
+  }
 
   // Empty, white space, or something that no JSON object begins with.
   Node text_that_begins_no_call() {
@@ -71,7 +86,9 @@ class CallGrammar {
     const Node first = builder_.call(call);
     Node calls = first;
     if (!use_.one_call && !syntax_.one_call) {
-      const Node comma = syntax_.list ? builder_.sequence({gap(), literal(","), gap()}) : gap();
+      const Node comma = syntax_.list       ? builder_.sequence({gap(), literal(","), gap()})
+                         : has_recipients() ? builder_.sequence({gap(), mark(syntax_.call_begin)})
+                                            : gap();
       const Node next = builder_.sequence({comma, builder_.call(call)});
       calls = builder_.sequence({first, builder_.repeat(next, 0, std::nullopt)});
     }
@@ -94,6 +111,7 @@ class CallGrammar {
     if (bodies.empty()) {
       return make_error(ErrorCode::kInvalidArgument, "expected the name of a tool, found \"{}\"", use_.name);
     }
+    if (has_recipients()) return builder_.choice(std::move(bodies));
     std::vector<Node> begins{mark(syntax_.call_begin)};
     for (const std::string_view begin : syntax_.longer_begins) {
       if (!begin.empty()) begins.push_back(mark(begin));
@@ -118,6 +136,13 @@ class CallGrammar {
       return add_object(tool.name, arguments);
     }
     HEARTH_ASSIGN(const Node arguments, add_arguments(schema));
+    if (has_recipients()) {
+      if (tool.name == syntax_.text_recipient) {
+        return make_error(ErrorCode::kUnsupported,
+                          "the model's answers name the user so: expected another name");
+      }
+      return builder_.sequence({literal(tool.name + "\n"), arguments});
+    }
     return builder_.sequence({filler(syntax_.before_name), mark(syntax_.name_begin), literal(tool.name),
                               filler(syntax_.after_name), mark(syntax_.arguments_begin), arguments});
   }
@@ -171,11 +196,13 @@ class CallGrammar {
     for (const std::string_view text : filler.texts) {
       if (!text.empty()) texts.push_back(mark(text));
     }
-    if (texts.empty() && filler.max == 0) return gap();
+    const Node end =
+        filler.end.empty() ? builder_.empty() : builder_.sequence({gap(), mark(filler.end), gap()});
+    if (texts.empty() && filler.max == 0) return filler.end.empty() ? gap() : end;
     const Node text = texts.empty() ? builder_.empty() : builder_.choice(std::move(texts));
-    if (filler.max == 0) return text;
+    if (filler.max == 0) return builder_.sequence({text, end});
     return builder_.sequence(
-        {text, builder_.repeat(builder_.bytes(bytes_of(filler.characters)), filler.min, filler.max)});
+        {text, builder_.repeat(builder_.bytes(bytes_of(filler.characters)), filler.min, filler.max), end});
   }
 
   GrammarBuilder& builder_;

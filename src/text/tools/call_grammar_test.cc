@@ -60,6 +60,8 @@ std::string only_calls(const ToolFormat& format, const std::string& written) {
         "<|START_OF_TURN_TOKEN|>", "<sep>", "<SPECIAL_12>", "<|observation|>", "<|end|>"}) {
     end = std::min(end, written.find(after, begin));
   }
+  // The prompt ends with a part's mark.
+  if (!format.text_begin().empty()) begin += format.marks().front().size();
   const std::string calls = written.substr(begin, end - begin);
   return calls.substr(0, calls.find_last_not_of(" \n") + 1);
 }
@@ -71,6 +73,8 @@ class TemplateUnderTest {
 
   const std::string& source() const { return source_; }
   Json tools() const { return template_calls::tools(source_); }
+
+  const ToolFormat& format() const { return *format_; }
 
   std::string write(const Calls& calls) const {
     const auto written = template_calls::write_calls(source_, known_, "", calls);
@@ -101,12 +105,12 @@ void visit_templates(const std::function<void(const TemplateUnderTest&, const Ca
                      bool one_of_a_format) {
   const std::filesystem::path folder = testing::test_data_folder() / "templates";
   std::set<std::string_view> seen;
-  for (const auto& file : template_calls::files(folder)) {
-    const Case* known = template_calls::find_case(file.filename().string());
+  for (const auto& [name, source] : template_calls::templates(folder)) {
+    const Case* known = template_calls::find_case(name);
     if (known == nullptr || known->n_calls == 0) continue;
     if (one_of_a_format && !seen.insert(known->format).second) continue;
-    SCOPED_TRACE(file.string());
-    visit(TemplateUnderTest(testing::read_file(file), *known), *known);
+    SCOPED_TRACE(name);
+    visit(TemplateUnderTest(source, *known), *known);
   }
 }
 
@@ -160,16 +164,21 @@ TEST(CallGrammar, TextCallsAndHowOften_AreAsAskedFor) {
         const Json tools = under_test.tools();
         const std::string& source = under_test.source();
         const bool bare = known.format == "Llama 3";
+        const std::string begin = under_test.format().text_begin();
+        // Where parts have recipients, only the first call's mark is in the prompt.
+        const std::string mark = begin.empty() ? "" : under_test.format().marks().front();
         const Json good{{"city", "Rome"}, {"n", 3}};
         const std::string one = under_test.write({{"get_weather", good}});
         const auto any = grammar_of(source, tools, {});
         ASSERT_TRUE(any);
-        EXPECT_TRUE(any->matches("Hello <b>, {\"name\": 1} [x]."));
-        EXPECT_TRUE(any->matches(""));
+        EXPECT_TRUE(any->matches(begin + "Hello <b>, {\"name\": 1} [x] >>> get_weather."));
+        EXPECT_TRUE(any->matches(begin));
+        EXPECT_EQ(any->matches("Hello."), begin.empty());
         EXPECT_TRUE(any->matches(one)) << one;
         // Whatever begins otherwise than a call is text, where calls have no mark.
-        EXPECT_TRUE(any->matches("Let me see.\n" + one)) << one;
-        EXPECT_EQ(any->matches("Let me see.\n" + one + "text"), bare) << one;
+        const std::string text = begin + "Let me see.\n" + mark;
+        EXPECT_TRUE(any->matches(text + one)) << one;
+        EXPECT_EQ(any->matches(text + one + "text"), bare) << one;
         EXPECT_TRUE(any->begins(one.substr(0, one.size() - 2)));
         EXPECT_FALSE(any->matches(one + "text"));
 
@@ -260,6 +269,10 @@ TEST(CallGrammar, WhatCannotBeKept_IsRefusedByName) {
       "calls");
   EXPECT_EQ(error_of(kQwenCoder, tool_with(R"({"type": "object", "properties": {}})"), {.name = "g"}),
             "expected the name of a tool, found \"g\"");
+  Json tool = tool_with(R"({"type": "object"})");
+  tool[0]["function"]["name"] = "all";
+  EXPECT_EQ(error_of(R"('>>>all\n' >>>${recipient} '\n\n>>>')", tool, {}),
+            "tool all: the model's answers name the user so: expected another name");
   EXPECT_NE(error_of("[TOOL_CALLS]",
                      tool_with(R"({"type": "object", "properties": {"a": {"type": "strange"}}})"), {})
                 .find("tool f: "),

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace hearth::text {
@@ -21,6 +22,7 @@ struct CallFiller {
   std::string_view characters{};            // so many of these: "0-9", "a-z"
   uint32_t min = 0;
   uint32_t max = 0;
+  std::string_view end{};  // then this mark, where there is one: </server_name>
 };
 
 struct ObjectCarrier {
@@ -68,6 +70,9 @@ struct CallSyntax {
   // Other texts with which calls may begin, where the mark itself ends each of them.
   std::array<std::string_view, 2> longer_begins{};
   std::string_view after_text{};  // may stand between text and calls
+  // Not empty: texts begin with a mark, too. An answer is parts, each behind call_begin and the line with
+  // whom it is for: a tool, or this. The prompt ends with the first part's call_begin.
+  std::string_view text_recipient{};
 
   // For all carriers but kObject: before_name, name_begin, the name, after_name, arguments_begin.
   CallFiller before_name{};
@@ -81,6 +86,10 @@ struct CallSyntax {
 
   // The mark that begins the calls.
   constexpr std::string_view begin() const { return section_begin.empty() ? call_begin : section_begin; }
+  // What begins a part for `recipient`.
+  std::string part_begin(std::string_view recipient) const {
+    return std::string(call_begin) + std::string(recipient) + "\n";
+  }
 };
 
 // The syntax of a template's source; null where none is known.

@@ -10,6 +10,19 @@ constexpr ObjectCarrier kNameArgumentsId{.name_key = "name", .arguments_key = "a
 constexpr ObjectCarrier kIdToolNameParameters{
     .name_key = "tool_name", .arguments_key = "parameters", .id_key = "tool_call_id", .id_first = true};
 
+// Most templates of this family tell of the tools only; how their models were trained to call them, the
+// family's documentation says (docs.liquid.ai, "Tool use").
+constexpr CallSyntax lfm2(const std::array<std::string_view, 3>& evidence) {
+  return {.name = "LFM2",
+          .evidence = evidence,
+          .carrier = CallCarrier::kLiterals,
+          .section_begin = "<|tool_call_start|>",
+          .section_end = "<|tool_call_end|>",
+          .list = true,
+          .arguments_begin = "(",
+          .literals = {.key_end = "=", .end = ")"}};
+}
+
 // The first whose evidence a template has is the template's: what is more particular stands before what is
 // less.
 constexpr std::array kKnown{
@@ -177,14 +190,9 @@ constexpr std::array kKnown{
                .section_begin = "functools",
                .list = true,
                .object = kNameAndArguments},
-    CallSyntax{.name = "LFM2",
-               .evidence = {"<|tool_call_start|>", "<|tool_call_end|>"},
-               .carrier = CallCarrier::kLiterals,
-               .section_begin = "<|tool_call_start|>",
-               .section_end = "<|tool_call_end|>",
-               .list = true,
-               .arguments_begin = "(",
-               .literals = {.key_end = "=", .end = ")"}},
+    lfm2({"<|tool_call_start|>", "<|tool_call_end|>"}),
+    lfm2({"<|tool_list_start|>", "<|tool_list_end|>"}),
+    lfm2({"\"List of tools: [\"", "tool | tojson", "<|im_start|>"}),
     CallSyntax{.name = "Phi-4",
                .evidence = {"<|tool_call|>", "<|/tool_call|>"},
                .section_begin = "<|tool_call|>",
@@ -196,6 +204,23 @@ constexpr std::array kKnown{
                .section_begin = "<|tool_call|>",
                .list = true,
                .object = kNameAndArguments},
+    CallSyntax{.name = "functionary v3.2",
+               .evidence = {">>>all\\n", ">>>${recipient}", "\\n\\n>>>'"},
+               .carrier = CallCarrier::kJson,
+               .call_begin = ">>>",
+               .text_recipient = "all"},
+    CallSyntax{.name = "MiroThinker",
+               .evidence = {"<use_mcp_tool>", "<server_name>", "<tool_name>"},
+               .carrier = CallCarrier::kJson,
+               .section_begin = "<use_mcp_tool>",
+               .section_end = "</use_mcp_tool>",
+               .call_begin = "<server_name>",
+               .call_end = "</arguments>",
+               // Where the tool is served from, which the prompt says and nobody else asks for.
+               .before_name = {.characters = "a-zA-Z0-9_.-", .min = 1, .max = 64, .end = "</server_name>"},
+               .name_begin = "<tool_name>",
+               .after_name = {.end = "</tool_name>"},
+               .arguments_begin = "<arguments>"},
     // A template that has the marks of MCP's calls teaches those.
     CallSyntax{.name = "Hermes",
                .evidence = {"<tool_call>", "</tool_call>"},

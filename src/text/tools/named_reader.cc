@@ -7,9 +7,12 @@ namespace {
 
 constexpr size_t kMaxFiller = 96;
 
-bool is_empty(const CallFiller& filler) {
-  return filler.max == 0 &&
-         std::all_of(filler.texts.begin(), filler.texts.end(), [](auto text) { return text.empty(); });
+constexpr std::string_view kBlanks = " \t\r\n";
+
+// Whether something stands before its end.
+bool has_text(const CallFiller& filler) {
+  return filler.max > 0 ||
+         std::any_of(filler.texts.begin(), filler.texts.end(), [](auto text) { return !text.empty(); });
 }
 
 class JsonReader final : public BodyReader {
@@ -61,22 +64,33 @@ class NamedReader final : public CallReader {
     return progress;
   }
 
-  // What may stand before a mark, and the mark.
+  // What may stand before a mark, its end, and the mark: the cursor passes all of it at once.
   static Progress pass(Cursor& in, const CallFiller& filler, std::string_view mark) {
     if (mark.empty()) return Progress::kDone;
-    if (is_empty(filler)) {
-      if (!in.skip_space()) return Progress::kMore;
-      const Cursor::Match match = in.take(mark);
-      return match == Cursor::Match::kYes    ? Progress::kDone
-             : match == Cursor::Match::kMore ? Progress::kMore
-                                             : Progress::kBroken;
+    size_t at = 0;
+    if (has_text(filler)) {
+      const std::string_view next = filler.end.empty() ? mark : filler.end;
+      at = in.rest().substr(0, kMaxFiller + next.size()).find(next);
+      if (at == std::string_view::npos) return more_unless(in, kMaxFiller + next.size());
+    } else if (!in.skip_space()) {
+      return Progress::kMore;
     }
-    const size_t at = in.rest().substr(0, kMaxFiller + mark.size()).find(mark);
-    if (at == std::string_view::npos) {
-      return in.ended() || in.rest().size() >= kMaxFiller + mark.size() ? Progress::kBroken : Progress::kMore;
+    for (const std::string_view literal : {filler.end, mark}) {
+      if (literal.empty()) continue;
+      at = in.rest().find_first_not_of(kBlanks, at);
+      if (at == std::string_view::npos) return more_unless(in, 2 * kMaxFiller);
+      const std::string_view here = in.rest().substr(at);
+      if (!here.starts_with(literal))
+        return !in.ended() && literal.starts_with(here) ? Progress::kMore : Progress::kBroken;
+      at += literal.size();
     }
-    in.advance(at + mark.size());
+    in.advance(at);
     return Progress::kDone;
+  }
+
+  // The rest may come, unless the answer has ended or so many bytes would have held it.
+  static Progress more_unless(const Cursor& in, size_t n_bytes) {
+    return in.ended() || in.rest().size() >= n_bytes ? Progress::kBroken : Progress::kMore;
   }
 
   Progress name(Cursor& in) {

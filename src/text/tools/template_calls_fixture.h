@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 // A template, what its calls are known as, and how it wants to be given them.
 struct Case {
-  std::string_view file;                               // how its name begins
+  std::string_view name;                               // how it begins
   std::string_view format;                             // empty: no known one
   enum Given { kObjects, kStrings } given = kObjects;  // the arguments
   bool null_content = false;
@@ -87,16 +87,23 @@ inline constexpr Case kCases[] = {
     {"fd9e52b9a8c9", "Mistral", Case::kStrings},
     {"fed2756d2d24", "Hermes"},
     {"ff9922c622b4", "Mistral with [ARGS]"},
-    // These say how calls are written, but write none themselves, or only for Jinja without a sandbox.
+    {"5c7c96c27cfe", "functionary v3.2", Case::kStrings},
+    {"own MiroThinker", "MiroThinker"},
+    {"own Phi-4", "Phi-4"},
+    // These say how calls are written, but write none themselves, or only for Jinja without a sandbox; or
+    // they tell of the tools alone.
+    {"2294f49b51a0", "LFM2", Case::kObjects, false, 0},
+    {"8544f7729994", "MiroThinker", Case::kObjects, false, 0},
+    {"f05bf4b967dc", "LFM2", Case::kObjects, false, 0},
     {"1d396d5b128c", "Kimi K2", Case::kObjects, false, 0},
     {"3982464ecf49", "Hermes", Case::kObjects, false, 0},
     {"3c71df5f6599", "Granite 3", Case::kObjects, false, 0},
     {"d7f1fa467948", "Granite 3", Case::kObjects, false, 0},
 };
 
-inline const Case* find_case(std::string_view file) {
+inline const Case* find_case(std::string_view name) {
   for (const Case& known : kCases) {
-    if (file.starts_with(known.file)) return &known;
+    if (name.starts_with(known.name)) return &known;
   }
   return nullptr;
 }
@@ -170,13 +177,58 @@ inline std::vector<std::pair<std::string, Json>> calls_of(const std::string& sou
   return calls;
 }
 
-// The templates, by name.
-inline std::vector<std::filesystem::path> files(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> found;
+struct Template {
+  std::string name;
+  std::string source;
+};
+
+// What no template writes that can be had: calls in the form that the models were trained to.
+inline const Template kOwnTemplates[] = {
+    // MCP's calls in MiroThinker's form. Its own template writes them so, but refers to a name that it does
+    // not
+    // have.
+    {"own MiroThinker", R"({% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}
+{%- for message in messages -%}
+<|im_start|>{{ message.role }}
+{{ message.content }}
+{%- if message.tool_calls %}
+<use_mcp_tool>
+{%- for call in message.tool_calls %}
+<server_name>generic-extras</server_name>
+<tool_name>{{ call.function.name }}</tool_name>
+<arguments>
+{{ call.function.arguments | tojson(ensure_ascii=False) }}
+</arguments>
+{%- endfor %}
+</use_mcp_tool>
+{%- endif -%}
+<|im_end|>
+{%- endfor -%})"},
+    // Phi-4-mini's form: the tools in the system's message, calls as a list between its tokens for them.
+    {"own Phi-4", R"(<|system|>{% if tools %}<|tool|>{{ tools | tojson }}<|/tool|>{% endif %}<|end|>
+{%- for message in messages -%}
+<|{{ message.role }}|>{{ message.content }}
+{%- if message.tool_calls -%}
+<|tool_call|>[
+{%- for call in message.tool_calls -%}
+{"name": {{ call.function.name | tojson }}, "arguments": {{ call.function.arguments | tojson }}}
+{%- if not loop.last %}, {% endif -%}
+{%- endfor -%}
+]<|/tool_call|>
+{%- endif -%}
+<|end|>
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|assistant|>{%- endif -%})"},
+};
+
+// The templates of the folder and our own, by name.
+inline std::vector<Template> templates(const std::filesystem::path& folder) {
+  std::vector<Template> found(std::begin(kOwnTemplates), std::end(kOwnTemplates));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".jinja") found.push_back(entry.path());
+    if (entry.path().extension() != ".jinja") continue;
+    found.push_back({entry.path().filename().string(), testing::read_file(entry.path())});
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return found;
 }
 

@@ -89,14 +89,19 @@ class SyntaxFormat final : public ToolFormat {
     return add_call_answer(builder, syntax_, tools, use);
   }
 
+  std::string text_begin() const override {
+    if (syntax_.text_recipient.empty()) return {};
+    return syntax_.part_begin(syntax_.text_recipient).substr(syntax_.call_begin.size());
+  }
+
   std::vector<std::string> marks() const override {
     const CallSyntax& s = syntax_;
     std::vector<std::string> marks;
     for (const std::string_view mark :
          {s.section_begin, s.section_end, s.call_begin, s.call_end, s.longer_begins[0], s.longer_begins[1],
-          s.after_text, s.before_name.texts[0], s.name_begin, s.after_name.texts[0], s.arguments_begin,
-          s.parameters.key_begin, s.parameters.key_end, s.parameters.value_begin, s.parameters.value_end,
-          s.parameters.end, s.literals.quote}) {
+          s.after_text, s.before_name.texts[0], s.before_name.end, s.name_begin, s.after_name.texts[0],
+          s.after_name.end, s.arguments_begin, s.parameters.key_begin, s.parameters.key_end,
+          s.parameters.value_begin, s.parameters.value_end, s.parameters.end, s.literals.quote}) {
       if (!mark.empty()) marks.emplace_back(mark);
     }
     return marks;

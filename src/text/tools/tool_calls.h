@@ -72,6 +72,9 @@ class ToolFormat {
   virtual Result<grammar::GrammarBuilder::Node> add_answer(grammar::GrammarBuilder& builder,
                                                            std::span<const Tool> tools,
                                                            const ToolUse& use) const = 0;
+  // What an answer that is text begins with and that is no part of it, also where there are no tools; empty
+  // for most. The parser leaves it out.
+  virtual std::string text_begin() const = 0;
   // Texts of the format that are control tokens where the vocabulary has them: they must leave their names in
   // the text (engine::Request::visible_control_tokens).
   virtual std::vector<std::string> marks() const = 0;

@@ -64,7 +64,9 @@ TEST(ToolFormat, Marks_AreWhatTheSyntaxIsWrittenWith) {
   const auto format = find_tool_format("[TOOL_CALLS] [CALL_ID] [ARGS]");
   ASSERT_TRUE(format);
   EXPECT_EQ(format->marks(), (std::vector<std::string>{"[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}));
+  EXPECT_EQ(format->text_begin(), "");
   EXPECT_EQ(find_tool_format("{{ messages[0].content }}"), nullptr);
+  EXPECT_EQ(find_tool_format(R"('>>>all\n' >>>${recipient} '\n\n>>>')")->text_begin(), "all\n");
 }
 
 }  // namespace
