@@ -2,91 +2,22 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "text/grammar/grammar_fixture.h"
-#include "text/tools/template_calls_fixture.h"
+#include "text/tools/call_grammar_fixture.h"
 
 namespace hearth::text {
 namespace {
 
+using call_grammars::Calls;
+using call_grammars::grammar_of;
+using call_grammars::TemplateUnderTest;
+using call_grammars::visit_templates;
 using grammar::GrammarBuilder;
 using grammar::GrammarUnderTest;
 using template_calls::Case;
 using template_calls::Json;
-
-using Calls = std::vector<std::pair<std::string, Json>>;
-
-// The grammar of a template's answers; null, and a failure, where there is none.
-std::unique_ptr<GrammarUnderTest> grammar_of(std::string_view source, const Json& tools, const ToolUse& use) {
-  const auto format = find_tool_format(source);
-  const auto known = tools_of(tools);
-  if (!format || !known) {
-    ADD_FAILURE() << "no format, or " << (known ? "" : known.error().message());
-    return nullptr;
-  }
-  GrammarBuilder builder;
-  const auto answer = format->add_answer(builder, *known, use);
-  if (!answer) {
-    ADD_FAILURE() << answer.error().message();
-    return nullptr;
-  }
-  auto grammar = builder.build(*answer);
-  if (!grammar) {
-    ADD_FAILURE() << grammar.error().message();
-    return nullptr;
-  }
-  return std::make_unique<GrammarUnderTest>(*grammar);
-}
-
-// The calls of what a template wrote, without what stands around them.
-std::string only_calls(const ToolFormat& format, const std::string& written) {
-  const bool bare = format.name() == "Llama 3";
-  size_t begin = bare ? written.find('{') : std::string::npos;
-  if (!bare) {
-    for (const std::string& mark : format.marks()) {
-      begin = written.find(mark);
-      if (begin != std::string::npos) break;
-    }
-  }
-  if (begin == std::string::npos) return {};
-  size_t end = written.size();
-  for (const std::string_view after :
-       {"</s>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<turn|>",
-        "<｜end▁of▁sentence｜>", "<|message_sep|>", "[e~[", "<|END_OF_TURN_TOKEN|>",
-        "<|START_OF_TURN_TOKEN|>", "<sep>", "<SPECIAL_12>", "<|observation|>", "<|end|>"}) {
-    end = std::min(end, written.find(after, begin));
-  }
-  // The prompt ends with a part's mark.
-  if (!format.text_begin().empty()) begin += format.marks().front().size();
-  const std::string calls = written.substr(begin, end - begin);
-  return calls.substr(0, calls.find_last_not_of(" \n") + 1);
-}
-
-class TemplateUnderTest {
- public:
-  TemplateUnderTest(std::string source, const Case& known)
-      : source_(std::move(source)), known_(known), format_(find_tool_format(source_)) {}
-
-  const std::string& source() const { return source_; }
-  Json tools() const { return template_calls::tools(source_); }
-
-  const ToolFormat& format() const { return *format_; }
-
-  std::string write(const Calls& calls) const {
-    const auto written = template_calls::write_calls(source_, known_, "", calls);
-    EXPECT_TRUE(written) << written.error().message();
-    return written ? only_calls(*format_, written->text) : "";
-  }
-
- private:
-  std::string source_;
-  const Case& known_;
-  std::unique_ptr<const ToolFormat> format_;
-};
 
 // Plain characters only: some templates write others as \uXXXX, of which a grammar knows the shortest form.
 Json full_arguments(const std::string& source) {
@@ -99,19 +30,6 @@ Json full_arguments(const std::string& source) {
 Json with(Json arguments, const char* name, Json value) {
   arguments[name] = std::move(value);
   return arguments;
-}
-
-void visit_templates(const std::function<void(const TemplateUnderTest&, const Case&)>& visit,
-                     bool one_of_a_format) {
-  const std::filesystem::path folder = testing::test_data_folder() / "templates";
-  std::set<std::string_view> seen;
-  for (const auto& [name, source] : template_calls::templates(folder)) {
-    const Case* known = template_calls::find_case(name);
-    if (known == nullptr || known->n_calls == 0) continue;
-    if (one_of_a_format && !seen.insert(known->format).second) continue;
-    SCOPED_TRACE(name);
-    visit(TemplateUnderTest(source, *known), *known);
-  }
 }
 
 TEST(CallGrammar, WhatTemplatesWrite_IsAnAnswer) {
@@ -230,6 +148,28 @@ TEST(CallGrammar, ParameterTexts_KeepWhatTheirSchemasSay) {
   EXPECT_FALSE(grammar->matches(call({{"p", "a"}, {"r", "abc"}})));
   EXPECT_FALSE(grammar->matches(call({{"q", "xy"}})));
   EXPECT_FALSE(grammar->matches(call({{"q", "xy"}, {"p", "a"}})));
+}
+
+// As the template writes them: also where a text could stand there.
+TEST(CallGrammar, PythonsWords_StandForTheirsWhereverAllowed) {
+  const auto grammar = grammar_of(kQwenCoder, tool_with(R"({"type": "object", "properties": {
+      "a": {"type": ["string", "null"]}, "b": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "B"},
+      "c": {"anyOf": [{"const": true}, {"type": "string"}]}, "d": {"type": ["boolean", "integer"]}}})"),
+                                  {.required = true});
+  ASSERT_TRUE(grammar);
+  const auto call = [](const std::string& key, const std::string& value) {
+    return "<tool_call><function=f><parameter=" + key + ">\n" + value +
+           "\n</parameter></function></tool_call>";
+  };
+  for (const char* key : {"a", "b"}) {
+    EXPECT_TRUE(grammar->matches(call(key, "None"))) << key;
+    EXPECT_TRUE(grammar->matches(call(key, "null"))) << key;
+    EXPECT_TRUE(grammar->matches(call(key, "Nobody"))) << key;
+    EXPECT_FALSE(grammar->matches(call(key, "True"))) << key;
+  }
+  EXPECT_FALSE(grammar->matches(call("c", "True")));
+  EXPECT_TRUE(grammar->matches(call("d", "False")));
+  EXPECT_FALSE(grammar->matches(call("d", "None")));
 }
 
 TEST(CallGrammar, Literals_NestedByTheirSchemas_AreHeldToThem) {

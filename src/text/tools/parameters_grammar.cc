@@ -111,14 +111,30 @@ class ParametersGrammar {
   // The template itself writes True, False and None, so that models have seen them.
   std::vector<Node> with_python_words(Node value, const Json& property) {
     std::vector<Node> values{value};
-    const auto type = property.find("type");
-    if (type == property.end() || property.contains("enum") || property.contains("const")) return values;
-    if (*type == "boolean") {
+    if (admits_all_of(property, "boolean")) {
       values.push_back(builder_.literal("True"));
       values.push_back(builder_.literal("False"));
     }
-    if (*type == "null") values.push_back(builder_.literal("None"));
+    if (admits_all_of(property, "null")) values.push_back(builder_.literal("None"));
     return values;
+  }
+
+  // Whether a schema says of all values of `type` that they are valid: by its type, or by a branch's.
+  static bool admits_all_of(const Json& property, std::string_view type) {
+    const auto is_known = [](const auto& item) {
+      return item.key() == "type" || item.key() == "anyOf" || is_annotation(item.key());
+    };
+    if (!property.is_object() || !std::all_of(property.items().begin(), property.items().end(), is_known))
+      return false;
+    const auto types = property.find("type");
+    const auto branches = property.find("anyOf");
+    if (types == property.end() && branches == property.end()) return false;
+    if (types != property.end() && *types != type &&
+        !(types->is_array() && std::find(types->begin(), types->end(), type) != types->end()))
+      return false;
+    return branches == property.end() ||
+           std::any_of(branches->begin(), branches->end(),
+                       [&](const Json& branch) { return admits_all_of(branch, type); });
   }
 
   Node parameter(Node name, bool is_text, Node value) {
