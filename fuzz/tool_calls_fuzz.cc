@@ -14,7 +14,7 @@ namespace {
 using hearth::text::AnswerPart;
 
 // A template of each mechanism and way of being marked.
-constexpr std::array<std::string_view, 12> kTemplates{
+constexpr std::array<std::string_view, 15> kTemplates{
     "<tool_call></tool_call>",
     "[TOOL_CALLS]",
     "[TOOL_CALLS][CALL_ID][ARGS]",
@@ -27,6 +27,9 @@ constexpr std::array<std::string_view, 12> kTemplates{
     "<|channel|>commentary to=functions.",
     "<｜tool▁sep｜>",
     "<|tools_prefix|><|tools_suffix|>",
+    "'>>>all\\n' >>>${recipient} '\\n\\n>>>'",
+    "<use_mcp_tool><server_name><tool_name>",
+    "<|tool_calls_section_begin|>",
 };
 
 class Collector {
