@@ -88,7 +88,11 @@ Result<Node> add_thinking(GrammarBuilder& builder, const Prompt& prompt, Node an
 
 // What the answer itself must be: free text and calls of tools, or what the constraint says.
 Result<Node> add_answer(GrammarBuilder& builder, const protocol::Generate& call, const Prompt& prompt) {
-  if (!prompt.calls) return add_constraint(builder, call.constraint());
+  if (!call.has_tool_use()) {
+    HEARTH_ASSIGN(const Node constrained, add_constraint(builder, call.constraint()));
+    if (!prompt.calls) return constrained;
+    return builder.sequence({builder.literal(prompt.calls->format->text_begin()), constrained});
+  }
   return prompt.calls->format->add_answer(builder, prompt.calls->tools, prompt.calls->use);
 }
 
@@ -101,8 +105,8 @@ size_t source_bytes(const protocol::Generate& call, const Prompt& prompt) {
 
 }  // namespace
 
-bool is_constrained(const protocol::Generate& call, const Prompt& prompt) {
-  return call.has_constraint() || prompt.calls.has_value();
+bool is_constrained(const protocol::Generate& call) {
+  return call.has_constraint() || call.has_tool_use();
 }
 
 std::shared_ptr<const text::grammar::MaskedVocabulary> ConstraintCompiler::vocabulary(

@@ -15,7 +15,7 @@
 namespace hearth::worker {
 
 // Whether the call's answer must be something, and is not free.
-bool is_constrained(const protocol::Generate& call, const Prompt& prompt);
+bool is_constrained(const protocol::Generate& call);
 
 // For one thread at a time.
 class ConstraintCompiler {

@@ -10,7 +10,7 @@ namespace {
 std::string key_of(const protocol::Generate& call, const Prompt& prompt) {
   std::string key = call.constraint().SerializeAsString();
   if (prompt.calls) {
-    key = fmt::format("{}\n{}", prompt.calls->format->name(), call.tool_use().SerializeAsString());
+    key += fmt::format("\n{}\n{}", prompt.calls->format->name(), call.tool_use().SerializeAsString());
     for (const text::Tool& tool : prompt.calls->tools)
       key += fmt::format("\n{} {}", tool.name, tool.parameters);
   }

@@ -82,8 +82,8 @@ class ConstraintsTest : public ::testing::Test {
 };
 
 TEST_F(ConstraintsTest, FreeAnswer_IsNotConstrained) {
-  EXPECT_FALSE(is_constrained({}, {}));
-  EXPECT_TRUE(is_constrained(call("a"), {}));
+  EXPECT_FALSE(is_constrained({}));
+  EXPECT_TRUE(is_constrained(call("a")));
 }
 
 TEST_F(ConstraintsTest, CallsOfOneSource_ShareItsGrammar) {

@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "text/chat/template_switches.h"
+#include "worker/tool_calls.h"
 
 namespace hearth::worker {
 namespace {
@@ -114,13 +115,12 @@ protocol::Opened describe(const OpenedModel& model) {
   }
   describe_generator(model, opened);
   const std::string source = sanitize_utf8(model.chat_template_source());
-  const std::string for_tools =
-      model.has_other_template() ? "" : text_of(checkpoint, "tokenizer.chat_template.tool_use");
   opened.set_chat_template(source);
   opened.set_chat_format(model.chat_format_name());
   if (const auto format = model.chat_format(/*with_tools=*/false); !format && !source.empty())
     opened.set_chat_template_problem(sanitize_utf8(format.error().message()));
-  opened.set_has_template_tools(!for_tools.empty() || text::template_knows_tools(source));
+  if (const auto for_tools = model.chat_format(/*with_tools=*/true); for_tools)
+    opened.set_has_template_tools(takes_tools((*for_tools)->source()));
   opened.set_has_template_thinking(text::template_knows_thinking(source));
   return opened;
 }

@@ -101,6 +101,9 @@ Result<Prompt> prompt_of(const OpenedModel& model, const protocol::Generate& cal
       if (call.has_tool_use()) {
         HEARTH_ASSIGN(prompt.calls, call_rules_of(call, format.source()));
         add_visible_marks(*prompt.calls->format, model.tokenizer(), prompt.visible_control_tokens);
+      } else if (auto tools = text::find_tool_format(format.source());
+                 tools && !tools->text_begin().empty()) {
+        prompt.calls = CallRules{std::move(tools), {}, {}};
       }
       return prompt;
     }

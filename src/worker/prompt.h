@@ -21,7 +21,9 @@ struct Prompt {
   bool begins_thinking = false;                    // the answer begins inside of it
   // Control tokens whose names are part of the answer's text, for the marks in it.
   std::vector<text::TokenId> visible_control_tokens;
-  std::optional<CallRules> calls;  // absent: the answer is not looked through for calls
+  // How the answer is divided into texts and calls; without tools, where even texts have a mark. Absent: it
+  // is passed on as it is.
+  std::optional<CallRules> calls;
 };
 
 // The context of a chat template: the conversation, add_generation_prompt and those of the template's

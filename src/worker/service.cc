@@ -140,7 +140,7 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
                       model->checkpoint().name());
   }
   HEARTH_ASSIGN(Prompt prompt, prompt_of(*model, call));
-  if (!is_constrained(call, prompt)) return generations_->begin(id, call, std::move(prompt));
+  if (!is_constrained(call)) return generations_->begin(id, call, std::move(prompt));
   if (auto grammar = constraints_->find(call, prompt))
     return generations_->begin(id, call, std::move(prompt), std::move(grammar));
   HEARTH_TRY(generations_->check_room(call, constraints_->n_waiting()));

@@ -12,15 +12,18 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
+bool takes_tools(std::string_view template_source) {
+  return text::template_knows_tools(template_source) && text::find_tool_format(template_source) != nullptr;
+}
+
 Result<CallRules> call_rules_of(const protocol::Generate& call, std::string_view template_source) {
   CallRules rules;
+  if (!text::template_knows_tools(template_source))
+    return Error(ErrorCode::kUnsupported, "tools: the model's chat template says nothing of tools");
   rules.format = text::find_tool_format(template_source);
   if (rules.format == nullptr) {
-    const bool knows_tools = text::template_knows_tools(template_source);
     return Error(ErrorCode::kUnsupported,
-                 knows_tools
-                     ? "tools: the model's chat template shows it tools, but how it writes calls is not known"
-                     : "tools: the model's chat template says nothing of tools");
+                 "tools: the model's chat template shows it tools, but how it writes calls is not known");
   }
   const Json conversation = Json::parse(call.conversation_json(), nullptr, /*allow_exceptions=*/false);
   if (!conversation.is_object() || !conversation.contains("tools") || conversation["tools"].empty())

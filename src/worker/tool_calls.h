@@ -20,6 +20,10 @@ struct CallRules {
   text::ToolUse use;
 };
 
+// Whether a model with this chat template can be given tools: the template puts them before it, and how it
+// writes calls is known.
+bool takes_tools(std::string_view template_source);
+
 // Of a call with tool_use, for a model with this chat template. kUnsupported where the template says nothing
 // of tools, or where it writes calls in a way that is not known here; kInvalidArgument for what is wrong with
 // the tools.

@@ -44,6 +44,27 @@ TEST(CallRules, Templates_SayHowCallsAreWritten) {
             "tools: the model's chat template says nothing of tools");
 }
 
+// Calls that are known are of no use where the model is told of no tools.
+TEST(CallRules, TemplatesThatShowNoTools_AreRefused) {
+  const char* source = "{% for m in messages %}{{ m.content }}{% endfor %}<tool_call></tool_call>";
+  EXPECT_EQ(call_rules_of(call_with(kConversation), source).error().message(),
+            "tools: the model's chat template says nothing of tools");
+  EXPECT_FALSE(takes_tools(source));
+  EXPECT_FALSE(takes_tools("{{ tools }}{{ messages }}"));
+  EXPECT_TRUE(takes_tools(kToolTemplate));
+}
+
+TEST_F(ServiceTest, Tools_WhereTheirCallsAreRead_AreACapability) {
+  make_llama(kToolTemplate);
+  EXPECT_TRUE(open().opened().has_template_tools());
+}
+
+TEST_F(ServiceTest, Tools_WhoseCallsNobodyReads_AreNoCapability) {
+  make_llama(
+      "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}");
+  EXPECT_FALSE(open().opened().has_template_tools());
+}
+
 // However the text is cut, the same text and calls come of it.
 TEST(CallDeltas, TextAndCalls_AreToldApart) {
   const auto rules = call_rules_of(call_with(kConversation), kToolTemplate);
@@ -107,6 +128,36 @@ TEST_F(ServiceTest, RequiredCall_ComesWholeAndValid) {
     EXPECT_TRUE(is_whole);
     const Json object = Json::parse(arguments, nullptr, /*allow_exceptions=*/false);
     EXPECT_TRUE(object.is_object() && object.contains("on") && object["on"].is_boolean()) << arguments;
+  }
+}
+
+// As functionary's: the prompt ends with the mark of a part, and the answer says whom it is for.
+constexpr const char* kRecipients =
+    "{# >>>all\\n >>>${recipient} #}{{ tools }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor "
+    "%}"
+    "{{ '\\n\\n>>>' }}";
+
+TEST_F(ServiceTest, TextsWithARecipient_AreTheTextAlone) {
+  make_llama(kRecipients, 1024);
+  start();
+  for (const bool with_tools : {false, true}) {
+    Call asked = call();
+    *asked.mutable_generate() =
+        call_with(with_tools ? kConversation : R"({"messages":[{"role":"user","content":"hi"}]})");
+    asked.mutable_generate()->mutable_sampling()->set_seed(7);
+    asked.mutable_generate()->set_max_tokens(64);
+    if (with_tools) {
+      asked.mutable_generate()->mutable_tool_use()->set_choice(protocol::ToolUse::AUTO);
+    } else {
+      asked.mutable_generate()->clear_tool_use();
+      asked.mutable_generate()->mutable_constraint()->mutable_choices()->add_texts("Hi >>> you.");
+    }
+    const auto replies = replies_to(asked);
+    EXPECT_GT(end_of(replies).n_generated_tokens(), 0);
+    EXPECT_EQ(text_of(replies).find("all\n"), std::string::npos) << text_of(replies);
+    if (!with_tools) {
+      EXPECT_EQ(text_of(replies), "Hi >>> you.");
+    }
   }
 }
 

@@ -66,8 +66,9 @@ protocol::ToolUse require_call_of(const Field& name, const Tools& tools) {
 wire::ApiResult<void> check_tools(const std::string& model, const protocol::Opened& description,
                                   const protocol::Generate& generate) {
   if (!generate.has_tool_use() || description.has_template_tools()) return {};
-  return wire::ApiError(400, fmt::format("tools: {} does not support tools", wire::describe(Json(model))),
-                        "tools");
+  return wire::ApiError(
+      400, fmt::format("tools: {} does not support tools: {}", wire::describe(Json(model)), kWhyNoTools),
+      "tools");
 }
 
 }  // namespace hearth::server::inference

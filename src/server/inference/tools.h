@@ -34,7 +34,11 @@ Tools read_function_tools(const wire::Field& list);
 protocol::ToolUse require_call(const wire::Field& choice, const Tools& tools);
 protocol::ToolUse require_call_of(const wire::Field& name, const Tools& tools);
 
-// 400 where tools may be called and the model's template knows none.
+// Why a model supports no tools, for people.
+inline constexpr std::string_view kWhyNoTools =
+    "its chat template does not show it any, or how it writes calls is not known";
+
+// 400 where tools may be called and the model supports none.
 wire::ApiResult<void> check_tools(const std::string& model, const protocol::Opened& description,
                                   const protocol::Generate& generate);
 

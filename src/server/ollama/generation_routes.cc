@@ -1,6 +1,7 @@
 // /api/generate and /api/chat.
 #include <algorithm>
 
+#include "server/inference/tools.h"
 #include "server/ollama/handlers.h"
 #include "server/ollama/prompt.h"
 #include "server/ollama/records.h"
@@ -39,7 +40,8 @@ ApiResult<void> fit_to_model(GenerationRequest& asked, const protocol::Opened& m
   const bool has_template = !model.chat_format().empty() || !own_template.empty();
   if (is_chat && !has_template) return lacks_capability(asked.model, "chat");
   if (asked.has_images) return lacks_capability(asked.model, "vision");
-  if (!asked.tools.empty() && !model.has_template_tools()) return lacks_capability(asked.model, "tools");
+  if (!asked.tools.empty() && !model.has_template_tools())
+    return lacks_capability(asked.model, "tools", inference::kWhyNoTools);
   const std::string& source = own_template.empty() ? model.chat_template() : own_template;
   if (!asked.suffix.empty() && source.find("suffix") == std::string::npos)
     return lacks_capability(asked.model, "insert");

@@ -366,7 +366,9 @@ constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name"
     "parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])";
 
 TEST_F(Generation, Tools_ReachTheTemplate) {
-  EXPECT_EQ(error(post("/api/chat", chat(kTools)), 400), "\"tiny\" does not support tools");
+  EXPECT_EQ(error(post("/api/chat", chat(kTools)), 400),
+            "\"tiny\" does not support tools: its chat template does not show it any, or how it writes calls "
+            "is not known");
   tiny_.opened.set_has_template_tools(true);
   EXPECT_EQ(post("/api/chat", chat(kTools)).status, 200);
   EXPECT_EQ(json::parse(generated().conversation_json())["tools"],

@@ -26,8 +26,9 @@ void note_model(const OllamaApi& api, std::string_view model, http::Responder& r
   if (const auto entry = api.models.find(model)) responder.note_model(entry->name);
 }
 
-wire::ApiError lacks_capability(std::string_view model, std::string_view capability) {
-  return {400, fmt::format("{} does not support {}", quoted_excerpt(model), capability)};
+wire::ApiError lacks_capability(std::string_view model, std::string_view capability, std::string_view why) {
+  return {400, fmt::format("{} does not support {}{}{}", quoted_excerpt(model), capability,
+                           why.empty() ? "" : ": ", why)};
 }
 
 }  // namespace hearth::server::ollama

@@ -19,7 +19,8 @@ wire::ApiError without_paths(const OllamaApi& api, std::string_view model, wire:
 // Tells the responder which model that is, if there is one.
 void note_model(const OllamaApi& api, std::string_view model, http::Responder& responder);
 
-// 400 "m" does not support thinking.
-wire::ApiError lacks_capability(std::string_view model, std::string_view capability);
+// 400 "m" does not support thinking; and `why`, where it is not empty.
+wire::ApiError lacks_capability(std::string_view model, std::string_view capability,
+                                std::string_view why = {});
 
 }  // namespace hearth::server::ollama

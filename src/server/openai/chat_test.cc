@@ -123,7 +123,9 @@ constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name"
 TEST_F(OpenAiChat, Tools_ReachTheTemplate) {
   const auto refused = request(http::Method::kPost, kPath, with(kGood, kTools));
   EXPECT_EQ(refused->status, 400);
-  EXPECT_EQ(refused->json()["error"]["message"], "tools: \"tiny\" does not support tools");
+  EXPECT_EQ(refused->json()["error"]["message"],
+            "tools: \"tiny\" does not support tools: its chat template does not show it any, or how it "
+            "writes calls is not known");
   EXPECT_EQ(refused->json()["error"]["param"], "tools");
   model_.opened.set_has_template_tools(true);
   post(kPath, with(kGood, kTools));

@@ -230,7 +230,8 @@ constexpr const char* kTools =
 
 TEST_F(OpenAiResponses, Tools_ReachTheTemplateAndAreRepeated) {
   EXPECT_EQ(request(http::Method::kPost, kPath, with(kGood, kTools))->json()["error"]["message"],
-            "tools: \"tiny\" does not support tools");
+            "tools: \"tiny\" does not support tools: its chat template does not show it any, or how it "
+            "writes calls is not known");
   model_.opened.set_has_template_tools(true);
   const Json response = post(kPath, with(kGood, std::string(kTools) + R"(,"parallel_tool_calls":false,
       "tool_choice":{"type":"function","name":"weather"})"));
