@@ -173,6 +173,8 @@ TEST(AnswerParser, Parameters_AreTypedByTheToolsSchema) {
   expect("o", "None", "null");
   expect("o", "nothing", R"("nothing")");
   expect("o", "12", R"("12")");
+  expect("o", " \"a\" ", R"("a")");
+  expect("o", " \"a\" is b ", R"(" \"a\" is b ")");
   expect("unknown", "[1, 2]", "[1, 2]");
   expect("unknown", "True", "true");
   expect("unknown", "a\nb", R"("a\nb")");

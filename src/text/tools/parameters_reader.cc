@@ -160,9 +160,13 @@ class ParametersReader final : public BodyReader {
     const size_t first = value_.find_first_not_of(kBlank);
     const size_t last = value_.find_last_not_of(kBlank);
     if (first != std::string::npos) {
-      std::string json = json_of_word(std::string_view(value_).substr(first, last - first + 1));
-      if (json.front() == '"' ? value_[first] == '"' : !allowed_.text() || allowed_.contains(type_of(json)))
+      const std::string_view word = std::string_view(value_).substr(first, last - first + 1);
+      if (word.front() == '"') {
+        if (std::string scanned; is_json(word, scanned)) return scanned;
+      } else if (std::string json = json_of_word(word);
+                 json.front() != '"' && (!allowed_.text() || allowed_.contains(type_of(json)))) {
         return json;
+      }
     }
     std::string json = "\"";
     append_json_escaped(json, value_);
