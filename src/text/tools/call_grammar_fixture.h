@@ -21,7 +21,7 @@ using Calls = std::vector<std::pair<std::string, Json>>;
 // Of random tests, for each format; more where HEARTH_CALL_ROUNDS says so.
 inline uint32_t n_rounds() {
   const char* rounds = std::getenv("HEARTH_CALL_ROUNDS");
-  return rounds == nullptr ? 4 : static_cast<uint32_t>(std::strtoul(rounds, nullptr, 10));
+  return rounds == nullptr ? 2 : static_cast<uint32_t>(std::strtoul(rounds, nullptr, 10));
 }
 
 // The grammar of a template's answers; null, and a failure, where there is none.
