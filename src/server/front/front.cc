@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
@@ -144,6 +145,8 @@ Result<void> Front::run() {
   wait_for_signal();
   http_->start();
   if (events_.on_listening) events_.on_listening(http_->address());
+  // Manifests are read once: now, and not while the first client waits for its list.
+  asio::post(context_, [this] { (void)models_.catalog(); });
   try {
     context_.run();
   } catch (const std::exception& error) {

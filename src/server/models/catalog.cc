@@ -127,14 +127,15 @@ bool count_files(const fs::path& path, CatalogEntry& entry) {
 
 const CatalogEntry* Catalog::read_stored(const store::Store& store, const store::ManifestFile& file) {
   const auto read_at = std::chrono::system_clock::now();
-  const auto stamp = store::FileStamp::of_entry(file.path.string());
-  Remembered& remembered = stored_[file.path.string()];
+  const std::string& path = file.path.native();
+  const auto stamp = store::FileStamp::of_entry(path);
+  Remembered& remembered = stored_[path];
   remembered.seen_by = n_looks_;
   if (stamp && remembered.is_settled && remembered.stamp == *stamp) return &remembered.entry;
   auto read = StoredModel::read(store, file);
   if (!read) {
     warnings_.push_back(read.error().message() + "; it is left out");
-    stored_.erase(file.path.string());
+    stored_.erase(path);
     return nullptr;
   }
   remembered.stamp = stamp.value_or(store::FileStamp());
@@ -153,7 +154,7 @@ void Catalog::scan_store() {
   ++n_looks_;
   for (const auto& [key, file] : index_.by_key()) {
     if (const CatalogEntry* entry = read_stored(*store, file))
-      by_key_.emplace_hint(by_key_.end(), key, *entry);
+      by_key_.emplace_hint(by_key_.end(), key, entry);
   }
   std::erase_if(stored_, [this](const auto& stored) { return stored.second.seen_by != n_looks_; });
 }
@@ -176,10 +177,13 @@ void Catalog::add(const fs::path& path) {
   entry.digest = store::Digest::of(fmt::format("{}\n{}\n{}", entry.path, entry.size_bytes,
                                                entry.modified_at.time_since_epoch().count()))
                      .hex();
-  const auto [at, is_new] = by_key_.try_emplace(store::ModelName::parse(entry.name)->key(), entry);
-  if (is_new) return;
+  const auto [at, is_new] = by_key_.try_emplace(store::ModelName::parse(entry.name)->key(), nullptr);
+  if (is_new) {
+    at->second = &files_.emplace_back(std::move(entry));
+    return;
+  }
   warnings_.push_back(fmt::format("{}: {} is {} already; rename one of them", file, entry.name,
-                                  excerpt(fs::path(at->second.path).filename().string())));
+                                  excerpt(fs::path(at->second->path).filename().string())));
 }
 
 bool Catalog::is_one_model() const {
@@ -189,6 +193,7 @@ bool Catalog::is_one_model() const {
 
 void Catalog::scan() {
   by_key_.clear();
+  files_.clear();
   warnings_.clear();
   if (is_one_model()) return add(path_.has_filename() ? path_ : path_.parent_path());
   scan_store();
@@ -198,7 +203,8 @@ void Catalog::scan() {
 std::vector<CatalogEntry> Catalog::entries() {
   scan();
   std::vector<CatalogEntry> entries;
-  for (const auto& [key, entry] : by_key_) entries.push_back(entry);
+  entries.reserve(by_key_.size());
+  for (const auto& [key, entry] : by_key_) entries.push_back(*entry);
   return entries;
 }
 
@@ -214,7 +220,7 @@ Result<CatalogEntry> Catalog::find(std::string_view name) {
   }
   scan();
   const auto found = by_key_.find(wanted->key());
-  if (found != by_key_.end()) return found->second;
+  if (found != by_key_.end()) return *found->second;
   return make_error(ErrorCode::kNotFound, "model '{}' not found", excerpt(name));
 }
 

@@ -1,6 +1,7 @@
 // The models that a folder holds, in its store and as files, under the names that clients call them by.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -54,8 +55,10 @@ class Catalog {
 
   const std::filesystem::path path_;
   store::ManifestIndex index_;
-  std::map<std::string, CatalogEntry> by_key_;          // by store::ModelName::key()
   std::unordered_map<std::string, Remembered> stored_;  // by the path of the manifest
+  std::deque<CatalogEntry> files_;                      // beside the store, as the last look found them
+  // Of both, by store::ModelName::key(): thousands of them are not copied for each look.
+  std::map<std::string, const CatalogEntry*> by_key_;
   uint64_t n_looks_ = 0;
   std::vector<std::string> warnings_;
 };

@@ -174,12 +174,13 @@ Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) 
 
 // A thousand models of a store must not start a thousand engines to be listed: its configs tell what is not
 // known.
+bool add_known_description(const OllamaApi& api, const CatalogEntry& entry, Json::object_t& record) {
+  if (!entry.stored || api.models.known_description(entry) != nullptr) return false;
+  record.emplace_back("details", details_of(entry.stored->config));
+  return true;
+}
+
 Task<void> add_description(OllamaApi api, const CatalogEntry& entry, Json& record) {
-  const protocol::Opened* known = api.models.known_description(entry);
-  if (entry.stored && known == nullptr) {
-    record["details"] = details_of(entry.stored->config);
-    co_return;
-  }
   // A file that cannot be opened is still there to be seen.
   const auto described = co_await api.models.describe(entry.name);
   record["details"] = details_of(described ? *described : protocol::Opened());
@@ -195,11 +196,16 @@ Task<void> list_models(OllamaApi api, const http::Request& /*request*/, http::Re
   });
   Json models = Json::array();
   for (const CatalogEntry& entry : entries) {
-    Json record = entry_record(entry);
-    record["modified_at"] = wire::utc_timestamp(entry.modified_at);
-    record["size"] = entry.size_bytes;
-    record["digest"] = entry.digest;
-    co_await add_description(api, entry, record);
+    Json::object_t fields;
+    fields.reserve(7);
+    fields.emplace_back("name", entry.name);
+    fields.emplace_back("model", entry.name);
+    fields.emplace_back("modified_at", wire::utc_timestamp(entry.modified_at));
+    fields.emplace_back("size", entry.size_bytes);
+    fields.emplace_back("digest", entry.digest);
+    const bool is_described = add_known_description(api, entry, fields);
+    Json record(std::move(fields));
+    if (!is_described) co_await add_description(api, entry, record);
     models.push_back(std::move(record));
   }
   http::Response response = json_response({{"models", std::move(models)}});

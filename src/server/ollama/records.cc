@@ -151,14 +151,16 @@ Json details_of(const protocol::Opened& description) {
 }
 
 Json details_of(const store::ModelConfig& config) {
-  Json families = Json::array();
-  for (const std::string& family : config.families) families.push_back(family);
-  return {{"parent_model", ""},
-          {"format", config.format},
-          {"family", config.family},
-          {"families", std::move(families)},
-          {"parameter_size", config.parameters},
-          {"quantization_level", config.quantisation}};
+  // Field by field: a list of pairs would be made of lists first, for each of a thousand models.
+  Json::object_t details;
+  details.reserve(6);
+  details.emplace_back("parent_model", "");
+  details.emplace_back("format", config.format);
+  details.emplace_back("family", config.family);
+  details.emplace_back("families", config.families);
+  details.emplace_back("parameter_size", config.parameters);
+  details.emplace_back("quantization_level", config.quantisation);
+  return Json(std::move(details));
 }
 
 Json capabilities_of(const protocol::Opened& description) {
