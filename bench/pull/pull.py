@@ -80,16 +80,22 @@ def make_model(folder, size):
     return layers[1]["digest"]
 
 
-def largest_fetcher_kib(stop, found):
-    """The largest VmHWM of any process called fetcher-process, until told to stop."""
+def fetcher_of(server):
+    """The process that a server has started for a pull, or nothing."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return next((pid for pid in children if b"fetcher-process" in Path(f"/proc/{pid}/cmdline").read_bytes()), None)
+
+
+def largest_fetcher_kib(server, stop, found):
+    """The VmHWM of the server's fetcher process, until told to stop; looking takes it little time that it needs itself."""
+    pid = None
     while not stop.is_set():
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                if b"fetcher-process" in (status.parent / "cmdline").read_bytes():
-                    if match := re.search(r"VmHWM:\s+(\d+)", status.read_text()):
-                        found.append(int(match[1]))
-            except OSError:
-                pass
+        try:
+            pid = pid or fetcher_of(server)
+            if pid and (match := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())):
+                found.append(int(match[1]))
+        except OSError:
+            pass
         time.sleep(0.05)
 
 
@@ -100,8 +106,8 @@ def free_port():
 
 
 def start_server(hearth, store, folder):
-    environment = {**os.environ, "HEARTH_HOME": str(folder / "home"), "HEARTH_HOST": f"127.0.0.1:{free_port()}"}
-    (folder / "home").mkdir(exist_ok=True)
+    home = tempfile.mkdtemp(dir=folder)
+    environment = {**os.environ, "HEARTH_HOME": home, "HEARTH_HOST": f"127.0.0.1:{free_port()}"}
     key = subprocess.run([hearth, "key", "create", "bench", "--scope", "manage"], env=environment, check=True,
                          capture_output=True, text=True)
     environment["HEARTH_API_KEY"] = re.search(r"hk_[0-9a-f]+_[0-9a-f]+", key.stdout)[0]
@@ -110,7 +116,7 @@ def start_server(hearth, store, folder):
     return server, environment
 
 
-def run_once(hearth, environment, store, url, name, folder):
+def run_once(hearth, server, environment, store, url, name, folder):
     for part in ("blobs", "hearth", "manifests"):
         shutil.rmtree(store / part, ignore_errors=True)
     (store / "blobs").mkdir()
@@ -123,7 +129,7 @@ def run_once(hearth, environment, store, url, name, folder):
     same_job_s = time.monotonic() - begin
     (folder / "copy").unlink()
     stop, found = threading.Event(), []
-    watcher = threading.Thread(target=largest_fetcher_kib, args=(stop, found))
+    watcher = threading.Thread(target=largest_fetcher_kib, args=(server, stop, found))
     watcher.start()
     begin = time.monotonic()
     subprocess.run([hearth, "pull", "--insecure", "--quiet", name], env=environment, check=True)
@@ -162,7 +168,7 @@ def main():
             for hearth in options.hearth:
                 server, environment = start_server(hearth.resolve(), store, folder)
                 try:
-                    result = run_once(hearth.resolve(), environment, store, f"http://{host}/v2/a/b/blobs/{digest}",
+                    result = run_once(hearth.resolve(), server, environment, store, f"http://{host}/v2/a/b/blobs/{digest}",
                                       f"http://{host}/bench/model", folder)
                 finally:
                     server.terminate()
