@@ -141,6 +141,7 @@ Result<server::FrontOptions> front_options(const ServeOptions& options) {
   start.set_n_threads(static_cast<int32_t>(options.n_threads));
   HEARTH_ASSIGN(front.transfers, transfer_options(options));
   HEARTH_ASSIGN(front.models.trusted_keys, read_public_keys(options.verify_keys));
+  front.shares_models = options.share_models;
   front.require_key = options.require_key;
   front.audit = !options.no_audit;
   front.insecure = options.insecure;
@@ -253,6 +254,11 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
   command
       .add_flag("--require-key", options.require_key,
                 "answer nobody without an API key, on loopback too, and make no Unix socket")
+      ->group("Access");
+  command
+      .add_flag(
+          "--share-models", options.share_models,
+          "let who may use the models copy them, too: hearth pull --from on another machine, with a key")
       ->group("Access");
   command.add_flag("--no-audit", options.no_audit, "keep no audit log")->group("Access");
   command

@@ -35,6 +35,7 @@ struct ServeOptions {
   bool no_audit = false;
   bool insecure = false;
   bool offline = false;
+  bool share_models = false;
   std::string ca_file;
   std::string limit_rate;
   std::vector<std::string> token_hosts;

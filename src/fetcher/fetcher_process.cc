@@ -109,11 +109,16 @@ Result<void> transfer(const FetchOrder& order, RegistryOptions options, Reports&
   HEARTH_ASSIGN(const store::Store store, store::Store::open(order.store_root()));
   const bool is_pull = order.kind() == FetchOrder::PULL;
   using Action = store::registry::Session::Action;
+  std::unique_ptr<store::registry::Session> peer;
+  if (!order.from().empty()) {
+    HEARTH_ASSIGN(peer, store::registry::Session::create_peer(name, order.from(), order.from_key(), options));
+  }
   HEARTH_ASSIGN(const auto session, store::registry::Session::create(
                                         name, is_pull ? Action::kPull : Action::kPush, std::move(options)));
   const store::registry::TransferEvents events{
       .on_bytes = [&](const store::Layer& layer, uint64_t n) { reports.progress(layer, n, false); },
-      .on_verify = [&](const store::Layer& layer, uint64_t n) { reports.progress(layer, n, true); }};
+      .on_verify = [&](const store::Layer& layer, uint64_t n) { reports.progress(layer, n, true); },
+      .on_note = [&](const std::string& text) { reports.note(text); }};
   FetchReport report;
   report.mutable_fetched();
   if (!is_pull) {
@@ -121,7 +126,7 @@ Result<void> transfer(const FetchOrder& order, RegistryOptions options, Reports&
     reports.send(report);
     return {};
   }
-  HEARTH_ASSIGN(store::registry::Pulled pulled, store::registry::pull(*session, store, events));
+  HEARTH_ASSIGN(store::registry::Pulled pulled, store::registry::pull(*session, store, events, peer.get()));
   report.mutable_fetched()->set_manifest(std::move(pulled.manifest));
   reports.send(report);
   wait_for_front(socket);

@@ -1,5 +1,6 @@
 // hearth pull and hearth push: models from a registry to the server, and back.
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 
 #include "cli/client/client_commands.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct TransferOptions {
   std::string model;
+  std::string from = {};  // of a pull
   bool insecure = false;
   bool json = false;
 };
@@ -106,7 +108,12 @@ class TransferProgress {
 Result<void> transfer(const std::string& path, const TransferOptions& options, const Context& context) {
   HEARTH_ASSIGN(const HttpClient client, HttpClient::from_environment());
   TransferProgress progress(context.console);
-  const Json body{{"model", options.model}, {"insecure", options.insecure}};
+  Json body{{"model", options.model}, {"insecure", options.insecure}};
+  if (!options.from.empty()) {
+    body["from"] = options.from;
+    const char* key = std::getenv("HEARTH_FROM_KEY");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+    if (key != nullptr) body["from_key"] = key;
+  }
   std::string last;
   Result<void> done = client.post_for_lines(path, body, [&](const Json& record) -> Result<void> {
     last = text_of(record, "status");
@@ -128,8 +135,13 @@ from Hugging Face. What was fetched stays when it is interrupted, and the next p
 The server does it (the one at HEARTH_HOST, 127.0.0.1:11434 by default). One that another user runs, or another machine,
 wants a key with the scope manage in HEARTH_API_KEY. Names and passwords of registries are docker login's.
 
+With --from another machine that runs hearth serve --share-models is asked for the weights first, over TLS, with the
+API key of that machine in HEARTH_FROM_KEY. What the name stands for is still asked of the registry, which also
+sends what that machine lacks or gets wrong.
+
 Examples:
   hearth pull qwen3
+  hearth pull --from big-box.lan qwen3
   hearth pull hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M
   hearth pull --insecure registry.lan:5000/team/model:v2)";
 
@@ -146,6 +158,13 @@ void add_transfer_command(CLI::App& parser, Action& action, const char* name, co
   auto options = std::make_shared<TransferOptions>();
   CLI::App* command = parser.add_subcommand(name, description);
   command->add_option("NAME", options->model, "the model")->required()->type_name("");
+  if (std::string_view(name) == "pull") {
+    command
+        ->add_option("--from", options->from,
+                     "a machine that shares its models, to be asked before the registry; its key is in "
+                     "HEARTH_FROM_KEY")
+        ->type_name("HOST");
+  }
   command->add_flag("--insecure", options->insecure, "take certificates that cannot be verified, and HTTP");
   command->add_flag("--json", options->json,
                     "print each report of the progress as a line of JSON, the last one too");
@@ -158,7 +177,7 @@ void add_transfer_command(CLI::App& parser, Action& action, const char* name, co
 }  // namespace
 
 Result<void> pull_model(const std::string& model, const Context& context) {
-  return transfer("/api/pull", {.model = model, .insecure = false}, context);
+  return transfer("/api/pull", {.model = model}, context);
 }
 
 void add_pull_command(CLI::App& parser, Action& action) {

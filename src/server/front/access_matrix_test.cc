@@ -16,6 +16,7 @@
 #include "server/http/admission.h"
 #include "server/http/live_server_fixture.h"
 #include "server/models/fake_model_service_fixture.h"
+#include "store/store_fixture.h"
 #include "tests/support/temporary_folder.h"
 
 namespace hearth::server {
@@ -112,6 +113,8 @@ class Subject {
   boost::asio::io_context context_;
   FakeModelService models_{context_.get_executor()};
   metrics::ServerMetrics metrics_{"0"};
+  store::TestStore store_;
+  ModelStore model_store_{context_.get_executor(), *store_};
 
  public:
   const Reach& reach;
@@ -139,7 +142,7 @@ class Subject {
     admin.models = &models_;
     admin.metrics = &metrics_;
     admin.metrics_are_public = access->metrics_are_public;
-    router = make_router(std::move(admin), {});
+    router = make_router(std::move(admin), {.store = &model_store_, .shares_models = true});
   }
 
   // By the document alone.

@@ -112,10 +112,12 @@ Result<void> Front::listen() {
   http.on_answered = [this](const http::Answered& answered) { note_answer(answered); };
   http.report = events_.on_warning;
   if (options_.require_key) http.socket_folder.clear();
-  HEARTH_ASSIGN(http_, http::Server::create(context_.get_executor(),
-                                            make_router(admin_deps(), {.store = models_.store(),
-                                                                       .transfers = transfers_.get()}),
-                                            std::move(http), make_authenticator(*accounts_)));
+  HEARTH_ASSIGN(http_,
+                http::Server::create(context_.get_executor(),
+                                     make_router(admin_deps(), {.store = models_.store(),
+                                                                .transfers = transfers_.get(),
+                                                                .shares_models = options_.shares_models}),
+                                     std::move(http), make_authenticator(*accounts_)));
   return {};
 }
 

@@ -18,6 +18,7 @@ struct FrontOptions {
   ModelManagerOptions models;
   TransferOptions transfers;
   std::filesystem::path accounts_folder;  // keys and audit log
+  bool shares_models = false;             // other machines may copy the store's blobs
   bool require_key = false;               // on loopback too, and there is no Unix socket
   bool insecure = false;                  // reachable from elsewhere without keys or TLS
   bool audit = true;

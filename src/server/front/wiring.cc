@@ -7,6 +7,7 @@
 #include "server/inference/dependencies.h"
 #include "server/ollama/routes.h"
 #include "server/openai/routes.h"
+#include "server/transfers/sharing.h"
 
 namespace hearth::server {
 
@@ -23,6 +24,7 @@ http::Router make_router(admin::AdminDeps admin, const StoreServices& stores) {
                                      .version = admin.version,
                                      .store = stores.store,
                                      .transfers = stores.transfers});
+  if (stores.shares_models && stores.store != nullptr) add_sharing_routes(router, *stores.store);
   openai::add_openai_routes(router, inference);
   anthropic::add_anthropic_routes(router, inference);
   extras::add_extra_routes(router, inference);

@@ -26,6 +26,7 @@ Result<Access> access_of(const accounts::Exposure& exposure, bool require_key);
 struct StoreServices {
   ModelStore* store = nullptr;
   TransferService* transfers = nullptr;
+  bool shares_models = false;  // other machines may copy the store's blobs
 };
 
 // Every route of every API. What `admin` and `stores` point to must outlive the router.

@@ -26,6 +26,10 @@ ApiResult<TransferRequest> read_transfer_request(std::string_view text, Transfer
   request.wish.name = name ? *name : body["model"].required().string().value_or("");
   if (body["model"].present()) request.wish.name = body["model"].string().value_or("");
   request.wish.insecure = body["insecure"].boolean().value_or(false);
+  if (kind == TransferWish::Kind::kPull) {
+    request.wish.from = body["from"].string().value_or("");
+    request.wish.from_key = body["from_key"].string().value_or("");
+  }
   request.stream = body["stream"].boolean().value_or(true);
   HEARTH_TRY(body.check());
   if (request.wish.name.empty()) return ApiError(400, "model: expected the name of a model", "model");

@@ -36,6 +36,7 @@ class FetcherTransfer final : public Transfer {
       if (!report) co_return end(Error(ErrorCode::kUnavailable, "the fetcher process did not answer"));
       if (report->has_failure()) co_return end(protocol::error_of(report->failure()));
       if (report->has_fetched()) co_return conclude(report->fetched());
+      if (report->has_note()) co_return Next(TransferStatus{report->note().text()});
       if (report->has_progress()) {
         const auto status = status_of(report->progress());
         if (status) co_return Next(*status);
@@ -129,6 +130,8 @@ class FetcherService final : public TransferService {
     order.set_name(name.full_text());
     order.set_store_root(store_->store().root().string());
     order.set_insecure(wish.insecure);
+    order.set_from(wish.from);
+    order.set_from_key(wish.from_key);
     order.set_plain_http(wish.name.starts_with("http://"));
     order.set_ca_file(options_.ca_file);
     order.set_docker_config(options_.docker_config);

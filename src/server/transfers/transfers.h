@@ -40,6 +40,9 @@ struct TransferWish {
   Kind kind = Kind::kPull;
   std::string name;  // as a client writes it
   bool insecure = false;
+  // Of a pull: another Hearth machine that is asked for blobs first, and a key of it. Empty: none.
+  std::string from = {};
+  std::string from_key = {};
 };
 
 class TransferService {

@@ -38,6 +38,7 @@ class Download {
       begin_next(*streams_.back());
     }
     auto ran = session_.run([this] { return failed_ || n_active_ == 0; });
+    session_.drop_all();  // of a failure, other streams are still on their way
     // However it ended, what came is kept.
     for (const auto& stream : streams_) {
       if (const auto flushed = flush(*stream); !flushed) fail(flushed.error());

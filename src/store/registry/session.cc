@@ -41,6 +41,34 @@ std::string told_error(const std::string& body) {
   return excerpt(body, 200);
 }
 
+// An empty one is none. What is no key of ours could end the header that it stands in.
+bool may_be_key(std::string_view key) {
+  constexpr size_t kMaxKeyBytes = 512;
+  return key.size() <= kMaxKeyBytes &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+bool is_loopback(const Url& url) {
+  // libcurl knows localhost by itself, and asks nobody what it means.
+  return url.host == "localhost" || literal_address_class(url) == AddressClass::kLoopback;
+}
+
+Result<Url> parse_peer(std::string_view from) {
+  constexpr uint16_t kPort = 11434;
+  const bool has_scheme = from.find("://") != std::string_view::npos;
+  auto url = parse_url(has_scheme ? std::string(from) : fmt::format("https://{}", from));
+  if (!url || (url->path != "/" && !url->path.empty()) || url->text.find('?') != std::string::npos) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "from: expected HOST, HOST:PORT, https://HOST or http://HOST, found {}",
+                      quoted_excerpt(from));
+  }
+  if (has_scheme) return url;
+  url->scheme = is_loopback(*url) ? "http" : "https";
+  // parse_url gives the scheme's port where none is said.
+  if (url->port == kHttpsPort && !from.ends_with(":443")) url->port = kPort;
+  return parse_url(url->origin() + "/");
+}
+
 Result<std::string> token_of(const Url& url, const std::string& body) {
   const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   for (const char* name : {"token", "access_token"}) {
@@ -98,22 +126,55 @@ Result<std::unique_ptr<Session>> Session::create(const ModelName& name, Action a
   if (!url) return url.error();
   options.transport.verify_tls = !options.insecure;
   options.transport.receive_buffer_bytes = loss_limits(options).read_bytes;
-  return std::unique_ptr<Session>(new Session(name, action, std::move(url).value(), std::move(options)));
+  // Ollama's name for a namespace and a model are parts that need no escaping (store/name.h).
+  std::string base = fmt::format("/v2/{}/{}/", name.namespace_, name.model);
+  return std::unique_ptr<Session>(
+      new Session(name, action, std::move(url).value(), std::move(base), std::move(options)));
 }
 
-Session::Session(ModelName name, Action action, Url registry, RegistryOptions options)
+Result<std::unique_ptr<Session>> Session::create_peer(const ModelName& name, std::string_view from,
+                                                      std::string_view key, RegistryOptions options) {
+  // There is somebody else to ask.
+  constexpr std::chrono::seconds kConnectTimeout{5};
+  constexpr std::chrono::seconds kStallTimeout{10};
+  constexpr uint64_t kLeastBytesPerSecond = 65536;
+  HEARTH_ASSIGN(const Url url, parse_peer(from));
+  if (url.scheme == "http" && !options.insecure && !is_loopback(url)) {
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "from: {}: expected https, found http, which is taken with --insecure (\"insecure\": true) only",
+        url.host);
+  }
+  if (!may_be_key(key)) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "from: {}: expected a key of printable characters, found something else", url.host);
+  }
+  options.credentials.reset();
+  options.token_hosts.clear();
+  options.max_tries = 1;
+  options.transport.verify_tls = !options.insecure;
+  options.transport.receive_buffer_bytes = loss_limits(options).read_bytes;
+  options.transport.connect_timeout = std::min(options.transport.connect_timeout, kConnectTimeout);
+  options.transport.stall_timeout = std::min(options.transport.stall_timeout, kStallTimeout);
+  options.transport.min_bytes_per_s = kLeastBytesPerSecond;
+  std::unique_ptr<Session> session(new Session(name, Action::kPull, url, "/api/shared/", std::move(options)));
+  session->is_peer_ = true;
+  if (!key.empty()) session->authorization_ = fmt::format("Bearer {}", key);
+  return session;
+}
+
+Session::Session(ModelName name, Action action, Url registry, std::string base, RegistryOptions options)
     : name_(std::move(name)),
       action_(action),
       registry_(std::move(registry)),
+      base_(std::move(base)),
       options_(std::move(options)),
       transport_(options_.transport),
       random_(std::random_device()()) {}
 
 Result<Url> Session::url_of(const Call& call) const {
   if (call.url) return *call.url;
-  // Ollama's name for a namespace and a model are parts that need no escaping (store/name.h).
-  return parse_url(
-      fmt::format("{}/v2/{}/{}/{}", registry_.origin(), name_.namespace_, name_.model, call.path));
+  return parse_url(fmt::format("{}{}{}", registry_.origin(), base_, call.path));
 }
 
 AddressRule Session::rule_for(const Url& url) const {
@@ -160,13 +221,14 @@ void Session::attempt(const std::shared_ptr<Attempt>& attempt) {
 
 // A host that speaks no TLS, asked for the first time.
 bool Session::may_fall_back_to_http(const Error& error) const {
-  return options_.insecure && registry_.scheme == "https" && !registry_class_ &&
+  return options_.insecure && !is_peer_ && registry_.scheme == "https" && !registry_class_ &&
          error.code() == ErrorCode::kUnsupported;
 }
 
 void Session::take_answer(const std::shared_ptr<Attempt>& attempt, Response response) {
   const bool is_own = attempt->url.origin() == registry_.origin();
   if (is_own && response.address_class) registry_class_ = response.address_class;
+  if (is_peer_) return attempt->done(std::move(response));
   const long status = response.head.status;
   if (status == 401 && is_own && !attempt->has_asked_for_token) return authenticate(attempt, response);
   if (!is_redirection(status) || !may_be_followed(attempt->call.method))
@@ -281,6 +343,8 @@ Error Session::unexpected(const Call& call, const Response& response, std::strin
     code = ErrorCode::kUnavailable;
   } else if (status < 400) {
     code = ErrorCode::kMalformed;
+  } else if (status == 401 && is_peer_) {
+    hint = "; a key of that machine is wanted (hearth pull: HEARTH_FROM_KEY)";
   } else if (status == 401 && !options_.credentials) {
     hint = "; no name and password are known for this registry (docker login keeps them)";
   }

@@ -7,6 +7,9 @@
 //  - it leads to a public address, or to the kind of address (loopback, private) that the registry's own is;
 //  - secrets go to the registry's own origin alone, and to the host of tokens (`realm`), which is that of the
 //    registry or one that was named.
+//
+// Another Hearth machine that shares its blobs (a peer) is asked by a session, too, with less patience: it
+// leads nowhere else, hands out no tokens, and one failure is the end.
 #pragma once
 
 #include <functional>
@@ -82,6 +85,12 @@ class Session {
   // kInvalidArgument for a name whose host is none.
   static Result<std::unique_ptr<Session>> create(const ModelName& name, Action action,
                                                  RegistryOptions options);
+  // Of a peer, for the blobs of `name` alone. `from`: "HOST", "HOST:PORT" or a URL without a path; HTTPS
+  // where no scheme is said, but for loopback, and port 11434 then. HTTP to another machine wants
+  // options.insecure. `key`: an API key of the peer, sent to its origin and nowhere else; empty: none. Of
+  // `options`, credentials and hosts of tokens do not count. kInvalidArgument.
+  static Result<std::unique_ptr<Session>> create_peer(const ModelName& name, std::string_view from,
+                                                      std::string_view key, RegistryOptions options);
 
   // Answers other than redirections and the 401 that asks for a token are handed on, whatever their status.
   void send(Call call, Sink sink, Done done, Sent sent = {});
@@ -90,6 +99,8 @@ class Session {
   // The same, once.
   Result<Response> ask_once(const Call& call, std::initializer_list<long> expected, const Sent& sent);
   Result<void> run(const std::function<bool()>& is_done) { return transport_.run(is_done); }
+  // Of send() and after(): nobody is called any more.
+  void drop_all() { transport_.drop_all(); }
   bool is_cancelled() const { return transport_.is_cancelled(); }
   void after(std::chrono::milliseconds delay, std::function<void()> callback) {
     transport_.after(delay, std::move(callback));
@@ -97,6 +108,7 @@ class Session {
 
   const RegistryOptions& options() const noexcept { return options_; }
   const std::string& host() const noexcept { return registry_.host; }
+  std::string origin() const { return registry_.origin(); }
   const ModelName& name() const noexcept { return name_; }
   Backoff backoff() { return {options_, random_}; }
 
@@ -109,7 +121,7 @@ class Session {
 
  private:
   struct Attempt;
-  Session(ModelName name, Action action, Url registry, RegistryOptions options);
+  Session(ModelName name, Action action, Url registry, std::string base, RegistryOptions options);
 
   void attempt(const std::shared_ptr<Attempt>& attempt);
   void take_answer(const std::shared_ptr<Attempt>& attempt, Response response);
@@ -121,7 +133,9 @@ class Session {
 
   ModelName name_;
   Action action_;
-  Url registry_;  // scheme, host and port
+  Url registry_;      // scheme, host and port
+  std::string base_;  // of what is asked for: "/v2/library/tiny/"
+  bool is_peer_ = false;
   RegistryOptions options_;
   Transport transport_;
   std::minstd_rand random_;

@@ -37,8 +37,8 @@ Result<void> pause(Session& session, std::chrono::milliseconds time) {
 
 class Pull {
  public:
-  Pull(Session& session, const Store& store, const TransferEvents& events)
-      : session_(session), store_(store), events_(events) {}
+  Pull(Session& session, const Store& store, const TransferEvents& events, Session* peer)
+      : session_(session), store_(store), events_(events), peer_(peer) {}
 
   Result<Pulled> run() {
     HEARTH_ASSIGN(pulled_.manifest, fetch_manifest(session_));
@@ -78,7 +78,13 @@ class Pull {
       if (present) return {};
       const PartialBlobOptions options{.max_unsynced_bytes = loss_limits(session_.options()).unsynced_bytes};
       auto blob = store_.partial_blob(layer.digest, layer.size_bytes, options);
-      if (blob) return fetch(layer, std::move(blob).value());
+      if (blob) {
+        const bool asks_peer = peer_ != nullptr;
+        auto fetched = fetch(layer, std::move(blob).value());
+        if (fetched || !asks_peer || peer_ != nullptr || fetched.error().code() != ErrorCode::kMalformed)
+          return fetched;
+        continue;  // with the registry alone
+      }
       // Somebody else fetches it; then it is there, or it is ours to go on with.
       if (blob.error().code() != ErrorCode::kUnavailable) return blob.error();
       HEARTH_TRY(pause(session_, kLockedPause));
@@ -87,16 +93,43 @@ class Pull {
 
   Result<void> fetch(const Layer& layer, PartialBlob blob) {
     const OnBytes on_bytes = [&](uint64_t n_bytes) { events_.on_bytes(layer, n_bytes); };
+    HEARTH_ASSIGN(const bool has_peers_bytes, ask_peer(blob, on_bytes));
     HEARTH_TRY(download(session_, blob, on_bytes));
-    if (const auto committed = blob.commit(progress_of(layer)); !committed)
+    if (const auto committed = blob.commit(progress_of(layer)); !committed) {
+      const bool is_other = committed.error().code() == ErrorCode::kMalformed;
+      if (is_other && has_peers_bytes) leave_peer(committed.error());
       return committed.error().in(fmt::format("{}: blob {}", session_.host(), layer.digest.text()));
+    }
     pulled_.fetched.push_back(std::move(blob));
     return {};
+  }
+
+  // Whether any of the blob came from the peer. What is missing afterwards is the registry's to send.
+  Result<bool> ask_peer(PartialBlob& blob, const OnBytes& on_bytes) {
+    if (peer_ == nullptr) return false;
+    const uint64_t before = blob.written_bytes();
+    const auto fetched = download(*peer_, blob, on_bytes);
+    if (!fetched && fetched.error().code() == ErrorCode::kCancelled) return fetched.error();
+    const bool lacks_it = !fetched && fetched.error().code() == ErrorCode::kNotFound;
+    if (lacks_it) note(fetched.error());
+    if (!fetched && !lacks_it) leave_peer(fetched.error());
+    return blob.written_bytes() > before;
+  }
+
+  void leave_peer(const Error& why) {
+    if (peer_ != nullptr) note(why);
+    peer_ = nullptr;
+  }
+
+  void note(const Error& error) const {
+    if (!events_.on_note) return;
+    events_.on_note(fmt::format("{}: {}; the registry is asked", peer_->origin(), error.message()));
   }
 
   Session& session_;
   const Store& store_;
   const TransferEvents& events_;
+  Session* peer_;  // null: there is none, or it is asked no more
   Pulled pulled_;
 };
 
@@ -114,8 +147,8 @@ Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesy
   return made;
 }
 
-Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events) {
-  return Pull(session, store, events).run();
+Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events, Session* peer) {
+  return Pull(session, store, events, peer).run();
 }
 
 Result<void> push(Session& session, const Store& store, const ModelName& local_name,

@@ -16,6 +16,8 @@ struct TransferEvents {
   std::function<void(const Layer& layer, uint64_t completed_bytes)> on_bytes;
   // So many of them have been compared with the digest.
   std::function<void(const Layer& layer, uint64_t read_bytes)> on_verify;
+  // Something that went otherwise than the person wished, in a sentence; the pull goes on.
+  std::function<void(const std::string& text)> on_note = {};
 };
 
 // What was pulled. As long as it lives, no collection of garbage takes the blobs: until somebody has written
@@ -35,7 +37,13 @@ Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesy
 // somebody else fetches. Errors name the registry: kNotFound, kMalformed for what breaks the protocol,
 // kUnsupported for lists of manifests, kResourceExhausted for a full disk, kUnavailable, kCancelled. What was
 // fetched stays for the next time.
-Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events);
+//
+// `peer` (Session::create_peer; null: none) is asked for each blob first. The manifest, which says what the
+// name stands for, comes from the registry alone. A blob that the peer lacks, or does not bring to its end,
+// is gone on with at the registry, and one that came as something else is fetched anew from there; but for
+// one that it lacks, the peer is asked no more then. The digest decides, whoever sent what.
+Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events,
+                    Session* peer = nullptr);
 
 // Sends the blobs that the registry lacks, then the manifest. kNotFound where the store does not have the
 // model.

@@ -253,8 +253,12 @@ class Transport::State {
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() {
+  ~State() { drop_all(); }
+
+  void drop_all() {
     for (const auto& [curl, exchange] : running_) curl_multi_remove_handle(multi_.get(), curl);
+    running_.clear();
+    timers_.clear();
   }
 
   void start(Request request, Sink sink, Done done, Sent sent) {
@@ -309,7 +313,8 @@ class Transport::State {
     set(exchange, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
     set(exchange, CURLOPT_USERAGENT, "hearth");
     set(exchange, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options_.connect_timeout.count()));
-    set(exchange, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(exchange, CURLOPT_LOW_SPEED_LIMIT,
+        options_.max_bytes_per_s > 0 ? 1L : static_cast<long>(options_.min_bytes_per_s));
     set(exchange, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_timeout.count()));
     set(exchange, CURLOPT_BUFFERSIZE,
         options_.max_bytes_per_s > 0 ? kLimitedBufferBytes
@@ -452,6 +457,9 @@ void Transport::start(Request request, Sink sink, Done done, Sent sent) {
 }
 void Transport::after(std::chrono::milliseconds delay, std::function<void()> callback) {
   state_->after(delay, std::move(callback));
+}
+void Transport::drop_all() {
+  state_->drop_all();
 }
 Result<void> Transport::run(const std::function<bool()>& is_done) {
   return state_->run(is_done);

@@ -64,7 +64,8 @@ struct TransportOptions {
   bool verify_tls = true;
   std::filesystem::path ca_file = {};  // instead of the system's certificates
   std::chrono::seconds connect_timeout{15};
-  std::chrono::seconds stall_timeout{30};  // without a byte
+  std::chrono::seconds stall_timeout{30};  // without a byte, or slower than the least rate
+  uint64_t min_bytes_per_s = 1;            // of each exchange; a limit of the rate takes its place
   uint64_t max_bytes_per_s = 0;            // of all downloads together; 0: no limit
   // What a connection reads at once: 1 KiB to 512 KiB.
   size_t receive_buffer_bytes = size_t{512} << 10U;
@@ -83,6 +84,8 @@ class Transport {
   void start(Request request, Sink sink, Done done, Sent sent = {});
   void after(std::chrono::milliseconds delay, std::function<void()> callback);
 
+  // Ends what still runs, without a word to anybody, and forgets what was to be called later.
+  void drop_all();
   // Until `is_done` holds, or kCancelled.
   Result<void> run(const std::function<bool()>& is_done);
   bool is_cancelled() const;
