@@ -94,6 +94,8 @@ def machine(blobs, spoil=None):
 class Hearth:
     """A server with a folder of its own, and a key for it."""
 
+    running = []
+
     def __init__(self, folder, scope, *options):
         self.home, self.models = folder / "home", folder / "models"
         for path in (self.home, self.models / "blobs", self.models / "manifests"):
@@ -106,6 +108,7 @@ class Hearth:
         self.key = re.search(r"hk_[0-9a-f]+_[0-9a-f]+", made.stdout)[0]
         self.process = subprocess.Popen([HEARTH, "serve", "--port", "0", "--models", self.models, *options],
                                         env=self.environment, stderr=subprocess.PIPE, text=True)
+        Hearth.running.append(self)
         self.host = re.search(r"127\.0\.0\.1:\d+", self.process.stderr.readline())[0]
         self.environment |= {"HEARTH_HOST": self.host, "HEARTH_API_KEY": self.key}
 
@@ -192,9 +195,7 @@ def check_honest_machine(folder, puller):
         killed = lambda line: line.get("completed", 0) > len(CONFIG) and os.kill(other.process.pid, signal.SIGKILL)
         slow = Hearth(folder / "slow", "manage", "--limit-rate", "4M")
         said = pull(slow, registry, other.host, other.key, killed)
-        slow.stop()
         expect(len(said) == 1, f"a machine that is killed in the middle: {said}")
-    other.stop()
 
 
 def check_machine_that_shares_nothing(folder, puller):
@@ -203,7 +204,6 @@ def check_machine_that_shares_nothing(folder, puller):
     with machine(BLOBS) as registry:
         said = pull(puller, registry, other.host, other.key)
         expect(len(said) == len(BLOBS) and "404" in said[0], f"a machine that shares nothing: {said}")
-    other.stop()
 
 
 def check_hostile_machines(puller):
@@ -238,11 +238,14 @@ def check_hostile_machines(puller):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        puller = Hearth(folder / "puller", "manage")
-        check_honest_machine(folder, puller)
-        check_machine_that_shares_nothing(folder, puller)
-        check_hostile_machines(puller)
-        puller.stop()
+        try:
+            puller = Hearth(folder / "puller", "manage")
+            check_honest_machine(folder, puller)
+            check_machine_that_shares_nothing(folder, puller)
+            check_hostile_machines(puller)
+        finally:
+            for server in Hearth.running:
+                server.stop()
     print("pulls from another machine: the same bytes, and from the registry where it fails")
 
 
