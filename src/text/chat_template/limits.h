@@ -59,6 +59,13 @@ class Budget {
   }
 
   const RenderLimits& limits() const { return limits_; }
+  // What is left of the limits, for a rendering that goes on.
+  RenderLimits left() const {
+    RenderLimits left = limits_;
+    left.max_steps -= steps_;
+    left.max_work_bytes -= bytes_;
+    return left;
+  }
 
  private:
   static constexpr uint64_t kElementBytes = 32;
