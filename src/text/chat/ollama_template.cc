@@ -24,11 +24,15 @@ std::string lower_case(std::string_view text) {
 }
 
 Node response_node() {
-  Operand field{.kind = Operand::Kind::kField, .text = ".Response", .names = {"Response"}};
-  Pipeline pipeline;
-  pipeline.commands.push_back(Command{.operands = {std::move(field)}});
-  Node node{.kind = Node::Kind::kAction};
-  node.pipeline.push_back(std::move(pipeline));
+  Operand field;
+  field.kind = Operand::Kind::kField;
+  field.text = ".Response";
+  field.names = {"Response"};
+  Command command;
+  command.operands.push_back(std::move(field));
+  Node node;
+  node.kind = Node::Kind::kAction;
+  node.pipeline.emplace_back().commands.push_back(std::move(command));
   return node;
 }
 
@@ -69,21 +73,21 @@ class Cutter {
   bool found_ = false;
 };
 
-const Value* find(const Value& dict, std::string_view key) {
+const Value* entry_of(const Value& dict, std::string_view key) {
   return dict.dict_data().find(key);
 }
 
-std::string text_of(const Value& dict, std::string_view key) {
-  const Value* value = find(dict, key);
+std::string text_entry(const Value& dict, std::string_view key) {
+  const Value* value = entry_of(dict, key);
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
 // Think, ThinkLevel and IsThinkSet.
 Entries think_entries(const Value& context) {
-  const Value* think = find(context, "think");
+  const Value* think = entry_of(context, "think");
   const bool is_set = think != nullptr && think->is(Value::Kind::kBool);
   return {{"Think", Go::boolean(is_set && think->as_bool())},
-          {"ThinkLevel", Go::string(text_of(context, "think_level"))},
+          {"ThinkLevel", Go::string(text_entry(context, "think_level"))},
           {"IsThinkSet", Go::boolean(is_set)}};
 }
 
@@ -96,10 +100,10 @@ std::string system_of(const Value& messages) {
   std::string system;
   bool is_first = true;
   for (const Value& message : messages.items()) {
-    if (!message.is_dict() || text_of(message, "role") != "system") continue;
+    if (!message.is_dict() || text_entry(message, "role") != "system") continue;
     if (!is_first) system += "\n\n";
     is_first = false;
-    system += text_of(message, "content");
+    system += text_entry(message, "content");
   }
   return system;
 }
@@ -126,19 +130,19 @@ Result<std::string> OllamaTemplate::render(const Value& context, const RenderOpt
                       jinja::type_name(context));
   }
   const Go think = Go::map(think_entries(context));
-  const std::string suffix = text_of(context, "suffix");
+  const std::string suffix = text_entry(context, "suffix");
   if (!suffix.empty()) {
-    return whole_.execute(data_of({{"Prompt", Go::string(text_of(context, "prompt"))},
+    return whole_.execute(data_of({{"Prompt", Go::string(text_entry(context, "prompt"))},
                                    {"Suffix", Go::string(suffix)},
                                    {"Response", Go::string("")}},
                                   think),
                           options);
   }
-  const Value* const listed = find(context, "messages");
+  const Value* const listed = entry_of(context, "messages");
   const Value messages = listed == nullptr ? Value::list({}) : *listed;
   if (!names("messages")) return render_turns(messages, think, options);
   HEARTH_ASSIGN(const std::vector<OllamaMessage> read, ollama_messages(messages));
-  HEARTH_ASSIGN(Go tools, ollama_tools(find(context, "tools")));
+  HEARTH_ASSIGN(Go tools, ollama_tools(entry_of(context, "tools")));
   return whole_.execute(data_of({{"System", Go::string(system_of(messages))},
                                  {"Messages", value_of(read)},
                                  {"Tools", std::move(tools)},

@@ -35,13 +35,14 @@ struct Operand {
   std::string text{};  // as it stands in the source, for messages
   Value value{};
   std::vector<std::string> names{};
-  std::vector<Pipeline> inner{};      // none or one
-  std::vector<Operand> inner_term{};  // none or one: what a chain that begins with a function begins with
+  // No initialisers: clang 14 would need Pipeline to be whole for them.
+  std::vector<Pipeline> inner;      // none or one
+  std::vector<Operand> inner_term;  // none or one: what a chain that begins with a function begins with
 };
 
 // The first is what is called or named, the others are its arguments.
 struct Command {
-  std::vector<Operand> operands{};
+  std::vector<Operand> operands;
 };
 
 struct Pipeline {

@@ -105,7 +105,7 @@ Result<Interpreter::Flow> Interpreter::walk_branch(const Value& dot, const Node&
   const size_t n_variables = variables_.size();
   HEARTH_ASSIGN(const Value value, pipeline(dot, node.pipeline.front()));
   const bool is_with = node.kind == Node::Kind::kWith;
-  const auto flow = is_true(value) ? walk(is_with ? value : dot, node.body) : walk(dot, node.otherwise);
+  auto flow = is_true(value) ? walk(is_with ? value : dot, node.body) : walk(dot, node.otherwise);
   variables_.resize(n_variables);
   return flow;
 }
@@ -126,7 +126,7 @@ Result<Interpreter::Flow> Interpreter::walk_element(const Node& node, const Valu
       variables_[n_variables - n_named + i].value = value;
     }
   }
-  const auto flow = walk(element, node.body);
+  auto flow = walk(element, node.body);
   variables_.resize(n_variables);
   return flow;
 }

@@ -10,8 +10,8 @@
 namespace hearth::text::go_template {
 namespace {
 
-constexpr std::string_view kBegin = "{{";
-constexpr std::string_view kEnd = "}}";
+constexpr std::string_view kActionOpen = "{{";
+constexpr std::string_view kActionClose = "}}";
 constexpr std::string_view kSpaces = " \t\r\n";
 
 bool is_space(char c) {
@@ -24,7 +24,7 @@ bool begins_with_trim(std::string_view text) {
 
 // " -}}"
 bool is_trimming_end(std::string_view text) {
-  return text.size() >= 2 && is_space(text[0]) && text[1] == '-' && text.substr(2).starts_with(kEnd);
+  return text.size() >= 2 && is_space(text[0]) && text[1] == '-' && text.substr(2).starts_with(kActionClose);
 }
 
 TokenKind kind_of_word(std::string_view word) {
@@ -113,7 +113,8 @@ size_t Lexer::letters_from(size_t at) const {
 
 bool Lexer::at_terminator() const {
   if (at_end() || is_space(here())) return true;
-  return std::string_view(".,|:)(").find(here()) != std::string_view::npos || rest().starts_with(kEnd);
+  return std::string_view(".,|:)(").find(here()) != std::string_view::npos ||
+         rest().starts_with(kActionClose);
 }
 
 Result<std::vector<Token>> Lexer::run() {
@@ -129,9 +130,9 @@ Result<std::vector<Token>> Lexer::run() {
 
 void Lexer::text() {
   const size_t from = at_;
-  const size_t begin = std::min(source_.find(kBegin, at_), source_.size());
+  const size_t begin = std::min(source_.find(kActionOpen, at_), source_.size());
   size_t end = begin;
-  if (begin < source_.size() && begins_with_trim(source_.substr(begin + kBegin.size()))) {
+  if (begin < source_.size() && begins_with_trim(source_.substr(begin + kActionOpen.size()))) {
     while (end > from && is_space(source_[end - 1])) --end;
   }
   at_ = end;
@@ -142,27 +143,27 @@ void Lexer::text() {
 // Whether a comment was there, and is passed.
 Result<bool> Lexer::comment() {
   const size_t begin = at_;
-  size_t from = begin + kBegin.size();
+  size_t from = begin + kActionOpen.size();
   if (begins_with_trim(source_.substr(from))) from += 2;
   if (!source_.substr(from).starts_with("/*")) return false;
   const size_t end = source_.find("*/", from + 2);
   if (end == std::string_view::npos) return malformed(position(begin), "unclosed comment");
   at_ = end + 2;
-  if (!is_trimming_end(rest()) && !rest().starts_with(kEnd))
+  if (!is_trimming_end(rest()) && !rest().starts_with(kActionClose))
     return malformed(position(begin), "comment ends before closing delimiter");
-  const bool trims = !rest().starts_with(kEnd);
-  at_ += (trims ? 2 : 0) + kEnd.size();
+  const bool trims = !rest().starts_with(kActionClose);
+  at_ += (trims ? 2 : 0) + kActionClose.size();
   while (trims && !at_end() && is_space(here())) ++at_;
   return true;
 }
 
 Result<void> Lexer::action() {
   const size_t begin = at_;
-  at_ += kBegin.size();
+  at_ += kActionOpen.size();
   add(TokenKind::kActionBegin, begin);
   if (begins_with_trim(rest())) at_ += 2;
   int depth = 0;
-  while (!rest().starts_with(kEnd) && !is_trimming_end(rest())) {
+  while (!rest().starts_with(kActionClose) && !is_trimming_end(rest())) {
     if (at_end()) return malformed(position(begin), "unclosed action");
     if (here() == '(') ++depth;
     if (here() == ')' && --depth < 0) return malformed(position(at_), "unexpected right parenthesis");
@@ -174,10 +175,10 @@ Result<void> Lexer::action() {
 }
 
 void Lexer::end_action() {
-  const bool trims = !rest().starts_with(kEnd);
+  const bool trims = !rest().starts_with(kActionClose);
   if (trims) at_ += 2;
   const size_t from = at_;
-  at_ += kEnd.size();
+  at_ += kActionClose.size();
   add(TokenKind::kActionEnd, from);
   while (trims && !at_end() && is_space(here())) ++at_;
 }

@@ -13,6 +13,7 @@ namespace hearth::text::go_template {
 namespace {
 
 using IsFunction = std::function<bool(std::string_view)>;
+using OperandKind = Operand::Kind;
 
 bool is_blank(const NodeList& nodes) {
   return std::ranges::all_of(nodes, [](const Node& node) {
@@ -374,15 +375,17 @@ Result<bool> Parser::operand(Command& command) {
 
 // A term with the fields that follow it without a space.
 Result<Operand> Parser::with_fields(Operand term) {
-  using Kind = Operand::Kind;
-  if (term.kind == Kind::kConstant || term.kind == Kind::kNil || term.kind == Kind::kDot)
+  if (term.kind == OperandKind::kConstant || term.kind == OperandKind::kNil || term.kind == OperandKind::kDot)
     return malformed(peek().at, "unexpected . after {}", quoted_excerpt(term.text, 40));
-  if (term.kind == Kind::kFunction) {
-    Operand chain{.kind = Kind::kChain, .at = term.at, .text = term.text};
+  if (term.kind == OperandKind::kFunction) {
+    Operand chain;
+    chain.kind = OperandKind::kChain;
+    chain.at = term.at;
+    chain.text = term.text;
     chain.inner_term.push_back(std::move(term));
     term = std::move(chain);
-  } else if (term.kind == Kind::kPipeline) {
-    term.kind = Kind::kChain;
+  } else if (term.kind == OperandKind::kPipeline) {
+    term.kind = OperandKind::kChain;
   }
   while (peek().kind == TokenKind::kField) {
     const Token& token = next();
@@ -393,7 +396,6 @@ Result<Operand> Parser::with_fields(Operand term) {
 }
 
 Result<bool> Parser::term(Operand& operand) {
-  using Kind = Operand::Kind;
   const Token token = peek();
   operand.at = token.at;
   operand.text = token.text;
@@ -401,29 +403,29 @@ Result<bool> Parser::term(Operand& operand) {
     case TokenKind::kIdentifier:
       if (!is_function_(token.text))
         return malformed(token.at, "function {} not defined", quoted_excerpt(token.text));
-      operand.kind = Kind::kFunction;
+      operand.kind = OperandKind::kFunction;
       operand.names.emplace_back(token.text);
       break;
     case TokenKind::kDot:
-      operand.kind = Kind::kDot;
+      operand.kind = OperandKind::kDot;
       break;
     case TokenKind::kNil:
-      operand.kind = Kind::kNil;
+      operand.kind = OperandKind::kNil;
       break;
     case TokenKind::kVariable:
       if (std::ranges::find(scope_.variables, token.text) == scope_.variables.end())
         return malformed(token.at, "undefined variable {}", quoted_excerpt(token.text));
-      operand.kind = Kind::kVariable;
+      operand.kind = OperandKind::kVariable;
       operand.names.emplace_back(token.text);
       break;
     case TokenKind::kField:
-      operand.kind = Kind::kField;
+      operand.kind = OperandKind::kField;
       operand.names = names_of_field(token.text);
       break;
     case TokenKind::kOpen: {
       HEARTH_TRY(deepen(token));
       next();
-      operand.kind = Kind::kPipeline;
+      operand.kind = OperandKind::kPipeline;
       HEARTH_ASSIGN(Pipeline inner, pipeline("parenthesized pipeline", TokenKind::kClose));
       operand.inner.push_back(std::move(inner));
       operand.text = "(...)";

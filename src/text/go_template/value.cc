@@ -113,22 +113,22 @@ StringMethod string_method_of(const Value& value) {
 }
 
 Value value_of(const text::Value& json) {
-  using Kind = text::Value::Kind;
+  using JsonKind = text::Value::Kind;
   switch (json.kind()) {
-    case Kind::kBool:
+    case JsonKind::kBool:
       return Value::boolean(json.as_bool());
-    case Kind::kInt:
-    case Kind::kFloat:
+    case JsonKind::kInt:
+    case JsonKind::kFloat:
       return Value::real(json.as_float());
-    case Kind::kString:
+    case JsonKind::kString:
       return Value::string(std::string(json.as_string()));
-    case Kind::kSequence: {
+    case JsonKind::kSequence: {
       std::vector<Value> items;
       items.reserve(json.items().size());
       for (const text::Value& item : json.items()) items.push_back(value_of(item));
       return Value::list(std::move(items));
     }
-    case Kind::kDict: {
+    case JsonKind::kDict: {
       std::vector<Map::Entry> entries;
       for (const auto& [key, value] : json.dict_data().entries)
         entries.emplace_back(std::string(key.as_string()), value_of(value));
