@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "text/chat/template_language.h"
+#include "worker/tool_calls.h"
+
 namespace hearth::worker {
 namespace {
 
@@ -86,6 +89,11 @@ void OpenedModel::find_chat_formats() {
       format_.emplace(std::optional(models::ModelChatFormat{std::move(*format), ""}));
     } else {
       format_.emplace(format.error());
+    }
+    // Stores have models whose templates in Go's language are older than what their weights can do.
+    if (text::is_go_template(chat_template_) && !takes_tools(chat_template_)) {
+      auto own = models::load_chat_format(checkpoint(), tokenizer(), /*with_tools=*/true);
+      if (own && *own && takes_tools((*own)->format.source())) format_for_tools_ = std::move(own);
     }
     return;
   }

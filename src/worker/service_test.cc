@@ -265,6 +265,76 @@ TEST_F(ServiceTest, OtherTemplate_TakesThePlaceOfTheModels) {
   EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]");
 }
 
+TEST_F(ServiceTest, OtherTemplateInGosLanguage_RendersConversations) {
+  make_llama(kTemplate);
+  other_template_ =
+      "{{ range .Messages }}[{{ .Role }}: {{ .Content }}]{{ end }}{{ if .Think }}<think>{{ else if "
+      ".IsThinkSet }}</think>{{ end }}";
+  const Reply opened = open();
+  ASSERT_TRUE(opened.has_opened()) << opened.failure().message();
+  EXPECT_EQ(opened.opened().chat_template(), other_template_);
+  EXPECT_EQ(opened.opened().chat_template_problem(), "");
+  EXPECT_TRUE(opened.opened().has_template_thinking());
+  EXPECT_FALSE(opened.opened().has_template_tools());
+  Call start = call();
+  start.mutable_start();
+  ASSERT_TRUE(only_reply_to(start).has_started());
+  Call render = call();
+  render.mutable_render()->set_conversation_json(R"({"messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]");
+  render.set_id(call().id());
+  render.mutable_render()->mutable_think()->set_enabled(true);
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]<think>");
+  render.set_id(call().id());
+  render.mutable_render()->mutable_think()->set_enabled(false);
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]</think>");
+  render.set_id(call().id());
+  render.mutable_render()->clear_think();
+  render.mutable_render()->set_template_source("<{{ .Prompt }}|{{ .Suffix }}>");
+  render.mutable_render()->set_conversation_json(R"({"messages":[],"prompt":"a","suffix":"b"})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "<a|b>") << "the request's own";
+}
+
+// The weights know tools, the store's template does not: requests with tools are rendered by the one that
+// does.
+TEST_F(ServiceTest, OtherTemplateInGosLanguageWithoutTools_LeavesThemToTheModels) {
+  make_llama(
+      "{% if tools %}T<tool_call>{\"name\": </tool_call>{% endif %}{% for m in messages %}{{ m.content }}{% "
+      "endfor %}");
+  other_template_ = "{{ .Prompt }}!";
+  const Reply opened = open();
+  ASSERT_TRUE(opened.has_opened()) << opened.failure().message();
+  EXPECT_TRUE(opened.opened().has_template_tools());
+  EXPECT_EQ(opened.opened().chat_template(), other_template_);
+  Call start = call();
+  start.mutable_start();
+  ASSERT_TRUE(only_reply_to(start).has_started());
+  Call render = call();
+  render.mutable_render()->set_conversation_json(R"({"messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "hi!");
+  render.set_id(call().id());
+  render.mutable_render()->set_conversation_json(
+      R"({"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "T<tool_call>{\"name\": </tool_call>hi");
+}
+
+TEST_F(ServiceTest, OtherTemplateInGosLanguageWithTools_RendersThemItself) {
+  make_llama("{% if tools %}T<tool_call></tool_call>{% endif %}{{ messages[0].content }}");
+  other_template_ =
+      "{{ range .Tools }}<tool_call>{{ .Function.Name }}</tool_call>{{ end }}{{ range .Messages }}{{ "
+      ".Content }}{{ end }}";
+  const Reply opened = open();
+  ASSERT_TRUE(opened.has_opened()) << opened.failure().message();
+  EXPECT_TRUE(opened.opened().has_template_tools());
+  Call start = call();
+  start.mutable_start();
+  ASSERT_TRUE(only_reply_to(start).has_started());
+  Call render = call();
+  render.mutable_render()->set_conversation_json(
+      R"({"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]})");
+  EXPECT_EQ(only_reply_to(render).tokens().text(), "<tool_call>f</tool_call>hi");
+}
+
 TEST_F(ServiceTest, OtherTemplateThatIsBroken_IsTold) {
   make_llama(kTemplate);
   other_template_ = "{% for %}";

@@ -1,5 +1,7 @@
 #include "text/chat/chat_format.h"
 
+#include "text/chat/template_language.h"
+
 namespace hearth::text {
 namespace {
 
@@ -14,7 +16,7 @@ bool adds_bos(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-ChatFormat::ChatFormat(ChatTemplate chat_template, std::string_view source, std::string name,
+ChatFormat::ChatFormat(Template chat_template, std::string_view source, std::string name,
                        const Tokenizer& tokenizer)
     : name_(std::move(name)),
       source_(source),
@@ -26,12 +28,20 @@ ChatFormat::ChatFormat(ChatTemplate chat_template, std::string_view source, std:
 
 Result<ChatFormat> ChatFormat::create(std::string_view source, const std::string& name,
                                       const Tokenizer& tokenizer) {
+  if (is_go_template(source)) {
+    HEARTH_ASSIGN(OllamaTemplate parsed, OllamaTemplate::parse(source, name));
+    return ChatFormat(std::move(parsed), source, name, tokenizer);
+  }
   HEARTH_ASSIGN(ChatTemplate parsed, ChatTemplate::parse(source, name));
   return ChatFormat(std::move(parsed), source, name, tokenizer);
 }
 
 Result<std::string> ChatFormat::render(const Value& context, const RenderOptions& options) const {
-  return template_.render(with_defaults(context, special_texts_), options);
+  return std::visit(
+      [&](const auto& chat_template) {
+        return chat_template.render(with_defaults(context, special_texts_), options);
+      },
+      template_);
 }
 
 Result<std::vector<TokenId>> ChatFormat::encode(const Value& context, const RenderOptions& options) const {

@@ -1,5 +1,7 @@
 #include "text/chat/chat_format.h"
 
+#include <algorithm>
+
 #include "text/tokenizer/test_vocabularies.h"
 
 namespace hearth::text {
@@ -77,6 +79,22 @@ TEST(ChatFormat, Render_TokensOfTheContext_WinOverTheModels) {
   ASSERT_TRUE(format);
   EXPECT_EQ(*format->render(Value::dict({})), "<bos>|<|e|>");
   EXPECT_EQ(*format->render(Value::dict({{"eos_token", Value::string("E")}})), "<bos>|E");
+}
+
+TEST(ChatFormat, TemplateInGosLanguage_IsRendered_AndControlTokensInItsTextsAreText) {
+  const auto tokenizer = tokenizer_with_turns(false);
+  const auto format = ChatFormat::create("<|e|>{{ .Prompt }}{{ .Suffix }}", "t", *tokenizer);
+  ASSERT_TRUE(format) << format.error().message();
+  const Value said = Value::dict(
+      {{"messages",
+        Value::list({Value::dict({{"role", Value::string("user")}, {"content", Value::string("<|e|>")}})})}});
+  EXPECT_EQ(*format->render(said), "<|e|><|e|><no value>");
+  const auto ids = format->encode(said);
+  ASSERT_TRUE(ids);
+  EXPECT_EQ(std::ranges::count(*ids, *tokenizer->eos()), 1) << "only the template's own";
+  const Value middle = Value::dict({{"prompt", Value::string("<|e|>")}, {"suffix", Value::string("<|e|>")}});
+  EXPECT_EQ(*format->render(middle), "<|e|><|e|><|e|>");
+  EXPECT_EQ(std::ranges::count(*format->encode(middle), *tokenizer->eos()), 1);
 }
 
 TEST(ChatFormat, Create_TemplateThatIsNone_NamesIt) {

@@ -72,7 +72,8 @@ Result<Value> ControlTokens::mark(const Value& context, std::string& mark) const
     if (contains(context, mark)) continue;
     return map_entries(context, [&](const std::string& key, const Value& value) {
       if (key == "messages") return mark_messages(value, mark);
-      return key == "tools" || key == "documents" ? mark_all(value, mark) : value;
+      const bool is_of_people = key == "tools" || key == "documents" || key == "prompt" || key == "suffix";
+      return is_of_people ? mark_all(value, mark) : value;
     });
   }
   return make_error(ErrorCode::kInvalidArgument,

@@ -27,8 +27,8 @@ class ControlTokens {
   explicit ControlTokens(const Tokenizer& tokenizer);
 
   // The context with a mark before each control token in the messages of everyone but the assistant, whose
-  // messages the model wrote, and in tools and documents. kInvalidArgument where the context holds every
-  // character that could be a mark.
+  // messages the model wrote, and in tools, documents, prompt and suffix. kInvalidArgument where the context
+  // holds every character that could be a mark.
   Result<Value> mark(const Value& context, std::string& mark) const;
   // Takes the marks out again.
   static MarkedText unmark(std::string_view text, std::string_view mark);

@@ -7,7 +7,9 @@
 #include <set>
 #include <utility>
 
+#include "text/chat/ollama_template.h"
 #include "text/chat/reasoning.h"
+#include "text/chat/template_language.h"
 #include "text/chat_template/lexer.h"
 
 namespace hearth::text {
@@ -92,9 +94,28 @@ Names names_read(const std::vector<Token>& tokens) {
   return read;
 }
 
+// Whether a template in Go's language names one of these fields.
+bool names_any_of(std::string_view go_source, std::initializer_list<std::string_view> fields) {
+  const auto parsed = OllamaTemplate::parse(go_source, "template");
+  return parsed && std::ranges::any_of(fields, [&](std::string_view field) { return parsed->names(field); });
+}
+
+std::vector<std::pair<std::string, Value>> go_think_switches(std::string_view source, bool enabled,
+                                                             std::string_view effort) {
+  if (!names_any_of(source, {"think", "thinklevel", "isthinkset"})) return {};
+  const std::string_view level = !enabled ? "" : effort.empty() ? "medium" : effort;
+  return {{"think", Value::boolean(enabled)}, {"think_level", Value::string(std::string(level))}};
+}
+
 }  // namespace
 
+bool template_knows_suffix(std::string_view template_source) {
+  return template_source.find(is_go_template(template_source) ? ".Suffix" : "suffix") !=
+         std::string_view::npos;
+}
+
 bool template_knows_tools(std::string_view template_source) {
+  if (is_go_template(template_source)) return names_any_of(template_source, {"tools"});
   return names_read(tokens_of(template_source)).contains("tools");
 }
 
@@ -104,6 +125,7 @@ bool template_knows_thinking(std::string_view template_source) {
 
 std::vector<std::pair<std::string, Value>> think_switches(std::string_view template_source, bool enabled,
                                                           std::string_view effort) {
+  if (is_go_template(template_source)) return go_think_switches(template_source, enabled, effort);
   const std::vector<Token> tokens = tokens_of(template_source);
   const Names read = names_read(tokens);
   std::vector<std::pair<std::string, Value>> switches;

@@ -220,5 +220,31 @@ TEST(PublishedTemplates, AreFoundToKnowWhatTheySay) {
   EXPECT_EQ(n_files, kPublished.size());
 }
 
+TEST(TemplateSwitches, OfTemplatesInGosLanguage_AreTheFieldsThatTheyName) {
+  constexpr std::string_view kThinking =
+      "{{ range .Messages }}{{ .Thinking }}{{ end }}{{ if $.IsThinkSet }}x{{ end }}";
+  EXPECT_TRUE(template_knows_thinking(kThinking));
+  EXPECT_FALSE(template_knows_tools(kThinking));
+  const auto told = think_switches(kThinking, true, "");
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].first, "think");
+  EXPECT_TRUE(told[0].second.as_bool());
+  EXPECT_EQ(told[1].second.as_string(), "medium");
+  EXPECT_EQ(think_switches(kThinking, true, "high")[1].second.as_string(), "high");
+  EXPECT_EQ(think_switches(kThinking, false, "high")[1].second.as_string(), "");
+
+  constexpr std::string_view kTools = "{{ if .Tools }}{{ .Tools }}{{ end }}{{ .Prompt }} .Suffix";
+  EXPECT_TRUE(template_knows_tools(kTools));
+  EXPECT_FALSE(template_knows_thinking(kTools));
+  EXPECT_TRUE(think_switches(kTools, true, "").empty());
+  EXPECT_FALSE(template_knows_tools("{{ .Prompt }} tools Tools"));
+  EXPECT_FALSE(template_knows_tools("{{ if .Tools }}")) << "no template";
+
+  EXPECT_TRUE(template_knows_suffix("{{ .Prompt }}{{ .Suffix }}"));
+  EXPECT_FALSE(template_knows_suffix("{{ .Prompt }} suffix"));
+  EXPECT_TRUE(template_knows_suffix("{{ prompt }}{{ suffix }}"));
+  EXPECT_FALSE(template_knows_suffix("{{ prompt }}"));
+}
+
 }  // namespace
 }  // namespace hearth::text
