@@ -47,9 +47,6 @@ class OpenedModel {
   std::string chat_format_name() const;
   // Of the template that it is talked to by, with or without tools; empty where there is none.
   std::string chat_template_source() const;
-  // Whether requests with tools are rendered by a template of their own: the checkpoint's for tools, or its
-  // usual one, where the template that was given in its place says nothing of tools that can be read.
-  bool has_format_for_tools() const noexcept { return format_for_tools_.has_value(); }
 
   // kResourceExhausted.
   Result<void> start();
