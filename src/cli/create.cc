@@ -49,7 +49,7 @@ struct Wish {
   std::string from;
   fs::path base;  // where a relative path begins
   store::ModelTexts texts;
-  std::string jinja;  // the new model's own template; empty: the weights' is used
+  std::string chat_template;  // the new model's own template; empty: the weights' is used
 };
 
 // What a model begins with.
@@ -84,8 +84,8 @@ Result<void> read_texts(const store::Modelfile& file, Wish& wish) {
       messages.push_back({{"role", message.role}, {"content", message.content}});
     wish.texts.messages = std::move(messages);
   }
-  if (file.template_source && text::is_jinja_template(*file.template_source))
-    wish.jinja = *file.template_source;
+  if (file.template_source && text::is_template(*file.template_source))
+    wish.chat_template = *file.template_source;
   return {};
 }
 
@@ -166,11 +166,11 @@ Result<std::vector<SourceFile>> source_files(const fs::path& path) {
 // That Hearth can do something with it, and what it is.
 Result<protocol::Opened> look_at(const FileSource& source, const std::string& path, const Wish& wish,
                                  const Context& context) {
-  const worker::OpenExtras extras{.chat_template = wish.jinja};
+  const worker::OpenExtras extras{.chat_template = wish.chat_template};
   HEARTH_ASSIGN(const auto model, worker::OpenedModel::open(source, path, {}, context.make_backend,
                                                             physical_core_count(), extras));
   protocol::Opened opened = worker::describe(*model);
-  if (!wish.jinja.empty() && !opened.chat_template_problem().empty()) {
+  if (!wish.chat_template.empty() && !opened.chat_template_problem().empty()) {
     return make_error(ErrorCode::kMalformed, "TEMPLATE: {}", opened.chat_template_problem());
   }
   return opened;
@@ -296,7 +296,7 @@ Result<Base> base_of_model(const store::Store& store, Wish& wish, const Context&
     for (const auto& [name, value] : wish.texts.parameters->items()) parameters[name] = value;
     wish.texts.parameters = std::move(parameters);
   }
-  if (!wish.jinja.empty()) {
+  if (!wish.chat_template.empty()) {
     InheritedFiles opened;
     const server::StoredModel::Files files = model.files();
     for (const auto& file : files.files) {
@@ -325,10 +325,10 @@ Result<void> create(const CreateOptions& options, const Context& context) {
   HEARTH_ASSIGN(const std::vector<std::string> steps,
                 store::create_model(store, {wish.name, std::move(base.layers), base.config, wish.texts}));
   for (const std::string& step : steps) context.console.note(step);
-  if (wish.texts.template_source && !wish.texts.template_source->empty() && wish.jinja.empty()) {
+  if (wish.texts.template_source && !wish.texts.template_source->empty() && wish.chat_template.empty()) {
     context.console.note(
-        "the template is in Go's language: it is kept for Ollama, and Hearth goes on using that of the "
-        "weights");
+        "the template is in neither Go's language nor Jinja: it is kept, and Hearth goes on using that of "
+        "the weights");
   }
   if (!options.json) return {};
   HEARTH_ASSIGN(const store::StoredManifest stored, store.manifest(wish.name));

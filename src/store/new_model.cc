@@ -59,7 +59,9 @@ class Draft {
 
 // For the layers that the model has now. The config may say more than Hearth knows, which stays.
 Result<std::string> final_config(const std::string& original, const std::vector<Layer>& layers,
-                                 const std::string& requires_version) {
+                                 const ModelTexts& texts) {
+  const std::string& requires_version = texts.requires_version;
+  const bool has_own_template = texts.template_source && !texts.template_source->empty();
   const auto parsed = parse_json(original);
   if (!parsed) return parsed.error().in("config");
   if (!parsed->is_object()) return Error(ErrorCode::kMalformed, "config: expected an object");
@@ -67,6 +69,8 @@ Result<std::string> final_config(const std::string& original, const std::vector<
   Json changed = Json::object();
   for (const auto& [key, value] : config.items()) {
     if (key == "requires" && !requires_version.empty()) continue;
+    // They would stand over the template that is given now.
+    if (has_own_template && (key == "renderer" || key == "parser")) continue;
     changed[key] = value;
     if (key == "file_type" && !requires_version.empty()) changed["requires"] = requires_version;
   }
@@ -103,7 +107,7 @@ Result<std::vector<std::string>> create_model(const Store& store, NewModel model
   HEARTH_TRY(replace_json(media::kParams,
                           texts.parameters ? std::optional(as_go_map(*texts.parameters)) : std::nullopt));
   HEARTH_TRY(replace_json(media::kMessages, texts.messages));
-  HEARTH_ASSIGN(const std::string config, final_config(model.config, draft.layers(), texts.requires_version));
+  HEARTH_ASSIGN(const std::string config, final_config(model.config, draft.layers(), texts));
   return draft.finish(model.name, config);
 }
 

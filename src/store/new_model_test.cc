@@ -74,7 +74,7 @@ TEST(NewModel, TextsOfTheBase_StayReplacedOrGone) {
       {store.put_blob(media_type::kModel, "weights"), store.put_blob(media_type::kPrompt, "old template"),
        store.put_blob(media_type::kSystem, "old system"), store.put_blob(media_type::kLicense, "license"),
        store.put_blob(media_type::kParams, "{}")},
-      R"({"model_format":"gguf","other":{"x":1}})",
+      R"({"model_format":"gguf","other":{"x":1},"renderer":"r","parser":"p"})",
       {}};
   model.texts.template_source = "new template";
   model.texts.system = "";
@@ -89,6 +89,8 @@ TEST(NewModel, TextsOfTheBase_StayReplacedOrGone) {
   const auto config = store->read_blob(stored->manifest.config.digest, 4096);
   ASSERT_TRUE(config);
   EXPECT_NE(config->find(R"("other":{"x":1})"), std::string::npos) << "what Hearth does not know stays";
+  EXPECT_EQ(config->find("renderer"), std::string::npos) << "it would stand over the template";
+  EXPECT_EQ(config->find("parser"), std::string::npos);
 }
 
 TEST(NewModel, MissingBlob_LeavesNothingOfTheName) {

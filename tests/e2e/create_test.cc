@@ -98,7 +98,7 @@ TEST_F(CreateCommand, Modelfile_SaysWhatStandsAroundTheWeights) {
             "{\"stop\":[\"\\u003cx\\u003e\",\"y\"],\"temperature\":0.5,\"top_k\":1}\n");
   EXPECT_EQ(layer(manifest("briefer"), "license"), "MIT");
   EXPECT_EQ(verify().exit_code, 0);
-  EXPECT_CONTAINS(create({"go", "-f", "-"}, "FROM brief\nTEMPLATE {{ .Prompt }}\n").err, "Go's language");
+  EXPECT_CONTAINS(create({"go", "-f", "-"}, "FROM brief\nTEMPLATE no template\n").err, "in neither");
 }
 
 TEST_F(CreateCommand, SafetensorsFolder_IsAModelFileByFile) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/excerpt.h"
+#include "base/json_text.h"
 #include "formats/gguf/limits.h"
 #include "formats/gguf/split.h"
 #include "text/chat/template_language.h"
@@ -46,6 +48,16 @@ std::vector<store::Layer> parts_of(const store::Manifest& manifest) {
   parts.clear();
   for (const auto& [number, layer] : by_number) parts.push_back(*layer);
   return parts;
+}
+
+// Whether the config says that code of Ollama's renders in the template's place.
+bool names_renderer(const StoredModel& model) {
+  const auto bytes = model.store.read_blob(model.manifest.manifest.config.digest, kMaxConfigBytes);
+  if (!bytes) return false;
+  const auto config = parse_json(*bytes);
+  if (!config || !config->is_object()) return false;
+  const auto renderer = config->find("renderer");
+  return renderer != config->end() && renderer->is_string() && *renderer != "";
 }
 
 }  // namespace
@@ -103,7 +115,8 @@ Result<std::string> StoredModel::chat_template() const {
       return make_error(source.error().code(), "layer {}: {}", layer.digest.text(),
                         is_damaged ? "is damaged" : "cannot be read");
     }
-    if (text::is_jinja_template(*source)) return source;
+    const bool is_stand_in = text::is_go_template(*source) && names_renderer(*this);
+    if (text::is_template(*source) && !is_stand_in) return source;
   }
   return std::string();
 }

@@ -34,8 +34,8 @@ struct StoredModel {
   };
   // One GGUF file, the parts of a split one, or the files of a Hugging Face folder. Only where it is usable.
   Files files() const;
-  // The Jinja template that stands over the weights' own; empty where there is none, or it is in Go's
-  // language, which is kept for others. kIo, kMalformed where the layer is damaged.
+  // The template that stands over the weights' own; empty where there is none, or it is Go's and stands in
+  // for a renderer that the config names, which is code of Ollama's. kIo, kMalformed where it is damaged.
   Result<std::string> chat_template() const;
 };
 

@@ -124,7 +124,7 @@ Task<ApiResult<protocol::Opened>> look_at(OllamaApi api, const CreateRequest& re
                                           std::vector<store::Layer> layers) {
   store::Manifest manifest;
   manifest.layers = std::move(layers);
-  if (request.texts.template_source && text::is_jinja_template(*request.texts.template_source)) {
+  if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
     std::erase_if(manifest.layers, [](const store::Layer& layer) {
       return layer.media_type == media::kTemplate || layer.media_type == media::kPrompt;
     });
@@ -175,7 +175,7 @@ Task<Created> create_from_model(OllamaApi api, const CreateRequest& request) {
     for (const auto& [name, value] : model.texts.parameters->items()) parameters[name] = value;
     model.texts.parameters = std::move(parameters);
   }
-  if (request.texts.template_source && text::is_jinja_template(*request.texts.template_source)) {
+  if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
     const ApiResult<protocol::Opened> opened = co_await look_at(api, request, model.layers);
     if (!opened) co_return opened.error();
   }

@@ -133,12 +133,15 @@ TEST_F(CreateRoutes, FilesThatAreNoModel_AreRefused) {
             std::string::npos);
 }
 
-TEST_F(CreateRoutes, Template_StandsOverTheWeightsOwnWhereItIsJinja) {
+TEST_F(CreateRoutes, Template_InEitherLanguage_StandsOverTheWeightsOwn) {
   const json weights = files({{"tiny.gguf", "weights"}});
   const std::string jinja = "{% for m in messages %}{{ m.content }}{% endfor %}";
   create({{"model", "jinja"}, {"files", weights}, {"template", jinja}});
-  create({{"model", "go"}, {"files", weights}, {"template", "{{ .Prompt }}"}});
-  for (const auto& [name, source] : {std::pair("jinja", jinja), std::pair("go", std::string())}) {
+  const std::string go = "{{ .Prompt }}";
+  create({{"model", "go"}, {"files", weights}, {"template", go}});
+  create({{"model", "plain"}, {"files", weights}, {"template", "no template"}});
+  for (const auto& [name, source] :
+       {std::pair("jinja", jinja), std::pair("go", go), std::pair("plain", std::string())}) {
     const auto model = stored(name);
     ASSERT_TRUE(model) << model.error().message();
     CatalogEntry entry;
@@ -147,14 +150,16 @@ TEST_F(CreateRoutes, Template_StandsOverTheWeightsOwnWhereItIsJinja) {
     ASSERT_TRUE(opened) << opened.error().message();
     EXPECT_EQ(opened->chat_template, source);
   }
-  EXPECT_EQ(read_stored_layers(*stored("go")).value().template_source, "{{ .Prompt }}");
-  ASSERT_EQ(service_.described_entries.size(), 2U);
+  EXPECT_EQ(read_stored_layers(*stored("plain")).value().template_source, "no template");
+  ASSERT_EQ(service_.described_entries.size(), 3U);
   EXPECT_EQ(service_.described_entries[0].stored->chat_template().value(), jinja) << "the engine looks at it";
 
   service_.entry_description->set_chat_template_problem("line 1: unexpected end");
-  const auto answer = create({{"model", "bad"}, {"files", weights}, {"template", "{% for %}"}});
-  EXPECT_EQ(error(answer, 400), "template: line 1: unexpected end");
-  EXPECT_FALSE(stored("bad"));
+  for (const char* source : {"{% for %}", "{{ if .Prompt }}"}) {
+    const auto answer = create({{"model", "bad"}, {"files", weights}, {"template", source}});
+    EXPECT_EQ(error(answer, 400), "template: line 1: unexpected end");
+    EXPECT_FALSE(stored("bad"));
+  }
 }
 
 TEST_F(CreateRoutes, ModelThatRequiresMore_IsNotLoaded) {

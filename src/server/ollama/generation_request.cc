@@ -7,7 +7,6 @@
 #include "server/inference/tools.h"
 #include "server/ollama/run_options.h"
 #include "server/wire/duration.h"
-#include "text/chat/template_language.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -40,8 +39,6 @@ std::optional<protocol::Think> read_think(const Field& field) {
 void read_template(const Field& field, protocol::Generate& generate) {
   auto source = field.string();
   if (!source || source->empty()) return;
-  if (text::is_go_template(*source))
-    return field.reject("is a Go template, which this version does not render; expected a Jinja template");
   generate.set_template_source(*std::move(source));
 }
 

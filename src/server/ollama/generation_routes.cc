@@ -10,6 +10,7 @@
 #include "server/ollama/stored_layers.h"
 #include "server/wire/generation_pump.h"
 #include "server/wire/stream_text.h"
+#include "text/chat/template_switches.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -43,7 +44,7 @@ ApiResult<void> fit_to_model(GenerationRequest& asked, const protocol::Opened& m
   if (!asked.tools.empty() && !model.has_template_tools())
     return lacks_capability(asked.model, "tools", inference::kWhyNoTools);
   const std::string& source = own_template.empty() ? model.chat_template() : own_template;
-  if (!asked.suffix.empty() && source.find("suffix") == std::string::npos)
+  if (!asked.suffix.empty() && !text::template_knows_suffix(source))
     return lacks_capability(asked.model, "insert");
   if (!has_template && !asked.system.empty())
     return ApiError(400, "system: the model has no chat template, and so no place for it", "system");

@@ -436,11 +436,6 @@ TEST_F(Generation, WhatIsNotPartOfThisVersion_IsRefusedAndNotIgnored) {
             "\"tiny\" does not support vision");
   EXPECT_EQ(error(post("/api/generate", generate(R"("suffix":"x")")), 400),
             "\"tiny\" does not support insert");
-  for (const char* go :
-       {"{{ .Prompt }}", "{{- if .System }}x{{ end }}", "{{range .Messages}}{{end}}", "{{ $x }}"}) {
-    const std::string body = generate(R"("template":)" + json(go).dump());
-    EXPECT_NE(error(post("/api/generate", body), 400).find("Go template"), std::string::npos) << go;
-  }
   EXPECT_TRUE(service_.log().calls.empty() || !generated().has_text());
 }
 
@@ -448,6 +443,18 @@ TEST_F(Generation, SuffixOfATemplateThatHasIt_IsGivenToIt) {
   tiny_.opened.set_chat_template("<pre>{{ prompt }}<suf>{{ suffix }}<mid>");
   post("/api/generate", generate(R"("suffix":"end")"));
   EXPECT_EQ(json::parse(generated().conversation_json())["suffix"], "end");
+  // In Go's language it is a field.
+  tiny_.opened.set_chat_template("{{ .Prompt }} the suffix");
+  EXPECT_EQ(error(post("/api/generate", generate(R"("suffix":"x")")), 400),
+            "\"tiny\" does not support insert");
+  tiny_.opened.set_chat_template("{{ .Prompt }}{{ .Suffix }}");
+  post("/api/generate", generate(R"("suffix":"more")"));
+  EXPECT_EQ(json::parse(generated().conversation_json())["suffix"], "more");
+}
+
+TEST_F(Generation, TemplateInGosLanguage_IsGivenToTheEngine) {
+  post("/api/generate", generate(R"("template":"{{ .System }}<{{ .Prompt }}>","system":"be brief")"));
+  EXPECT_EQ(generated().template_source(), "{{ .System }}<{{ .Prompt }}>");
 }
 
 TEST_F(Generation, RenderOnly_ShowsThePrompt) {

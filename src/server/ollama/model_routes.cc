@@ -157,8 +157,9 @@ Task<ApiResult<Json>> describe_model(OllamaApi api, const ShowRequest& request) 
   if (!texts->parameters.empty())
     record["parameters"] = fmt::format("{}", fmt::join(parameter_lines(texts->parameters), "\n"));
   record["template"] = texts->chat_template;
-  // Kept for programs that render Go's templates, and not used here.
-  if (text::is_go_template(texts->stored_template)) record["go_template"] = texts->stored_template;
+  // Kept for Ollama, which renders in code what this stands in for.
+  if (text::is_go_template(texts->stored_template) && texts->stored_template != texts->chat_template)
+    record["go_template"] = texts->stored_template;
   if (!texts->system.empty()) record["system"] = texts->system;
   if (!texts->messages.empty()) record["messages"] = texts->messages;
   record["details"] = details_of(*model);

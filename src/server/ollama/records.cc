@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "server/wire/stream_text.h"
 #include "server/wire/timestamp.h"
+#include "text/chat/template_switches.h"
 
 namespace hearth::server::ollama {
 namespace {
@@ -168,6 +169,7 @@ Json capabilities_of(const protocol::Opened& description) {
   if (description.is_encoder() || description.has_pooling()) return Json::array({"embedding"});
   Json capabilities = Json::array({"completion"});
   if (description.has_template_tools()) capabilities.push_back("tools");
+  if (text::template_knows_suffix(description.chat_template())) capabilities.push_back("insert");
   if (description.has_template_thinking()) capabilities.push_back("thinking");
   return capabilities;
 }
