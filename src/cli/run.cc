@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/client/client_commands.h"
 #include "cli/command.h"
 #include "cli/constraint.h"
@@ -22,6 +24,7 @@ struct RunOptions {
   ConstraintOptions constraint;
   std::vector<std::string> switches;  // NAME=VALUE
   bool verbose = false;
+  bool json = false;
 };
 
 // A pipe or a file, and not, say, the /dev/null of a service: reading what nobody writes to would wait for
@@ -41,13 +44,31 @@ Result<std::string> read_prompt(const RunOptions& options) {
   return prompt + input;
 }
 
+// As the last record of /api/generate has them.
+nlohmann::ordered_json answer_record(const RunOptions& options, const Session& session, const Answer& answer) {
+  const auto nanoseconds = [](double seconds) { return static_cast<int64_t>(seconds * 1e9); };
+  const bool is_cut =
+      answer.finish == engine::FinishReason::kLength || answer.finish == engine::FinishReason::kContext;
+  nlohmann::ordered_json record{{"model", options.model}, {"response", session.answer_text()}};
+  if (!session.answer_thinking().empty()) record["thinking"] = session.answer_thinking();
+  record["done_reason"] = is_cut ? "length" : "stop";
+  record["total_duration"] = nanoseconds(session.load_s() + answer.prompt_s + answer.decode_s);
+  record["load_duration"] = nanoseconds(session.load_s());
+  record["prompt_eval_count"] = answer.n_prompt_tokens;
+  record["prompt_eval_duration"] = nanoseconds(answer.prompt_s);
+  record["eval_count"] = answer.tokens.size();
+  record["eval_duration"] = nanoseconds(answer.decode_s);
+  return record;
+}
+
 Result<void> answer_once(const RunOptions& options, Session& session) {
   HEARTH_ASSIGN(const std::string prompt, read_prompt(options));
   HEARTH_TRY(session.load());
+  if (options.json) session.keep_answers();
   HEARTH_ASSIGN(const Answer answer, session.answer(prompt));
   if (options.verbose) report_rates(answer, session.load_s());
   if (answer.finish == engine::FinishReason::kCancelled) return Error(ErrorCode::kCancelled, "interrupted");
-  return {};
+  return options.json ? write_json(answer_record(options, session, answer)) : Result<void>();
 }
 
 // A value is JSON, or else a text.
@@ -81,7 +102,8 @@ Result<void> run_on_server(const RunOptions& options, const Context& context) {
                    .system = options.dialogue.system,
                    .parameters = options.parameters,
                    .raw = options.dialogue.raw,
-                   .verbose = options.verbose};
+                   .verbose = options.verbose,
+                   .json = options.json};
   HEARTH_ASSIGN(remote.constraint, read_constraint(options.constraint));
   if (!options.prompt.empty() || !is_terminal(STDIN_FILENO)) {
     HEARTH_ASSIGN(remote.prompt, read_prompt(options));
@@ -90,6 +112,8 @@ Result<void> run_on_server(const RunOptions& options, const Context& context) {
 }
 
 Result<void> run(const RunOptions& options, const Context& context) {
+  if (options.json && options.prompt.empty() && is_terminal(STDIN_FILENO))
+    return Error(ErrorCode::kUsage, "--json: expected a PROMPT; a session cannot be one JSON object");
   if (is_server_model(options.model)) return run_on_server(options, context);
   HEARTH_ASSIGN(DialogueOptions dialogue, dialogue_options(options));
   HEARTH_ASSIGN(std::optional<protocol::Constraint> constraint, read_constraint(options.constraint));
@@ -116,6 +140,7 @@ Examples:
   cat report.txt | hearth run model.gguf "Summarise:"
   hearth run model.gguf --chat-option enable_thinking=false "Think of a number"
   hearth run model.gguf --schema invoice.schema.json "What is in this invoice? ..."
+  hearth run model.gguf --json "Why is the sky blue?" | jq -r .response
   hearth run model.gguf --raw --num-predict 100 "Once upon a time"
   hearth run model.gguf)";
 
@@ -127,6 +152,8 @@ void add_run_command(CLI::App& parser, Action& action) {
   add_model_argument(*command, options->model);
   add_texts_argument(*command, "PROMPT", options->prompt, "what to say to the model");
   command->add_flag("--verbose", options->verbose, "show durations and rates afterwards");
+  command->add_flag("--json", options->json,
+                    "print one JSON object, with the answer as \"response\", when it is whole");
   command->add_option("--system", options->dialogue.system, "what the model is told before all else")
       ->type_name("TEXT")
       ->group("Chat");

@@ -57,20 +57,25 @@ Result<Answer> Session::answer(std::string_view prompt) {
   const bool to_terminal = is_terminal(STDOUT_FILENO);
   // Templates leave it to the model to begin with a space or a line of its own.
   const bool trims = dialogue_->format_name().has_value();
-  std::string written;
+  std::string& written = answer_text_;
+  written.clear();
+  answer_thinking_.clear();
   const auto show = [&](std::string_view text) -> Result<void> {
     if (trims && written.empty())
       text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
     if (text.empty()) return {};
     written += text;
+    if (keeps_answers_) return {};
     return write_output(to_terminal ? escape_control(text) : std::string(text));
   };
   std::optional<text::ReasoningParser> reasoning;
-  if (rules.grammar && next.reasoning) reasoning.emplace(*next.reasoning, next.begins_thinking);
+  if ((rules.grammar || keeps_answers_) && next.reasoning) reasoning.emplace(*next.reasoning, next.begins_thinking);
   const auto show_pieces = [&](const std::vector<text::ReasoningParser::Piece>& pieces) -> Result<void> {
     for (const text::ReasoningParser::Piece& piece : pieces) {
       if (piece.kind == text::ReasoningParser::Kind::kContent) {
         HEARTH_TRY(show(piece.text));
+      } else if (keeps_answers_) {
+        answer_thinking_ += piece.text;
       } else if (!context_.console.quiet()) {
         fmt::print(stderr, "{}", escape_control(piece.text));
       }
@@ -83,7 +88,7 @@ Result<Answer> Session::answer(std::string_view prompt) {
   HEARTH_ASSIGN(Answer answer,
                 generate(context_.console, model().engine(), next.tokens, parameters_, rules, take));
   if (reasoning) HEARTH_TRY(show_pieces(reasoning->finish()));
-  if (!written.empty() && written.back() != '\n') HEARTH_TRY(write_output("\n"));
+  if (!keeps_answers_ && !written.empty() && written.back() != '\n') HEARTH_TRY(write_output("\n"));
   history_.accept(prompt, next.tokens, written, answer.tokens);
   if (answer.finish == engine::FinishReason::kContext) {
     context_.console.note(

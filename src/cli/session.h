@@ -32,10 +32,15 @@ class Session {
   // Loads the model, or loads it again after num_ctx or num_thread changed; what was said stays.
   Result<void> load();
 
-  // Says `prompt`, and writes the model's answer to stdout as it comes. Where answers are constrained, what
-  // the model thinks before goes to stderr. An answer cut short by Ctrl-C counts as said; after an error all
+  // Says `prompt`, and writes the model's answer to stdout as it comes, unless answers are kept. Where
+  // answers are constrained, what the model thinks before goes to stderr. An answer cut short by Ctrl-C counts as said; after an error all
   // is as it was before.
   Result<Answer> answer(std::string_view prompt);
+  // From now on answers are not written; what the model thinks is kept apart wherever that can be told.
+  void keep_answers() { keeps_answers_ = true; }
+  // Of the last answer: what was said, and of kept ones what was thought.
+  const std::string& answer_text() const noexcept { return answer_text_; }
+  const std::string& answer_thinking() const noexcept { return answer_thinking_; }
   // Forgets what was said.
   void clear() { history_.clear(); }
 
@@ -63,6 +68,9 @@ class Session {
   std::optional<worker::Constraints> constraints_;  // of the loaded model
   std::unique_ptr<Dialogue> dialogue_;
   History history_;
+  bool keeps_answers_ = false;
+  std::string answer_text_;
+  std::string answer_thinking_;
 };
 
 }  // namespace hearth::cli

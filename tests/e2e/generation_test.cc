@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +28,25 @@ TEST(Run, Prompt_AnswerAloneOnStdout) {
   EXPECT_EQ(outcome.err, "");
   ASSERT_GT(outcome.out.size(), 1U);
   EXPECT_EQ(outcome.out.back(), '\n');
+}
+
+TEST(Run, Json_IsTheAnswerAsOneObject) {
+  const TemporaryFolder folder;
+  const std::string model = write_tiny_model(folder);
+  const Outcome outcome = greedy(model, {"hello", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto record = nlohmann::json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(record.is_object()) << outcome.out;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
+  std::string text = record["response"];
+  if (!text.ends_with('\n')) text += '\n';
+  EXPECT_EQ(text, greedy(model, {"hello"}).out);
+  EXPECT_EQ(record["model"], model);
+  EXPECT_EQ(record["eval_count"], 12);
+  EXPECT_EQ(record["done_reason"], "length");
+  EXPECT_GT(record["prompt_eval_count"], 0);
+  EXPECT_GE(record["total_duration"], record["eval_duration"]);
+  EXPECT_FALSE(record.contains("thinking"));
 }
 
 TEST(Run, PipedInput_IsThePrompt) {

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "tests/e2e/hearth_process.h"
 
@@ -92,6 +93,12 @@ TEST_F(LocalServer, RunOfAModelThatIsNotThere_TriesToPullIt) {
   const Outcome there = hearth({"run", "--num-predict", "2", "--raw", "tiny", "hi"});
   EXPECT_EQ(there.exit_code, 0) << there.err;
   EXPECT_FALSE(contains(there.err, "pulling"));
+  const Outcome as_json = hearth({"run", "--num-predict", "2", "--raw", "--temperature", "0", "--json", "tiny", "hi"});
+  const auto record = nlohmann::json::parse(as_json.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(record.is_object()) << as_json.out << as_json.err;
+  EXPECT_EQ(record["model"], "tiny");
+  EXPECT_EQ(record["eval_count"], 2);
+  EXPECT_TRUE(record["response"].is_string());
   EXPECT_FALSE(contains(hearth({"run", "./none.gguf", "hi"}).err, "pull"));
 }
 

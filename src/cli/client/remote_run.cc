@@ -53,17 +53,22 @@ void report_figures(const Json& last) {
 // Writes an answer as it comes.
 class AnswerWriter {
  public:
-  AnswerWriter(const Console& console, bool escapes) : console_(console), escapes_(escapes) {}
+  // keeps: nothing is written, but finish() writes the one object.
+  AnswerWriter(const Console& console, bool escapes, bool keeps)
+      : console_(console), escapes_(escapes), keeps_(keeps) {}
 
   Result<void> take(const Json& record, const Json& part, const std::string& content_name) {
-    if (const std::string thinking = text_of(part, "thinking"); !thinking.empty() && !console_.quiet()) {
+    const std::string thinking = text_of(part, "thinking");
+    if (keeps_) {
+      thinking_ += thinking;
+    } else if (!thinking.empty() && !console_.quiet()) {
       fmt::print(stderr, "{}", escape_control(thinking));
       thought_ = true;
     }
     if (const std::string text = text_of(part, content_name); !text.empty()) {
       if (std::exchange(thought_, false)) fmt::print(stderr, "\n\n");
       answer_ += text;
-      HEARTH_TRY(write_output(escapes_ ? escape_control(text) : text));
+      if (!keeps_) HEARTH_TRY(write_output(escapes_ ? escape_control(text) : text));
     }
     if (record.contains("done") && record["done"] == true) last_ = record;
     return {};
@@ -72,8 +77,20 @@ class AnswerWriter {
   // A stream that ends before its last record was cut off.
   Result<void> finish() {
     if (last_.is_null()) return Error(ErrorCode::kIo, "the server's answer ended early");
+    if (keeps_) return write_json(whole());
     if (answer_.ends_with('\n')) return {};
     return write_output("\n");
+  }
+
+  // The answer, and what the server says of it in the end.
+  Json whole() const {
+    Json record{{"model", text_of(last_, "model")}, {"response", answer_}};
+    if (!thinking_.empty()) record["thinking"] = thinking_;
+    for (const char* name : {"done_reason", "total_duration", "load_duration", "prompt_eval_count",
+                             "prompt_eval_duration", "eval_count", "eval_duration"}) {
+      if (last_.contains(name)) record[name] = last_[name];
+    }
+    return record;
   }
 
   const std::string& answer() const noexcept { return answer_; }
@@ -82,8 +99,10 @@ class AnswerWriter {
  private:
   const Console& console_;
   bool escapes_;
+  bool keeps_;
   bool thought_ = false;  // on stderr, and nothing since
   std::string answer_;
+  std::string thinking_;
   Json last_;
 };
 
@@ -134,7 +153,7 @@ class RemoteSession {
       : run_(run), client_(std::move(client)), context_(context), system_(run.system) {}
 
   Result<void> answer(const std::string& prompt) {
-    AnswerWriter writer(context_.console, is_terminal(1));
+    AnswerWriter writer(context_.console, is_terminal(1), run_.json);
     watch_.emplace(context_.console, client_, run_.model);
     Result<void> done = run_.raw ? complete(prompt, writer) : chat(prompt, writer);
     watch_.reset();
