@@ -45,7 +45,8 @@ Result<std::string> read_prompt(const RunOptions& options) {
 }
 
 // As the last record of /api/generate has them.
-nlohmann::ordered_json answer_record(const RunOptions& options, const Session& session, const Answer& answer) {
+nlohmann::ordered_json answer_record(const RunOptions& options, const Session& session,
+                                     const Answer& answer) {
   const auto nanoseconds = [](double seconds) { return static_cast<int64_t>(seconds * 1e9); };
   const bool is_cut =
       answer.finish == engine::FinishReason::kLength || answer.finish == engine::FinishReason::kContext;

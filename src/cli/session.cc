@@ -69,7 +69,8 @@ Result<Answer> Session::answer(std::string_view prompt) {
     return write_output(to_terminal ? escape_control(text) : std::string(text));
   };
   std::optional<text::ReasoningParser> reasoning;
-  if ((rules.grammar || keeps_answers_) && next.reasoning) reasoning.emplace(*next.reasoning, next.begins_thinking);
+  if ((rules.grammar || keeps_answers_) && next.reasoning)
+    reasoning.emplace(*next.reasoning, next.begins_thinking);
   const auto show_pieces = [&](const std::vector<text::ReasoningParser::Piece>& pieces) -> Result<void> {
     for (const text::ReasoningParser::Piece& piece : pieces) {
       if (piece.kind == text::ReasoningParser::Kind::kContent) {

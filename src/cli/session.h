@@ -33,8 +33,8 @@ class Session {
   Result<void> load();
 
   // Says `prompt`, and writes the model's answer to stdout as it comes, unless answers are kept. Where
-  // answers are constrained, what the model thinks before goes to stderr. An answer cut short by Ctrl-C counts as said; after an error all
-  // is as it was before.
+  // answers are constrained, what the model thinks before goes to stderr. An answer cut short by Ctrl-C
+  // counts as said; after an error all is as it was before.
   Result<Answer> answer(std::string_view prompt);
   // From now on answers are not written; what the model thinks is kept apart wherever that can be told.
   void keep_answers() { keeps_answers_ = true; }

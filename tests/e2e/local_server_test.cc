@@ -93,7 +93,8 @@ TEST_F(LocalServer, RunOfAModelThatIsNotThere_TriesToPullIt) {
   const Outcome there = hearth({"run", "--num-predict", "2", "--raw", "tiny", "hi"});
   EXPECT_EQ(there.exit_code, 0) << there.err;
   EXPECT_FALSE(contains(there.err, "pulling"));
-  const Outcome as_json = hearth({"run", "--num-predict", "2", "--raw", "--temperature", "0", "--json", "tiny", "hi"});
+  const Outcome as_json =
+      hearth({"run", "--num-predict", "2", "--raw", "--temperature", "0", "--json", "tiny", "hi"});
   const auto record = nlohmann::json::parse(as_json.out, nullptr, /*allow_exceptions=*/false);
   ASSERT_TRUE(record.is_object()) << as_json.out << as_json.err;
   EXPECT_EQ(record["model"], "tiny");

@@ -27,7 +27,7 @@ struct RemoteRun {
   Parameters parameters;  // those that differ from the defaults are sent
   bool raw = false;       // no template; for a prompt only
   bool verbose = false;
-  bool json = false;  // the answer is one JSON object; for a prompt only
+  bool json = false;                                    // the answer is one JSON object; for a prompt only
   std::optional<protocol::Constraint> constraint = {};  // on the answers
 };
 
