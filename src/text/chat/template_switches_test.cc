@@ -233,10 +233,10 @@ TEST(TemplateSwitches, OfTemplatesInGosLanguage_AreTheFieldsThatTheyName) {
   EXPECT_EQ(think_switches(kThinking, true, "high")[1].second.as_string(), "high");
   EXPECT_EQ(think_switches(kThinking, false, "high")[1].second.as_string(), "");
 
-  constexpr std::string_view kTools = "{{ if .Tools }}{{ .Tools }}{{ end }}{{ .Prompt }} .Suffix";
-  EXPECT_TRUE(template_knows_tools(kTools));
-  EXPECT_FALSE(template_knows_thinking(kTools));
-  EXPECT_TRUE(think_switches(kTools, true, "").empty());
+  constexpr std::string_view kShowingTools = "{{ if .Tools }}{{ .Tools }}{{ end }}{{ .Prompt }} .Suffix";
+  EXPECT_TRUE(template_knows_tools(kShowingTools));
+  EXPECT_FALSE(template_knows_thinking(kShowingTools));
+  EXPECT_TRUE(think_switches(kShowingTools, true, "").empty());
   EXPECT_FALSE(template_knows_tools("{{ .Prompt }} tools Tools"));
   EXPECT_FALSE(template_knows_tools("{{ if .Tools }}")) << "no template";
 
