@@ -1,11 +1,12 @@
-// Names of HTTP's, whose case means nothing (RFC 9110): ASCII.
+// Of names whose case means nothing: ASCII's letters, as HTTP (RFC 9110) and its relatives have it; all other
+// bytes stay.
 #pragma once
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
-namespace hearth::store::registry {
+namespace hearth {
 
 inline std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -14,4 +15,4 @@ inline std::string lower_case(std::string_view text) {
   return lower;
 }
 
-}  // namespace hearth::store::registry
+}  // namespace hearth

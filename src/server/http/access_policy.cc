@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/excerpt.h"
+#include "base/lower_case.h"
 
 namespace hearth::server::http {
 namespace {
@@ -18,15 +19,6 @@ constexpr size_t kMaxHostBytes = 255;
 // Schemes that pages of the web, or files of unknown origin, come from: never allowed as a whole.
 constexpr std::array<std::string_view, 6> kSchemesOfStrangers = {"http", "https", "file",
                                                                  "ftp",  "data",  "blob"};
-
-char to_lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
-  return lower;
-}
 
 // The bytes of an address: 4, 16, or none where it is no address. Only the usual forms are addresses: what
 // else a resolver would take for one ("127.1", "0x7f000001", "2130706433") is not.

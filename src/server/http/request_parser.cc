@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
 
 #include "base/excerpt.h"
+#include "base/lower_case.h"
 
 namespace hearth::server::http {
 namespace {
@@ -19,13 +19,6 @@ namespace beast = boost::beast;
 
 // Of all chunks of a body together: nobody sends any, and one to each byte would make a body of much work.
 constexpr size_t kMaxChunkExtensionBytes = 4096;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
 
 std::string_view to_std(beast::string_view text) {
   return {text.data(), text.size()};

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/excerpt.h"
-#include "store/registry/lower_case.h"
+#include "base/lower_case.h"
 
 namespace hearth::store::registry {
 namespace {

@@ -10,7 +10,7 @@
 #include <map>
 
 #include "base/excerpt.h"
-#include "store/registry/lower_case.h"
+#include "base/lower_case.h"
 
 namespace hearth::store::registry {
 namespace {

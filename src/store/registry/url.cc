@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/excerpt.h"
-#include "store/registry/lower_case.h"
+#include "base/lower_case.h"
 
 namespace hearth::store::registry {
 namespace {

@@ -1,7 +1,6 @@
 #include "text/chat/ollama_template.h"
 
-#include <algorithm>
-
+#include "base/lower_case.h"
 #include "text/chat/ollama_values.h"
 
 namespace hearth::text {
@@ -15,13 +14,6 @@ using go_template::Operand;
 using go_template::Pipeline;
 
 using Entries = std::vector<std::pair<std::string, Go>>;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
 
 Node response_node() {
   Operand field;

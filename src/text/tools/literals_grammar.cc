@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/lower_case.h"
 #include "text/grammar/json_schema.h"
 #include "text/tools/argument_grammar.h"
 #include "text/tools/call_reader.h"
@@ -21,12 +22,6 @@ constexpr std::string_view kDefinitions = "#/$defs/";
 
 bool is_name(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_tool_name_character);
-}
-
-// The order of Jinja's dictsort, which looks at no case.
-std::string in_lower_case(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
 }
 
 class LiteralsGrammar {
@@ -61,7 +56,7 @@ class LiteralsGrammar {
     }
     if (syntax_.sorted) {
       std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
-        return in_lower_case(a.first) < in_lower_case(b.first);
+        return lower_case(a.first) < lower_case(b.first);  // as Jinja's dictsort
       });
     }
     // What may follow once something stands there, and what may stand first, from the last member on.
