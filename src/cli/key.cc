@@ -29,7 +29,7 @@ using server::accounts::WallTime;
 
 constexpr int64_t kMostPerLimit = 1'000'000'000'000;
 
-struct CreateOptions {
+struct NewKeyOptions {
   std::string name;
   std::string scopes = "inference";
   std::string expires;
@@ -133,7 +133,7 @@ std::string limits_text(const KeyLimits& limits) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-Result<void> create(const CreateOptions& options, const Context& context) {
+Result<void> create_key(const NewKeyOptions& options, const Context& context) {
   server::accounts::NewKey wish;
   wish.name = options.name;
   auto scopes = Scopes::parse(options.scopes);
@@ -157,10 +157,10 @@ Result<void> create(const CreateOptions& options, const Context& context) {
   return write_json(object);
 }
 
-Result<void> list(bool json) {
+Result<void> list(bool as_json) {
   HEARTH_ASSIGN(KeyStore keys, open_keys());
   HEARTH_ASSIGN(const std::vector<KeyRecord> records, keys.list());
-  if (json) {
+  if (as_json) {
     ordered_json object{{"keys", ordered_json::array()}};
     for (const KeyRecord& key : records) object["keys"].push_back(json_of(key));
     return write_json(object);
@@ -230,7 +230,7 @@ Examples:
   hearth key revoke hk_0123456789ab)";
 
 void add_key_create_command(CLI::App& parser, Action& action) {
-  auto options = std::make_shared<CreateOptions>();
+  auto options = std::make_shared<NewKeyOptions>();
   CLI::App* command = parser.add_subcommand("create", "Make a key, and print it once");
   command->add_option("NAME", options->name, "what the key is called in lists and logs")
       ->required()
@@ -249,7 +249,7 @@ void add_key_create_command(CLI::App& parser, Action& action) {
                    "at a time (default: no limit)");
   command->add_flag("--json", options->json, "print one JSON object, with the key as \"key\"");
   command->callback([options, &action] {
-    action = [options](const Context& context) { return create(*options, context); };
+    action = [options](const Context& context) { return create_key(*options, context); };
   });
 }
 

@@ -1,8 +1,8 @@
 #include "cli/models_folder.h"
 
-#include <cstdlib>
 #include <system_error>
 
+#include "cli/environment.h"
 #include "server/accounts/folder.h"
 #include "store/store.h"
 
@@ -10,11 +10,6 @@ namespace hearth::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  return value == nullptr ? "" : value;
-}
 
 Result<fs::path> existing(const std::string& path, const char* where) {
   std::error_code error;
@@ -36,12 +31,12 @@ Result<fs::path> own_folder() {
 
 Result<fs::path> models_folder(const std::string& named) {
   if (!named.empty()) return existing(named, "--models");
-  if (const std::string models = environment("HEARTH_MODELS"); !models.empty())
+  if (const std::string models = environment_value("HEARTH_MODELS"); !models.empty())
     return existing(models, "HEARTH_MODELS");
-  if (!environment("HEARTH_HOME").empty()) return own_folder();
-  if (const std::string models = environment("OLLAMA_MODELS"); !models.empty())
+  if (!environment_value("HEARTH_HOME").empty()) return own_folder();
+  if (const std::string models = environment_value("OLLAMA_MODELS"); !models.empty())
     return existing(models, "OLLAMA_MODELS");
-  if (const std::string home = environment("HOME"); !home.empty()) {
+  if (const std::string home = environment_value("HOME"); !home.empty()) {
     const fs::path ollama = fs::path(home) / ".ollama/models";
     if (store::Store::is_store(ollama)) return ollama;
   }

@@ -1,8 +1,8 @@
 // hearth serve: answer the clients of Ollama, OpenAI and Anthropic.
 #include <algorithm>
-#include <cstdlib>
 
 #include "cli/command.h"
+#include "cli/environment.h"
 #include "cli/models_folder.h"
 #include "cli/options.h"
 #include "cli/serve_options.h"
@@ -19,11 +19,6 @@ namespace hearth::cli {
 namespace {
 
 constexpr uint16_t kDefaultPort = 11434;
-
-std::string environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  return value == nullptr ? "" : value;
-}
 
 struct Bind {
   std::string host = "127.0.0.1";
@@ -95,7 +90,7 @@ Result<server::Seconds> parse_duration(const std::string& where, const std::stri
 
 // HEARTH_OFFLINE=1; what is set to 0 or to nothing is not set.
 bool is_offline_by_environment() {
-  const std::string value = environment("HEARTH_OFFLINE");
+  const std::string value = environment_value("HEARTH_OFFLINE");
   return !value.empty() && value != "0" && value != "false";
 }
 
@@ -313,7 +308,7 @@ void add_serve_command(CLI::App& parser, Action& action) {
       for (const std::string& name : option->get_lnames()) given.insert("--" + name);
     }
     action = [options, given](const Context& context) -> Result<void> {
-      HEARTH_TRY(read_environment(environment, given, *options));
+      HEARTH_TRY(read_environment(environment_value, given, *options));
       return run_server(*options, context);
     };
   });

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 
 #include "base/excerpt.h"
+#include "cli/environment.h"
 #include "cli/interrupt.h"
 
 namespace hearth::cli {
@@ -30,11 +30,6 @@ struct HeaderList {
   }
   curl_slist* list = nullptr;
 };
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  return value == nullptr ? "" : value;
-}
 
 ErrorCode code_of(long status) {
   switch (status) {
@@ -130,9 +125,10 @@ HttpClient::HttpClient(ServerAddress address, std::string api_key)
 
 Result<HttpClient> HttpClient::from_environment() {
   // Who comes from Ollama has its variable.
-  const std::string own = environment("HEARTH_HOST");
-  HEARTH_ASSIGN(ServerAddress address, parse_server_address(own.empty() ? environment("OLLAMA_HOST") : own));
-  std::string key = environment("HEARTH_API_KEY");
+  const std::string own = environment_value("HEARTH_HOST");
+  HEARTH_ASSIGN(ServerAddress address,
+                parse_server_address(own.empty() ? environment_value("OLLAMA_HOST") : own));
+  std::string key = environment_value("HEARTH_API_KEY");
   const bool is_plain = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!is_plain)
     return make_error(ErrorCode::kUsage, "HEARTH_API_KEY: expected letters, digits and signs alone");
