@@ -4,22 +4,26 @@ function(hearth_separate)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
-# Where HEARTH_PRECOMPILE is on, the headers of other projects that many files include are compiled once for all targets
-# of a kind, which their folder's HEARTH_PRECOMPILED names: "plain", or "async", whose targets all link hearth_async. Our own
-# headers are not among them: which ones a file includes stays its own business.
-set(HEARTH_PRECOMPILED plain)
-function(hearth_precompile target prefix)
-  if(HEARTH_PRECOMPILE)
-    target_precompile_headers(${target} REUSE_FROM ${prefix}hearth_precompiled_${HEARTH_PRECOMPILED})
-    hearth_optimise_less(${target} "${prefix}${HEARTH_PRECOMPILED}")
+# Where HEARTH_QUICK_BUILD is on, tests and code that waits (HEARTH_WORK, src/CMakeLists.txt) are optimised less: they take
+# up to half of a compiler's time. What computes in a test is mostly the library under test.
+set(HEARTH_WORK computes)
+function(hearth_optimise target work)
+  if(HEARTH_QUICK_BUILD AND work MATCHES "^(waits|tests)$")
+    if(HEARTH_SANITIZE)
+      target_compile_options(${target} PRIVATE -O0)
+    else()
+      target_compile_options(${target} PRIVATE -O1)
+    endif()
   endif()
 endfunction()
 
-# Sanitized code that waits more than it computes is not optimised, and neither are tests: that halves the time of its
-# compilation. What computes in a test is mostly the library under test.
-function(hearth_optimise_less target kind)
-  if(HEARTH_SANITIZE AND NOT kind STREQUAL plain)
-    target_compile_options(${target} PRIVATE -O0)
+# Where HEARTH_PRECOMPILE is on, the headers of other projects that many files include are compiled once for all targets
+# of the same work that use the same set of them, HEARTH_PRECOMPILED: "plain", or "async", whose targets all link
+# hearth_async. Our own headers are not among them: which ones a file includes stays its own business.
+set(HEARTH_PRECOMPILED plain)
+function(hearth_precompile target work)
+  if(HEARTH_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM hearth_precompiled_${HEARTH_PRECOMPILED}_${work})
   endif()
 endfunction()
 
@@ -32,8 +36,9 @@ function(hearth_library name)
   add_library(hearth_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hearth_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPS} hearth_sanitizers PRIVATE hearth_warnings hearth_hardening)
-  hearth_precompile(hearth_${name} "")
-  if(HEARTH_BUILD_TESTS AND ARG_TESTS)
+  hearth_optimise(hearth_${name} ${HEARTH_WORK})
+  hearth_precompile(hearth_${name} ${HEARTH_WORK})
+  if(HEARTH_BUILD_TESTS AND ARG_TESTS AND (HEARTH_TEST_ALL_LIBRARIES OR HEARTH_WORK STREQUAL computes))
     hearth_test(${name}_test SOURCES ${ARG_TESTS} DEPS hearth_${name} ${ARG_TEST_DEPS})
   endif()
 endfunction()
@@ -50,10 +55,8 @@ function(hearth_test name)
   target_compile_definitions(${name} PRIVATE
     HEARTH_DEFAULT_TEST_DATA="${PROJECT_SOURCE_DIR}/../shared/data"
     HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  hearth_precompile(${name} test_)
-  if(NOT HEARTH_OPTIMISE_TESTS)
-    target_compile_options(${name} PRIVATE -O1)
-  endif()
+  hearth_optimise(${name} tests)
+  hearth_precompile(${name} tests)
   # scripts/test runs several build trees in one go: the sanitized ones say which they are.
   set(prefix "")
   if(HEARTH_SANITIZE)

@@ -1,5 +1,5 @@
 // Under a sanitizer everything takes some ten times as long, and what it looks for shows in a part of the
-// input: the whole of it is computed in the release build.
+// input: the whole of it is computed in a build without.
 #pragma once
 
 #include <string>

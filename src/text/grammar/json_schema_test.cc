@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "tests/support/sanitized.h"
 #include "text/grammar/grammar_fixture.h"
 
 namespace hearth::text::grammar {
@@ -188,7 +189,8 @@ TEST(JsonSchema, OneOf_OfAnyAlternatives_HoldsOfOne) {
     return made;
   };
   int n_accepted = 0;
-  for (int i = 0; i < 150; ++i) {
+  const int n_schemas = testing::kSanitized ? 30 : 150;
+  for (int i = 0; i < n_schemas; ++i) {
     Json schema;
     for (size_t n = 2 + random() % 3; n > 0; --n)
       schema["oneOf"].push_back(random() % 3 == 0 ? scalar() : object(object(true)));
@@ -214,7 +216,7 @@ TEST(JsonSchema, OneOf_OfAnyAlternatives_HoldsOfOne) {
       EXPECT_EQ(matches(*grammar, instance), n_valid == 1) << schema << ": " << instance[0];
     }
   }
-  EXPECT_GT(n_accepted, 100);
+  EXPECT_GT(n_accepted, n_schemas * 2 / 3);
 }
 
 TEST(JsonSchema, IfAndDependencies_Bind) {

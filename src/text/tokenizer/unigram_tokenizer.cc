@@ -13,7 +13,7 @@ namespace hearth::text {
 namespace {
 
 // Far beyond log probabilities; sums of such scores stay numbers.
-constexpr double kMaxScore = 1e30;
+constexpr double kMostOfAScore = 1e30;
 
 class UnigramTokenizer final : public TokenizerBase {
  public:
@@ -24,7 +24,7 @@ class UnigramTokenizer final : public TokenizerBase {
         remove_extra_spaces_(source.remove_extra_whitespaces) {
     std::vector<double> scores(source.scores.begin(), source.scores.end());
     scores.resize(vocabulary_.size());
-    for (double& score : scores) score = std::clamp(score, -kMaxScore, kMaxScore);
+    for (double& score : scores) score = std::clamp(score, -kMostOfAScore, kMostOfAScore);
     encoder_ = make_unigram_encoder(vocabulary_, std::move(scores), true);
   }
 
