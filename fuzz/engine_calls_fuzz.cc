@@ -62,6 +62,7 @@ class Engine {
     call.set_id(next_id_++);  // of which the front sends each once
     if (call.has_open() && !prepare(*call.mutable_open())) return;
     if (!has_model_ && call.has_start()) return;
+    if (call.has_quantize()) call.mutable_quantize()->set_descriptor(nowhere());
     const bool is_cancel = call.has_cancel();
     const uint64_t id = call.id();
     service_.handle(call);
@@ -94,10 +95,15 @@ class Engine {
     was_opened_ = true;
     if (open.files_size() > 1) open.mutable_files()->DeleteSubrange(1, open.files_size() - 1);
     if (open.files_size() == 0 || open.files(0).descriptor() < kFirstDescriptor) return true;
-    const UniqueDescriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    open.mutable_files(0)->set_descriptor(::fcntl(nothing.get(), F_DUPFD_CLOEXEC, kFirstDescriptor));
+    open.mutable_files(0)->set_descriptor(nowhere());
     return true;
   }
+  // A descriptor that the service is given to close.
+  static int nowhere() {
+    const UniqueDescriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    return ::fcntl(nothing.get(), F_DUPFD_CLOEXEC, kFirstDescriptor);
+  }
+
   Reply answer(const Call& call) {
     service_.handle(call);
     while (service_.has_work()) service_.step();

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <vector>
+
 #include "base/excerpt.h"
 #include "store/files.h"
 #include "store/manifest.h"
@@ -20,14 +23,22 @@ class BlobWriter::State {
 
   Result<void> append(std::span<const std::byte> bytes) {
     HEARTH_CHECK(!finished_);
-    if (bytes.size() > kMaxBlobBytes - size_bytes_) {
-      return make_error(ErrorCode::kResourceExhausted, "a blob: expected at most {} bytes, found more",
-                        kMaxBlobBytes);
+    HEARTH_TRY(count(bytes));
+    return write_all(file_.descriptor.get(), bytes, file_.path);
+  }
+
+  int descriptor() const noexcept { return file_.descriptor.get(); }
+
+  Result<void> take_in() {
+    HEARTH_CHECK(!finished_ && size_bytes_ == 0);
+    std::vector<std::byte> bytes(kReadBytes);
+    while (true) {
+      const ssize_t n = ::pread(descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return system_error(file_.path, "cannot be read", errno);
+      if (n == 0) return {};
+      HEARTH_TRY(count({bytes.data(), static_cast<size_t>(n)}));
     }
-    HEARTH_TRY(write_all(file_.descriptor.get(), bytes, file_.path));
-    hasher_.update(bytes);
-    size_bytes_ += bytes.size();
-    return {};
   }
 
   Result<Digest> finish(const std::optional<Digest>& expected) {
@@ -45,6 +56,18 @@ class BlobWriter::State {
   uint64_t size_bytes() const noexcept { return size_bytes_; }
 
  private:
+  static constexpr size_t kReadBytes = size_t{1} << 20U;
+
+  Result<void> count(std::span<const std::byte> bytes) {
+    if (bytes.size() > kMaxBlobBytes - size_bytes_) {
+      return make_error(ErrorCode::kResourceExhausted, "a blob: expected at most {} bytes, found more",
+                        kMaxBlobBytes);
+    }
+    hasher_.update(bytes);
+    size_bytes_ += bytes.size();
+    return {};
+  }
+
   const Places places_;
   IncomingFile file_;
   Hasher hasher_;
@@ -63,6 +86,14 @@ Result<void> BlobWriter::append(std::span<const std::byte> bytes) {
 
 uint64_t BlobWriter::size_bytes() const noexcept {
   return state_->size_bytes();
+}
+
+int BlobWriter::descriptor() const noexcept {
+  return state_->descriptor();
+}
+
+Result<void> BlobWriter::take_in() {
+  return state_->take_in();
 }
 
 Result<Digest> BlobWriter::finish(const std::optional<Digest>& expected) {

@@ -23,6 +23,10 @@ class BlobWriter {
   // kResourceExhausted where the disk is full or the blob too large (kMaxBlobBytes), kIo.
   Result<void> append(std::span<const std::byte> bytes);
   uint64_t size_bytes() const noexcept;
+  // Of the file that the bytes go to, for a process that writes them itself; take_in() reads them then, for
+  // their digest. Not beside append(). kIo; kResourceExhausted where there are too many (kMaxBlobBytes).
+  int descriptor() const noexcept;
+  Result<void> take_in();
   // Puts it on the disk and in its place. kInvalidArgument where the digest is not `expected`: nothing stays
   // then. Afterwards the blob counts as in use, for Store::collect_garbage, as long as this object lives.
   Result<Digest> finish(const std::optional<Digest>& expected = std::nullopt);

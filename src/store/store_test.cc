@@ -223,6 +223,17 @@ TEST(BlobWriter, OnlyWhatItsDigestSays_BecomesABlob) {
   EXPECT_EQ(store->read_blob(Digest::of("content"), 6).error().code(), ErrorCode::kResourceExhausted);
 }
 
+TEST(BlobWriter, WhatAnotherWrote_IsTakenIn) {
+  const TestStore store;
+  const std::string text(3'000'000, 'w');
+  auto writer = store->new_blob();
+  ASSERT_EQ(::write(writer->descriptor(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ASSERT_TRUE(writer->take_in());
+  EXPECT_EQ(writer->size_bytes(), text.size());
+  EXPECT_EQ(*writer->finish(), Digest::of(text));
+  EXPECT_EQ(*store->read_blob(Digest::of(text), text.size()), text);
+}
+
 TEST(BlobWriter, DamagedBlob_IsReplaced) {
   const TestStore store;
   store.put_file("blobs/" + Digest::of("content").file_name(), "damaged");

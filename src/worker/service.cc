@@ -5,12 +5,19 @@
 #include "worker/description.h"
 #include "worker/load_report.h"
 #include "worker/prompt.h"
+#include "worker/quantization.h"
 
 namespace hearth::worker {
 namespace {
 
 constexpr int kMaxFiles = 4096;
 constexpr int kFirstFileDescriptor = 4;  // below: stdin, stdout, stderr and the socket
+
+Result<UniqueDescriptor> taken_over(const std::string& file, int descriptor) {
+  if (descriptor >= kFirstFileDescriptor) return UniqueDescriptor(descriptor);
+  return make_error(ErrorCode::kInvalidArgument, "{}: expected a descriptor of at least {}, found {}", file,
+                    kFirstFileDescriptor, descriptor);
+}
 
 }  // namespace
 
@@ -32,6 +39,8 @@ Result<void> Service::answer(const protocol::Call& call) {
       return embed(call.id(), call.embed());
     case protocol::Call::kDetokenize:
       return detokenize(call.id(), call.detokenize());
+    case protocol::Call::kQuantize:
+      return quantize(call.id(), call.quantize());
     case protocol::Call::kCancel:
       cancel(call.cancel());
       return {};
@@ -65,11 +74,8 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
                       kMaxFiles, open.files_size());
   }
   for (const protocol::Open::File& file : open.files()) {
-    if (file.descriptor() < kFirstFileDescriptor) {
-      return make_error(ErrorCode::kInvalidArgument, "{}: expected a descriptor of at least {}, found {}",
-                        file.path(), kFirstFileDescriptor, file.descriptor());
-    }
-    HEARTH_TRY(files_.add(file.path(), UniqueDescriptor(file.descriptor())));
+    HEARTH_ASSIGN(UniqueDescriptor descriptor, taken_over(file.path(), file.descriptor()));
+    HEARTH_TRY(files_.add(file.path(), std::move(descriptor)));
   }
   path_ = open.path();
   chat_template_ = open.chat_template();
@@ -166,6 +172,18 @@ Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {
   if (embeddings_) return embeddings_->begin(id, call);
   if (decoder_embeddings_) return decoder_embeddings_->begin(id, call);
   return model->generator()->pooling().error();
+}
+
+Result<void> Service::quantize(uint64_t id, const protocol::Quantize& call) {
+  HEARTH_ASSIGN(const UniqueDescriptor output, taken_over("the quantised model", call.descriptor()));
+  HEARTH_ASSIGN(const OpenedModel* model, this->model());
+  LoadReport report(id, send_);
+  protocol::Reply reply;
+  reply.set_id(id);
+  HEARTH_ASSIGN(*reply.mutable_quantized(), worker::quantize(model->checkpoint(), call.scheme(), output.get(),
+                                                             options_.n_default_threads, report));
+  send_(reply);
+  return {};
 }
 
 Result<void> Service::detokenize(uint64_t id, const protocol::Detokenize& call) {

@@ -27,7 +27,7 @@ class Service {
  public:
   Service(ServiceOptions options, ReplySink send) : options_(std::move(options)), send_(std::move(send)) {}
 
-  // Takes over the descriptors that Open names.
+  // Takes over the descriptors that Open and Quantize name.
   void handle(const protocol::Call& call);
 
   bool has_work() const noexcept;
@@ -40,6 +40,7 @@ class Service {
   Result<void> start(uint64_t id, const protocol::Start& start);
   Result<void> generate(uint64_t id, const protocol::Generate& call);
   Result<void> embed(uint64_t id, const protocol::Embed& call);
+  Result<void> quantize(uint64_t id, const protocol::Quantize& call);
   Result<void> detokenize(uint64_t id, const protocol::Detokenize& call);
   void cancel(const protocol::Cancel& cancel);
   void step_engine();

@@ -357,6 +357,36 @@ TEST_F(ServiceTest, Tokens_GoThereAndBack) {
   EXPECT_EQ(only_reply_to(detokenize).text().text(), "hello world");
 }
 
+TEST_F(ServiceTest, Quantize_WritesTheModelInAnotherType) {
+  make_llama();
+  ASSERT_TRUE(open().has_opened());
+  const std::string path = folder_ / "q8.gguf";
+  const auto quantize_to = [&](const char* scheme) {
+    const UniqueDescriptor output(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    Call quantize = call();
+    quantize.mutable_quantize()->set_scheme(scheme);
+    quantize.mutable_quantize()->set_descriptor(::fcntl(output.get(), F_DUPFD_CLOEXEC, 10));
+    return quantize;
+  };
+  const Call quantize = quantize_to("q8_0");
+  const std::vector<Reply> replies = replies_to(quantize);
+  ASSERT_GE(replies.size(), 2U);
+  EXPECT_EQ(replies.front().progress().stage(), "quantizing");
+  EXPECT_GT(replies.front().progress().total(), 0U);
+  ASSERT_TRUE(replies.back().has_quantized()) << replies.back().failure().message();
+  EXPECT_EQ(replies.back().quantized().scheme(), "Q8_0");
+  EXPECT_EQ(::fcntl(quantize.quantize().descriptor(), F_GETFD), -1) << "it was taken over";
+  const auto written = models::open_checkpoint(path);
+  ASSERT_TRUE(written) << written.error().message();
+  const auto has_q8 = [](const gguf::TensorInfo& tensor) { return tensor.dtype == tensor::DType::kQ8_0; };
+  EXPECT_TRUE(std::ranges::any_of((*written)->tensors(), has_q8));
+
+  EXPECT_EQ(only_reply_to(quantize_to("Q9_K")).failure().code(), protocol::Failure::INVALID_ARGUMENT);
+  Call nowhere = call();
+  nowhere.mutable_quantize()->set_descriptor(3);
+  EXPECT_EQ(only_reply_to(nowhere).failure().code(), protocol::Failure::INVALID_ARGUMENT);
+}
+
 TEST_F(ServiceTest, Inspect_LeavesLongArraysOut) {
   make_llama();
   ASSERT_TRUE(open().has_opened());

@@ -66,7 +66,20 @@ test('create makes a model of an uploaded file', async () => {
   assert.ok(answer.eval_count <= 3, 'its parameters are the defaults');
   const rendered = await ollama.chat({ model: 'created', messages, _debug_render_only: true });
   assert.match(rendered._debug_info.rendered_template, /<system>Be brief\.<user>/, 'its template stands over the file\'s');
-  await assert.rejects(ollama.create({ ...wish, quantize: 'q4_K_M' }), /quantize/);
   await assert.rejects(ollama.create({ ...wish, adapters: { 'a.gguf': digest } }), /adapters/);
+
+  if (/^(F32|F16|BF16)$/.test(shown.details.quantization_level)) await expectQuantized(ollama);
+  await assert.rejects(ollama.create({ ...wish, quantize: 'q9_K' }), /quantize: .*q9_K/);
   await ollama.delete({ model: 'created' });
 });
+
+async function expectQuantized(ollama) {
+  const steps = [];
+  for await (const step of await ollama.create({ model: 'small', from: 'created', quantize: 'q8_0', stream: true })) steps.push(step);
+  const progress = steps.filter(({ status }) => /^quantizing .* model to q8_0$/.test(status));
+  assert.ok(progress.length > 0 && progress.every(({ completed = 0, total }) => completed <= total), JSON.stringify(steps));
+  assert.equal(steps.at(-1).status, 'success');
+  assert.equal((await ollama.show({ model: 'small' })).details.quantization_level, 'Q8_0');
+  assert.ok((await ollama.chat({ model: 'small', messages })).eval_count <= 3, 'the parameters came along');
+  await ollama.delete({ model: 'small' });
+}

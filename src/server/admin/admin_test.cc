@@ -42,6 +42,7 @@ class FakeModels final : public ModelService {
   Task<Result<protocol::Opened>> describe(std::string) override { co_return protocol::Opened(); }
   Task<Result<protocol::Inspection>> inspect(std::string, bool) override { co_return protocol::Inspection(); }
   Task<Result<protocol::Opened>> describe_entry(CatalogEntry) override { co_return protocol::Opened(); }
+  Task<Result<std::string>> quantize(CatalogEntry, QuantizeWish) override { co_return std::string(); }
   const protocol::Opened* known_description(const CatalogEntry&) const override { return nullptr; }
   Result<bool> unload(std::string_view) override { return false; }
 

@@ -122,6 +122,9 @@ class MeteredModels final : public ModelService {
   Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override {
     return inner_.describe_entry(std::move(entry));
   }
+  Task<Result<std::string>> quantize(CatalogEntry entry, QuantizeWish wish) override {
+    return inner_.quantize(std::move(entry), std::move(wish));
+  }
   const protocol::Opened* known_description(const CatalogEntry& entry) const override {
     return inner_.known_description(entry);
   }

@@ -60,6 +60,13 @@ class Process final : public EngineProcess, public ChildProcess {
     return call;
   }
 
+  protocol::Call quantize_call(const std::string& scheme) const override {
+    protocol::Call call;
+    call.mutable_quantize()->set_scheme(scheme);
+    call.mutable_quantize()->set_descriptor(kFirstFileDescriptor + open_.files_size());
+    return call;
+  }
+
   std::unique_ptr<EngineCall> call(protocol::Call call) override;
 
   pid_t pid() const override { return process_id(); }
@@ -196,6 +203,7 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
     described.set_descriptor(kFirstFileDescriptor + open.files_size() - 1);
     descriptors.push_back(file.descriptor.get());
   }
+  if (files.output >= 0) descriptors.push_back(files.output);
   HEARTH_ASSIGN(StartedChild child, start_child(executable, {"hearth", "engine-process", model_name},
                                                 engine_environment(), descriptors));
   const auto process = std::make_shared<Process>(executor, model_name, std::move(child), std::move(open));

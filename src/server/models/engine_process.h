@@ -24,6 +24,8 @@ class EngineProcess {
 
   // The Open call for the files that it was started with.
   virtual protocol::Call open_call(const protocol::StartOptions& options) const = 0;
+  // The Quantize call for the output that it was started with, which there is once.
+  virtual protocol::Call quantize_call(const std::string& scheme) const = 0;
   // Of an engine that has ended: a failure. kInvalidArgument, as a failure too, for texts that are no UTF-8.
   virtual std::unique_ptr<EngineCall> call(protocol::Call call) = 0;
 

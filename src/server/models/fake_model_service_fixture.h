@@ -108,6 +108,7 @@ class FakeModelService : public ModelService {
 
   // What describe_entry was asked for, and says of each.
   std::vector<CatalogEntry> described_entries;
+  std::optional<Error> quantize_error;
   Result<protocol::Opened> entry_description = Error(ErrorCode::kMalformed, "model.gguf: it is none");
 
   // "tiny:latest", say. The model can chat, and answers every call with what `replies` is then given.
@@ -186,6 +187,19 @@ class FakeModelService : public ModelService {
   Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override {
     described_entries.push_back(entry);
     co_return entry_description;
+  }
+  // Writes "quantised to SCHEME" to the output, half of it told before.
+  Task<Result<std::string>> quantize(CatalogEntry entry, QuantizeWish wish) override {
+    described_entries.push_back(entry);
+    if (quantize_error) co_return *quantize_error;
+    protocol::Progress progress;
+    progress.set_completed(50);
+    progress.set_total(100);
+    const bool goes_on = co_await wish.on_progress(progress);
+    if (!goes_on) co_return Error(ErrorCode::kCancelled, "nobody waits");
+    const std::string text = "quantised to " + wish.scheme;
+    EXPECT_EQ(::write(wish.output, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    co_return wish.scheme;
   }
   const protocol::Opened* known_description(const CatalogEntry& /*entry*/) const override { return nullptr; }
   Result<bool> unload(std::string_view name) override {

@@ -87,6 +87,10 @@ Task<Result<protocol::Opened>> ModelManager::describe_entry(CatalogEntry entry) 
   return probes_->describe(std::move(entry));
 }
 
+Task<Result<std::string>> ModelManager::quantize(CatalogEntry entry, QuantizeWish wish) {
+  return probes_->quantize(std::move(entry), std::move(wish));
+}
+
 const protocol::Opened* ModelManager::known_description(const CatalogEntry& entry) const {
   const protocol::Opened* loaded = pool_.description(entry);
   return loaded != nullptr ? loaded : probes_->known(entry);

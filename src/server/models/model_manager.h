@@ -37,6 +37,7 @@ class ModelManager final : public ModelService {
   Task<Result<protocol::Opened>> describe(std::string name) override;
   Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) override;
   Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) override;
+  Task<Result<std::string>> quantize(CatalogEntry entry, QuantizeWish wish) override;
   const protocol::Opened* known_description(const CatalogEntry& entry) const override;
   Result<bool> unload(std::string_view name) override;
 

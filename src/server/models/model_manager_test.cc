@@ -245,6 +245,38 @@ TEST_F(ModelManagerTest, FileThatIsCutShort_IsAnErrorOfThisModelAlone) {
   EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
 }
 
+TEST_F(ModelManagerTest, Quantize_WritesAModelThatCanBeLoaded) {
+  write_llama("tiny.gguf", 1);
+  start();
+  const auto quantise = [&](const std::string& scheme, bool goes_on) {
+    std::optional<Result<std::string>> done;
+    run<bool>([&]() -> Task<bool> {
+      const UniqueDescriptor output(
+          ::open((folder_ / "small.gguf").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      QuantizeWish wish;
+      wish.scheme = scheme;
+      wish.output = output.get();
+      wish.on_progress = [goes_on](const protocol::Progress& progress) -> Task<bool> {
+        EXPECT_LE(progress.completed(), progress.total());
+        co_return goes_on;
+      };
+      CatalogEntry entry = *manager_->find("tiny");
+      done.emplace(co_await manager_->quantize(std::move(entry), std::move(wish)));
+      co_return true;
+    });
+    return std::move(*done);
+  };
+  EXPECT_EQ(quantise("Q9_K", true).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(quantise("q8_0", false).error().code(), ErrorCode::kCancelled);
+  const auto done = quantise("q8_0", true);
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(*done, "Q8_0");
+  EXPECT_TRUE(manager_->running().empty());
+  const auto small = acquire("small");
+  ASSERT_TRUE(small) << small.error().message();
+  EXPECT_EQ((*small)->description().quantisation(), "Q8_0");
+}
+
 TEST_F(ModelManagerTest, DescribeAndInspect_LeaveNothingLoaded) {
   write_llama("tiny.gguf", 1);
   write_bert("bert.gguf");

@@ -1,6 +1,6 @@
 #include "server/models/model_probes.h"
 
-#include "server/models/engine_process.h"
+#include "protocol/status.h"
 #include "server/models/stall_guard.h"
 
 namespace hearth::server {
@@ -8,6 +8,8 @@ namespace {
 
 // Processes at a time: who lists a hundred models must not start a hundred at once.
 constexpr size_t kMaxRunning = 2;
+// Which takes all cores for minutes, and is no question.
+constexpr size_t kMaxQuantizing = 1;
 constexpr size_t kMaxRemembered = 1000;
 
 // Ends the process however the question ends.
@@ -39,22 +41,14 @@ class Turn {
 
 }  // namespace
 
-Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool with_inspection, bool verbose) {
-  while (n_running_ >= kMaxRunning) co_await monitor_.changed();
-  const Turn turn(n_running_, monitor_);
-  auto files = open_model_files(entry);
-  if (!files) co_return files.error();
-  const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
-  if (!process) co_return process.error();
-  const StopAtEnd stop(**process);
+Task<Result<protocol::Opened>> ModelProbes::open(EngineProcess& process, std::string name) {
   bool has_stalled = false;
-  StallGuard guard(executor_, load_timeout_, [&has_stalled, opener = *process] {
+  StallGuard guard(executor_, load_timeout_, [&has_stalled, &process] {
     has_stalled = true;
-    opener->stop();
+    process.stop();
   });
   guard.touch();
-
-  const auto opening = (*process)->call((*process)->open_call(options_));
+  const auto opening = process.call(process.open_call(options_));
   std::function<void(const protocol::Progress&)> on_progress = [&guard](const protocol::Progress&) {
     guard.touch();
   };
@@ -64,11 +58,24 @@ Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool wi
     co_return make_error(ErrorCode::kUnavailable,
                          "model '{}': opening it was given up, since it got no further for {:.4g} s "
                          "(--load-timeout)",
-                         entry.name, load_timeout_.count());
+                         name, load_timeout_.count());
   }
   if (!opened) co_return opened.error();
+  co_return std::move(*opened->mutable_opened());
+}
+
+Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool with_inspection, bool verbose) {
+  while (n_running_ >= kMaxRunning) co_await monitor_.changed();
+  const Turn turn(n_running_, monitor_);
+  auto files = open_model_files(entry);
+  if (!files) co_return files.error();
+  const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
+  if (!process) co_return process.error();
+  const StopAtEnd stop(**process);
+  Result<protocol::Opened> opened = co_await open(**process, entry.name);
+  if (!opened) co_return opened.error();
   Answer answer;
-  answer.first = std::move(*opened->mutable_opened());
+  answer.first = std::move(*opened);
   if (descriptions_.size() >= kMaxRemembered) descriptions_.clear();
   descriptions_[entry.digest] = answer.first;
   if (with_inspection) {
@@ -80,6 +87,30 @@ Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool wi
     answer.second = std::move(*inspected->mutable_inspection());
   }
   co_return answer;
+}
+
+Task<Result<std::string>> ModelProbes::quantize(CatalogEntry entry, QuantizeWish wish) {
+  while (n_quantizing_ >= kMaxQuantizing) co_await monitor_.changed();
+  const Turn turn(n_quantizing_, monitor_);
+  auto files = open_model_files(entry);
+  if (!files) co_return files.error();
+  files->output = wish.output;
+  const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
+  if (!process) co_return process.error();
+  const StopAtEnd stop(**process);
+  const Result<protocol::Opened> opened = co_await open(**process, entry.name);
+  if (!opened) co_return opened.error();
+  const auto quantizing = (*process)->call((*process)->quantize_call(wish.scheme));
+  while (true) {
+    std::optional<protocol::Reply> reply = co_await quantizing->next();
+    if (!reply) co_return Error(ErrorCode::kUnavailable, "the engine did not answer");
+    if (reply->has_failure()) co_return protocol::error_of(reply->failure());
+    if (reply->has_quantized()) co_return reply->quantized().scheme();
+    if (!reply->has_progress()) continue;
+    const protocol::Progress progress = reply->progress();
+    const bool goes_on = co_await wish.on_progress(progress);
+    if (!goes_on) co_return Error(ErrorCode::kCancelled, "quantising was given up: nobody waits for it");
+  }
 }
 
 Task<Result<protocol::Opened>> ModelProbes::describe(CatalogEntry entry) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "server/models/engine_process.h"
 #include "server/models/model_service.h"
 #include "server/models/monitor.h"
 
@@ -31,10 +32,13 @@ class ModelProbes {
     return found == descriptions_.end() ? nullptr : &found->second;
   }
   Task<Result<protocol::Inspection>> inspect(CatalogEntry entry, bool verbose);
+  // ModelService::quantize.
+  Task<Result<std::string>> quantize(CatalogEntry entry, QuantizeWish wish);
 
  private:
   using Answer = std::pair<protocol::Opened, protocol::Inspection>;
 
+  Task<Result<protocol::Opened>> open(EngineProcess& process, std::string name);
   Task<Result<Answer>> probe(CatalogEntry entry, bool with_inspection, bool verbose);
 
   const Executor executor_;
@@ -43,6 +47,7 @@ class ModelProbes {
   const Seconds load_timeout_;
   Monitor monitor_;
   size_t n_running_ = 0;
+  size_t n_quantizing_ = 0;
   std::map<std::string, protocol::Opened> descriptions_;  // by digest
 };
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,6 +82,14 @@ struct LoadWish {
   std::optional<Seconds> keep_alive;
 };
 
+// A model whose weights are to be of another type.
+struct QuantizeWish {
+  std::string scheme;  // "Q4_K_M"
+  int output = -1;     // borrowed: an empty file, open for writing
+  // Told how far it is; false ends it (kCancelled).
+  std::function<Task<bool>(const protocol::Progress&)> on_progress;
+};
+
 class ModelService {
  public:
   virtual ~ModelService() = default;
@@ -99,6 +108,9 @@ class ModelService {
   virtual Task<Result<protocol::Inspection>> inspect(std::string name, bool verbose) = 0;
   // The same of an entry that the catalog need not have.
   virtual Task<Result<protocol::Opened>> describe_entry(CatalogEntry entry) = 0;
+  // Writes the model of such an entry as a GGUF file in the types of a scheme: the name of the scheme. One at
+  // a time. kInvalidArgument for a scheme that there is none of; what is wrong with the model.
+  virtual Task<Result<std::string>> quantize(CatalogEntry entry, QuantizeWish wish) = 0;
   // What is known of a model without asking an engine; null where nothing is. Valid until the next call.
   virtual const protocol::Opened* known_description(const CatalogEntry& entry) const = 0;
   // Unloads it once its requests have ended. False: it was not loaded.

@@ -1,13 +1,11 @@
 // /api/create: a model made of one of the store, or of files that were uploaded to /api/blobs before.
-#include <algorithm>
-#include <array>
-
 #include "server/models/model_store.h"
+#include "server/ollama/create_request.h"
 #include "server/ollama/handlers.h"
 #include "server/ollama/model_files_layers.h"
+#include "server/ollama/quantization.h"
 #include "server/ollama/records.h"
 #include "server/ollama/refusal.h"
-#include "server/ollama/run_options.h"
 #include "server/ollama/store_access.h"
 #include "server/ollama/stored_layers.h"
 #include "server/wire/json_body.h"
@@ -21,107 +19,18 @@ namespace {
 namespace media = store::media_type;
 using wire::ApiError;
 using wire::ApiResult;
-using wire::Field;
 using wire::Json;
-using wire::JsonBody;
 
 constexpr size_t kMaxConfigBytes = size_t{1} << 20U;
 
-struct CreateRequest {
-  store::ModelName name;
-  std::string from;                 // a model of the store, or ...
-  std::vector<UploadedFile> files;  // ... these
-  store::ModelTexts texts;
-  bool stream = true;
+// A model as it would be, and what an engine says that has looked at it.
+struct Looked {
+  CatalogEntry entry;
+  protocol::Opened opened;
 };
 
-// Refused rather than ignored.
-void refuse_what_is_not_there(const JsonBody& body) {
-  struct NotThere {
-    const char* field;
-    const char* why;
-  };
-  static constexpr std::array<NotThere, 9> kNotThere{
-      {{"draft_files", "draft models are not part of this version"},
-       {"adapters", "adapters are not applied by this version"},
-       {"quantize", "quantising is not part of this version of the server"},
-       {"draft_quantize", "quantising is not part of this version of the server"},
-       {"quantization", "quantising is not part of this version of the server"},
-       {"renderer", "renderers are not part of this version: the model's template is rendered"},
-       {"parser", "parsers are not part of this version"},
-       {"remote_host", "models elsewhere are not part of this version"},
-       {"info", "other metadata than the model file's is not part of this version"}}};
-  for (const NotThere& one : kNotThere) {
-    const Field field = body[one.field];
-    if (!field.present()) continue;
-    const Json& value = field.json();
-    const bool is_nothing = value.is_string() ? value.get_ref<const std::string&>().empty()
-                                              : (value.is_object() || value.is_array()) && value.empty();
-    if (!is_nothing) field.reject(one.why);
-  }
-}
-
-Json read_messages(const Field& field) {
-  static constexpr std::array<std::string_view, 3> kRoles{"system", "user", "assistant"};
-  Json messages = Json::array();
-  for (const Field& message : field.items()) {
-    const std::string role = message["role"].required().string().value_or("");
-    if (std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end())
-      message["role"].expected(R"("system", "user" or "assistant")");
-    messages.push_back({{"role", role}, {"content", message["content"].required().string().value_or("")}});
-  }
-  return messages;
-}
-
-std::vector<UploadedFile> read_files(const Field& field) {
-  std::vector<UploadedFile> files;
-  for (const auto& [name, value] : field.members()) {
-    const std::string text = value.string().value_or("");
-    const auto digest = store::Digest::parse(text);
-    if (!digest) {
-      value.expected("the digest of a blob, sha256:...");
-      continue;
-    }
-    files.push_back({name, *digest});
-  }
-  return files;
-}
-
-ApiResult<CreateRequest> read_create_request(std::string_view text) {
-  HEARTH_ASSIGN(const JsonBody body, JsonBody::parse(text));
-  CreateRequest request;
-  // "name" is what old clients say.
-  std::string name = body["model"].string().value_or("");
-  if (name.empty()) name = body["name"].string().value_or("");
-  refuse_what_is_not_there(body);
-  request.from = body["from"].string().value_or("");
-  request.files = read_files(body["files"]);
-  if (request.from.empty() == request.files.empty())
-    body["from"].reject("expected either a model to start from, or files that were uploaded to /api/blobs");
-  request.texts.template_source = body["template"].string();
-  request.texts.system = body["system"].string();
-  request.texts.licenses = body["license"].string_or_strings();
-  if (body["parameters"].present()) {
-    const RunOptions checked = read_run_options(body["parameters"]);
-    if (!checked.unknown.empty())
-      body["parameters"][checked.unknown.front()].reject("is no parameter that is known");
-    request.texts.parameters = body["parameters"].object().value_or(Json::object());
-  }
-  if (body["messages"].present()) request.texts.messages = read_messages(body["messages"]);
-  request.texts.requires_version = body["requires"].string().value_or("");
-  if (!request.texts.requires_version.empty()) {
-    if (const auto allowed = store::check_requires(request.texts.requires_version); !allowed)
-      body["requires"].reject(allowed.error().message());
-  }
-  request.stream = body["stream"].boolean().value_or(true);
-  HEARTH_TRY(body.check());
-  HEARTH_ASSIGN(request.name, store::ModelName::parse(name));
-  return request;
-}
-
-// A model as it would be, for an engine to look at.
-Task<ApiResult<protocol::Opened>> look_at(OllamaApi api, const CreateRequest& request,
-                                          std::vector<store::Layer> layers) {
+Task<ApiResult<Looked>> look_at(OllamaApi api, const CreateRequest& request,
+                                std::vector<store::Layer> layers) {
   store::Manifest manifest;
   manifest.layers = std::move(layers);
   if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
@@ -140,15 +49,17 @@ Task<ApiResult<protocol::Opened>> look_at(OllamaApi api, const CreateRequest& re
   const std::string bytes = manifest.serialise();
   StoredModel model{
       api.store->store(), {request.name, manifest, bytes, store::Digest::of(bytes), {}}, {}, {}};
-  CatalogEntry entry;
-  entry.name = request.name.text();
-  entry.digest = model.manifest.digest.hex();
-  entry.stored = std::make_shared<const StoredModel>(std::move(model));
-  const Result<protocol::Opened> opened = co_await api.models.describe_entry(std::move(entry));
+  Looked looked;
+  looked.entry.name = request.name.text();
+  looked.entry.digest = model.manifest.digest.hex();
+  looked.entry.stored = std::make_shared<const StoredModel>(std::move(model));
+  CatalogEntry entry = looked.entry;
+  Result<protocol::Opened> opened = co_await api.models.describe_entry(std::move(entry));
   if (!opened) co_return store_error(api, opened.error());
   if (request.texts.template_source && !opened->chat_template_problem().empty())
     co_return ApiError(400, fmt::format("template: {}", opened->chat_template_problem()), "template");
-  co_return *opened;
+  looked.opened = std::move(*opened);
+  co_return looked;
 }
 
 using Created = ApiResult<std::vector<std::string>>;  // what was done, for people
@@ -163,7 +74,39 @@ Task<Created> write(OllamaApi api, store::NewModel model) {
   co_return std::move(*steps);
 }
 
-Task<Created> create_from_model(OllamaApi api, const CreateRequest& request) {
+// The layers with the weights in the type that was asked for, which the config then names.
+struct Requantized {
+  std::vector<store::Layer> layers;
+  std::string config;
+  std::shared_ptr<store::BlobWriter> held;
+};
+
+Task<ApiResult<Requantized>> quantize(OllamaApi api, const CreateRequest& request,
+                                      std::vector<store::Layer> layers, TellProgress tell) {
+  const ApiResult<Looked> looked = co_await look_at(api, request, layers);
+  if (!looked) co_return looked.error();
+  for (const StoredModel::Files::File& file : looked->entry.stored->files().files) {
+    const Result<void> verified = co_await api.store->ensure_verified(file.digest);
+    if (!verified) co_return store_error(api, verified.error());
+  }
+  CatalogEntry entry = looked->entry;
+  protocol::Opened opened = looked->opened;
+  std::string type = request.quantize;
+  ApiResult<QuantizedWeights> weights =
+      co_await quantize_weights(api, std::move(entry), std::move(opened), std::move(type), std::move(tell));
+  if (!weights) co_return weights.error();
+  Requantized made;
+  std::erase_if(layers, [](const store::Layer& layer) { return layer.media_type == media::kModel; });
+  layers.insert(layers.begin(), weights->layer);
+  made.layers = std::move(layers);
+  store::ModelConfig config = config_of(looked->opened);
+  config.quantisation = weights->type;
+  made.config = config.serialise();
+  made.held = std::move(weights->held);
+  co_return made;
+}
+
+Task<Created> create_from_model(OllamaApi api, const CreateRequest& request, TellProgress tell) {
   const auto from = find_stored(api, request.from);
   if (!from) co_return from.error();
   // What the new model says stands over what the one says that it comes from.
@@ -175,77 +118,120 @@ Task<Created> create_from_model(OllamaApi api, const CreateRequest& request) {
     for (const auto& [name, value] : model.texts.parameters->items()) parameters[name] = value;
     model.texts.parameters = std::move(parameters);
   }
-  if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
-    const ApiResult<protocol::Opened> opened = co_await look_at(api, request, model.layers);
-    if (!opened) co_return opened.error();
+  std::shared_ptr<store::BlobWriter> held;
+  if (!request.quantize.empty()) {
+    ApiResult<Requantized> made = co_await quantize(api, request, model.layers, std::move(tell));
+    if (!made) co_return made.error();
+    model.layers = std::move(made->layers);
+    model.config = std::move(made->config);
+    held = std::move(made->held);
+    // Which no engine knows.
+    if (model.texts.requires_version.empty()) model.texts.requires_version = (*from)->config.requires_version;
+  } else {
+    if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
+      const ApiResult<Looked> looked = co_await look_at(api, request, model.layers);
+      if (!looked) co_return looked.error();
+    }
+    auto config = api.store->store().read_blob((*from)->manifest.manifest.config.digest, kMaxConfigBytes);
+    if (!config) co_return store_error(api, config.error());
+    model.config = std::move(*config);
   }
-  auto config = api.store->store().read_blob((*from)->manifest.manifest.config.digest, kMaxConfigBytes);
-  if (!config) co_return store_error(api, config.error());
-  model.config = std::move(*config);
-  co_return co_await write(api, std::move(model));
+  auto created = co_await write(api, std::move(model));
+  co_return created;
 }
 
-Task<Created> create_from_files(OllamaApi api, const CreateRequest& request) {
-  const auto layers = layers_of(api.store->store(), request.files);
+Task<Created> create_from_files(OllamaApi api, const CreateRequest& request, TellProgress tell) {
+  auto layers = layers_of(api.store->store(), request.files);
   if (!layers) co_return store_error(api, layers.error());
   for (const UploadedFile& file : request.files) {
     const Result<void> verified = co_await api.store->ensure_verified(file.digest);
     if (!verified) co_return store_error(api, verified.error().in(fmt::format("files.{}", file.name)));
   }
-  const ApiResult<protocol::Opened> opened = co_await look_at(api, request, *layers);
-  if (!opened) co_return opened.error();
-  store::NewModel model{request.name, *layers, config_of(*opened).serialise(), request.texts};
+  const ApiResult<Looked> looked = co_await look_at(api, request, *layers);
+  if (!looked) co_return looked.error();
+  store::NewModel model{request.name, *layers, config_of(looked->opened).serialise(), request.texts};
+  std::shared_ptr<store::BlobWriter> held;
+  if (!request.quantize.empty()) {
+    ApiResult<Requantized> made = co_await quantize(api, request, *layers, std::move(tell));
+    if (!made) co_return made.error();
+    model.layers = std::move(made->layers);
+    model.config = std::move(made->config);
+    held = std::move(made->held);
+  }
   auto created = co_await write(api, std::move(model));
   if (!created) co_return created.error();
   std::vector<std::string> steps = std::move(*created);
-  steps.insert(steps.begin(), opened.value().format() == "gguf" ? "parsing GGUF" : "parsing safetensors");
+  steps.insert(steps.begin(), looked->opened.format() == "gguf" ? "parsing GGUF" : "parsing safetensors");
   co_return steps;
 }
 
-Task<Created> create(const OllamaApi& api, const CreateRequest& request) {
-  return request.files.empty() ? create_from_model(api, request) : create_from_files(api, request);
+Task<Created> create(const OllamaApi& api, const CreateRequest& request, TellProgress tell) {
+  return request.files.empty() ? create_from_model(api, request, std::move(tell))
+                               : create_from_files(api, request, std::move(tell));
 }
 
-Task<void> answer_steps(http::Responder& responder, const std::vector<std::string>& steps) {
-  std::string type(wire::kNdjson);
-  http::Headers headers;
-  const bool begun = co_await responder.begin(200, std::move(type), std::move(headers));
-  if (!begun) co_return;
-  std::string lines;
-  for (const std::string& step : steps) lines += wire::ndjson_line({{"status", step}});
-  const bool written = co_await responder.write(std::move(lines));
-  if (written) co_await responder.end();
-}
+// What a client is told: line by line where it wants a stream, or the end alone.
+class CreateAnswer {
+ public:
+  CreateAnswer(http::Responder& responder, bool streams) : responder_(responder), streams_(streams) {}
+
+  // False: the client has gone.
+  Task<bool> tell(Json record) {
+    if (!streams_) co_return !responder_.is_disconnected();
+    if (!responder_.has_begun()) {
+      std::string type(wire::kNdjson);
+      http::Headers headers;
+      const bool begun = co_await responder_.begin(200, std::move(type), std::move(headers));
+      if (!begun) co_return false;
+    }
+    std::string line = wire::ndjson_line(record);
+    co_return co_await responder_.write(std::move(line));
+  }
+  Task<void> end(Created created) {
+    if (created && streams_) {
+      for (const std::string& step : *created) {
+        Json record{{"status", step}};
+        const bool told = co_await tell(std::move(record));
+        if (!told) co_return;
+      }
+      co_await responder_.end();
+    } else if (responder_.has_begun()) {
+      Json record{{"error", created.error().message}};
+      const bool told = co_await tell(std::move(record));
+      if (told) co_await responder_.end();
+    } else {
+      http::Response response;
+      if (created) {
+        response.body = wire::dump_json({{"status", "success"}});
+      } else {
+        response = refusal(created.error());
+      }
+      co_await responder_.send(std::move(response));
+    }
+  }
+
+ private:
+  http::Responder& responder_;
+  const bool streams_;
+};
 
 }  // namespace
 
 Task<void> create_model(OllamaApi api, const http::Request& request, http::Responder& responder) {
-  std::optional<ApiError> error;
-  if (const ApiResult<void> has_store = check_store(api); !has_store) error = has_store.error();
   const auto asked = read_create_request(request.body);
-  if (!error && !asked) error = asked.error();
-  std::vector<std::string> steps;
-  if (!error) {
-    note_model(api, asked->from, responder);
-    auto created = co_await create(api, *asked);
-    if (created) {
-      responder.note_model(asked->name.text());
-      steps = std::move(*created);
-    } else {
-      error = created.error();
-    }
-  }
-  if (!error && asked->stream) {
-    co_await answer_steps(responder, steps);
-    co_return;
-  }
-  http::Response response;
-  if (error) {
-    response = refusal(*error);
+  CreateAnswer answer(responder, asked && asked->stream);
+  Created created = std::vector<std::string>();
+  if (const ApiResult<void> has_store = check_store(api); !has_store) {
+    created = has_store.error();
+  } else if (!asked) {
+    created = asked.error();
   } else {
-    response.body = wire::dump_json({{"status", "success"}});
+    note_model(api, asked->from, responder);
+    TellProgress tell = [&answer](Json record) { return answer.tell(std::move(record)); };
+    created = co_await create(api, *asked, std::move(tell));
+    if (created) responder.note_model(asked->name.text());
   }
-  co_await responder.send(std::move(response));
+  co_await answer.end(std::move(created));
 }
 
 }  // namespace hearth::server::ollama

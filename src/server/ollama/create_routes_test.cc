@@ -133,6 +133,40 @@ TEST_F(CreateRoutes, FilesThatAreNoModel_AreRefused) {
             std::string::npos);
 }
 
+TEST_F(CreateRoutes, Quantize_WritesTheWeightsAnew) {
+  service_.entry_description->set_quantisation("F16");
+  const json weights = files({{"tiny.gguf", "weights"}});
+  const auto answer =
+      create({{"model", "new"}, {"files", weights}, {"quantize", "Q4_K_M"}, {"system", "Be brief."}});
+  const auto lines = answer.lines();
+  ASSERT_GE(lines.size(), 4U) << answer.body();
+  EXPECT_EQ(lines[0]["status"], "quantizing F16 model to Q4_K_M");
+  EXPECT_EQ(lines[0]["total"], 100);
+  EXPECT_EQ(lines[0]["completed"], 50);
+  EXPECT_EQ(lines.back()["status"], "success");
+  const auto model = stored("new");
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ(model->config.quantisation, "Q4_K_M");
+  EXPECT_EQ(model->config.family, "llama");
+  ASSERT_EQ(model->files().files.size(), 1U);
+  EXPECT_EQ(model->files().files[0].digest, store::Digest::of("quantised to Q4_K_M"));
+
+  // From a model of the store: its words stay.
+  service_.add("new:latest").entry.stored = std::make_shared<const StoredModel>(*model);
+  EXPECT_EQ(create({{"model", "newer"}, {"from", "new"}, {"quantize", "Q8_0"}, {"stream", false}}).body(),
+            R"({"status":"success"})");
+  const auto newer = stored("newer");
+  ASSERT_TRUE(newer) << newer.error().message();
+  EXPECT_EQ(newer->files().files[0].digest, store::Digest::of("quantised to Q8_0"));
+  EXPECT_EQ(newer->config.quantisation, "Q8_0");
+  EXPECT_EQ(read_stored_layers(*newer).value().system, "Be brief.");
+
+  service_.quantize_error = Error(ErrorCode::kInvalidArgument, "expected a type, found Q9");
+  EXPECT_EQ(error(create({{"model", "bad"}, {"files", weights}, {"quantize", "Q9"}}), 400),
+            "quantize: expected a type, found Q9");
+  EXPECT_FALSE(stored("bad"));
+}
+
 TEST_F(CreateRoutes, Template_InEitherLanguage_StandsOverTheWeightsOwn) {
   const json weights = files({{"tiny.gguf", "weights"}});
   const std::string jinja = "{% for m in messages %}{{ m.content }}{% endfor %}";

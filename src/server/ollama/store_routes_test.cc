@@ -177,7 +177,7 @@ TEST_F(StoreRoutes, CreateOfWhatIsNotThere_IsRefusedByName) {
       {R"("draft_files":{"a":"b"})", "draft_files"},
       {R"("requires":"0.999.0")", "requires"},
       {R"("requires":"soon")", "requires"},
-      {R"("quantize":"q4_K_M")", "quantize"},
+      {R"("draft_quantize":"q4_K_M")", "draft_quantize"},
       {R"("adapters":{"a":"b"})", "adapters"},
       {R"("parameters":{"top_k":"x"})", "top_k"},
       {R"("parameters":{"nonsense":1})", "nonsense"},
