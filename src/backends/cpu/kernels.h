@@ -120,6 +120,29 @@ struct DeltaStep {
   float* out;  // [value_dim]
 };
 
+// `count` columns of a dense matrix, or rows of its transposed one: element (p, i) at
+// from[p * depth_stride + i * count_stride]; one of the strides is 1.
+struct GemmStrip {
+  const float* from;
+  int64_t depth_stride;
+  int64_t count_stride;
+  int64_t depth;
+  int64_t count;
+  int64_t width;  // of the packed strip, at least count
+};
+
+// A tile of a product of two dense matrices, of which each step has what it needs side by side.
+struct GemmKernel {
+  int64_t rows;     // of a tile
+  int64_t columns;  // of a tile
+  // to [depth, width], zeros from count on. Writes up to kGemmSlack floats beyond it.
+  void (*pack)(const GemmStrip& strip, float* to) noexcept;
+  // c[i, j] = sum_p a[p, i] b[p, j] (c += where `adds`), summed in the order of p.
+  // a [depth, rows], b [depth, columns], c [rows, c_stride]
+  void (*tile)(int64_t depth, const float* a, const float* b, bool adds, float* c, int64_t c_stride) noexcept;
+};
+constexpr int64_t kGemmSlack = 16;
+
 // One activation: of n elements in place, and of gates that are then multiplied.
 struct ActivationKernels {
   void (*activate)(float* x, int64_t n) noexcept;                  // x = activation(x)
@@ -152,6 +175,7 @@ struct Kernels {
   // g sigmoid(1.702 g) (u + 1) with g = min(gate, limit), u = clamp(up, limit); into gate
   void (*clamped_swiglu)(float* gate, const float* up, float limit, int64_t n) noexcept;
   void (*delta_step)(const DeltaStep& step) noexcept;
+  GemmKernel gemm;
 };
 
 }  // namespace hearth::cpu

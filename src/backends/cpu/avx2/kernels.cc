@@ -7,6 +7,7 @@
 #include "backends/cpu/simd/elementwise-inl.h"
 #include "backends/cpu/simd/attention-inl.h"
 #include "backends/cpu/simd/expand-inl.h"
+#include "backends/cpu/simd/gemm-inl.h"
 #include "backends/cpu/simd/matmul_float-inl.h"
 #include "backends/cpu/simd/k_scales-inl.h"
 #include "backends/cpu/simd/panel-inl.h"

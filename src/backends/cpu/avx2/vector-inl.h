@@ -17,6 +17,9 @@ constexpr int kLanes = 8;
 // 2 x 4 sums, 4 activations and a weight: 13 of 16 registers.
 constexpr int kTileRows = 2;
 constexpr int kTileActivations = 4;
+// Of dense products: 12 sums, 2 vectors of one matrix and an element of the other: 15 of 16 registers.
+constexpr int kGemmRows = 6;
+constexpr int kGemmVectors = 2;
 
 inline __m256i first_lanes(int64_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count)),

@@ -17,6 +17,9 @@ constexpr int kLanes = 16;
 // 4 x 4 sums, 4 activations and a weight: 21 of 32 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileActivations = 4;
+// Of dense products: 24 sums, 2 vectors of one matrix and an element of the other: 27 of 32 registers.
+constexpr int kGemmRows = 12;
+constexpr int kGemmVectors = 2;
 
 inline __mmask16 first_lanes(int64_t count) {
   return static_cast<__mmask16>((1U << count) - 1U);

@@ -14,6 +14,8 @@ namespace {
 constexpr int kLanes = 4;
 constexpr int kTileRows = 2;
 constexpr int kTileActivations = 2;
+constexpr int kGemmRows = 2;
+constexpr int kGemmVectors = 1;
 
 struct F {
   float v[kLanes];
