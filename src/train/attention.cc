@@ -1,0 +1,181 @@
+// Causal attention and its derivative, as dense products of a head's queries, some rows at a time.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "train/ops.h"
+#include "train/products.h"
+
+namespace hearth::train {
+namespace {
+
+// Queries at a time: beyond their own positions, scores are computed in vain.
+constexpr int64_t kQueries = 64;
+
+// Where a head of a sequence has its rows.
+struct Head {
+  int64_t q, kv, log_sums;  // of the sequence's first token
+  int64_t q_stride, kv_stride, log_sum_stride;
+};
+
+Head head_of(const AttentionShape& shape, int64_t sequence, int64_t head) {
+  const int64_t first = sequence * shape.n_positions;
+  const int64_t kv_head = head / (shape.n_heads / shape.n_kv_heads);
+  return {(first * shape.n_heads + head) * shape.head_dim,
+          (first * shape.n_kv_heads + kv_head) * shape.head_dim,
+          first * shape.n_heads + head,
+          shape.n_heads * shape.head_dim,
+          shape.n_kv_heads * shape.head_dim,
+          shape.n_heads};
+}
+
+// Scores become weights, zero from `n_seen` on; returns the logarithm of the sum of their exponentials.
+template <typename T>
+T softmax(T* scores, T scale, int64_t n_seen, int64_t n) {
+  const T top = scale * *std::max_element(scores, scores + n_seen);
+  T sum = 0;
+  for (int64_t p = 0; p < n_seen; ++p) {
+    scores[p] = std::exp(scale * scores[p] - top);
+    sum += scores[p];
+  }
+  for (int64_t p = 0; p < n_seen; ++p) scores[p] /= sum;
+  std::fill(scores + n_seen, scores + n, T{0});
+  return top + std::log(sum);
+}
+
+// What one thread computes with.
+template <typename T>
+struct Scratch {
+  explicit Scratch(int64_t n_positions)
+      : scores(static_cast<size_t>(kQueries * n_positions)), d_scores(scores.size()) {}
+
+  std::vector<T> scores;
+  std::vector<T> d_scores;
+};
+
+// A head's queries first .. first + n, which see n_seen = first + n positions.
+struct Block {
+  int64_t first, n, n_seen;
+};
+
+template <typename T>
+struct Operands {
+  const T *q, *k, *v, *out, *log_sums, *d_out;
+  T *d_q, *d_k, *d_v;
+};
+
+template <typename T>
+void backward_block(Threads& threads, int thread, const Head& at, const Block& block, int64_t head_dim,
+                    const Operands<T>& x, Scratch<T>& scratch) {
+  const T scale = 1 / std::sqrt(static_cast<T>(head_dim));
+  const int64_t rows = at.q + block.first * at.q_stride;
+  T* const weights = scratch.scores.data();
+  T* const d_scores = scratch.d_scores.data();
+  const MatrixView<T> queries{x.q + rows, at.q_stride, 1};
+  const MatrixView<T> keys{x.k + at.kv, at.kv_stride, 1};
+  const MatrixView<T> values{x.v + at.kv, at.kv_stride, 1};
+  const MatrixView<T> d_outs{x.d_out + rows, at.q_stride, 1};
+  const int64_t n_seen = block.n_seen;
+  multiply_on<T>(threads, thread,
+                 {block.n, n_seen, head_dim, queries, keys.transposed(), false, weights, n_seen});
+  multiply_on<T>(threads, thread,
+                 {block.n, n_seen, head_dim, d_outs, values.transposed(), false, d_scores, n_seen});
+  for (int64_t r = 0; r < block.n; ++r) {
+    const int64_t row = rows + r * at.q_stride;
+    const T along = dot(x.d_out + row, x.out + row, head_dim);
+    const T log_sum = x.log_sums[at.log_sums + (block.first + r) * at.log_sum_stride];
+    T* const weight = weights + r * n_seen;
+    T* const d_score = d_scores + r * n_seen;
+    const int64_t seen = block.first + r + 1;
+    for (int64_t p = 0; p < seen; ++p) {
+      weight[p] = std::exp(scale * weight[p] - log_sum);
+      d_score[p] = scale * weight[p] * (d_score[p] - along);
+    }
+    std::fill(weight + seen, weight + n_seen, T{0});
+    std::fill(d_score + seen, d_score + n_seen, T{0});
+  }
+  const MatrixView<T> weights_view{weights, n_seen, 1};
+  const MatrixView<T> d_scores_view{d_scores, n_seen, 1};
+  multiply_on<T>(
+      threads, thread,
+      {n_seen, head_dim, block.n, weights_view.transposed(), d_outs, true, x.d_v + at.kv, at.kv_stride});
+  multiply_on<T>(
+      threads, thread,
+      {n_seen, head_dim, block.n, d_scores_view.transposed(), queries, true, x.d_k + at.kv, at.kv_stride});
+  multiply_on<T>(threads, thread,
+                 {block.n, head_dim, n_seen, d_scores_view, keys, false, x.d_q + rows, at.q_stride});
+}
+
+}  // namespace
+
+template <typename T>
+void attention(Threads& threads, const AttentionShape& shape, const T* q, const T* k, const T* v, T* out,
+               T* log_sums) {
+  const T scale = 1 / std::sqrt(static_cast<T>(shape.head_dim));
+  threads.for_ranges_on(shape.n_sequences * shape.n_heads, 1, [&](int thread, int64_t begin, int64_t end) {
+    Scratch<T> scratch(shape.n_positions);
+    T* const scores = scratch.scores.data();
+    for (int64_t i = begin; i < end; ++i) {
+      const Head at = head_of(shape, i / shape.n_heads, i % shape.n_heads);
+      const MatrixView<T> keys{k + at.kv, at.kv_stride, 1};
+      const MatrixView<T> values{v + at.kv, at.kv_stride, 1};
+      for (int64_t first = 0; first < shape.n_positions; first += kQueries) {
+        const int64_t n = std::min(kQueries, shape.n_positions - first);
+        const int64_t n_seen = first + n;
+        const int64_t rows = at.q + first * at.q_stride;
+        multiply_on<T>(threads, thread,
+                       {n,
+                        n_seen,
+                        shape.head_dim,
+                        {q + rows, at.q_stride, 1},
+                        keys.transposed(),
+                        false,
+                        scores,
+                        n_seen});
+        for (int64_t r = 0; r < n; ++r) {
+          log_sums[at.log_sums + (first + r) * at.log_sum_stride] =
+              softmax(scores + r * n_seen, scale, first + r + 1, n_seen);
+        }
+        multiply_on<T>(
+            threads, thread,
+            {n, shape.head_dim, n_seen, {scores, n_seen, 1}, values, false, out + rows, at.q_stride});
+      }
+    }
+  });
+}
+
+// KV heads are divided among threads: the queries that share one add to its derivatives in their order.
+// Source of using the kept logarithms and d_out . out: arXiv:2205.14135, appendix B.4.
+template <typename T>
+void attention_backward(Threads& threads, const AttentionShape& shape, const T* q, const T* k, const T* v,
+                        const T* out, const T* log_sums, const T* d_out, T* d_q, T* d_k, T* d_v) {
+  const int64_t group = shape.n_heads / shape.n_kv_heads;
+  threads.for_ranges_on(shape.n_sequences * shape.n_kv_heads, 1, [&](int thread, int64_t begin, int64_t end) {
+    const Operands<T> operands{q, k, v, out, log_sums, d_out, d_q, d_k, d_v};
+    Scratch<T> scratch(shape.n_positions);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first_head = i % shape.n_kv_heads * group;
+      for (int64_t head = first_head; head < first_head + group; ++head) {
+        const Head at = head_of(shape, i / shape.n_kv_heads, head);
+        for (int64_t p = 0; head == first_head && p < shape.n_positions; ++p) {
+          std::fill_n(d_k + at.kv + p * at.kv_stride, shape.head_dim, T{0});
+          std::fill_n(d_v + at.kv + p * at.kv_stride, shape.head_dim, T{0});
+        }
+        for (int64_t first = 0; first < shape.n_positions; first += kQueries) {
+          const int64_t n = std::min(kQueries, shape.n_positions - first);
+          backward_block(threads, thread, at, {first, n, first + n}, shape.head_dim, operands, scratch);
+        }
+      }
+    }
+  });
+}
+
+#define HEARTH_TRAIN_ATTENTION(T)                                                                    \
+  template void attention<T>(Threads&, const AttentionShape&, const T*, const T*, const T*, T*, T*); \
+  template void attention_backward<T>(Threads&, const AttentionShape&, const T*, const T*, const T*, \
+                                      const T*, const T*, const T*, T*, T*, T*);
+
+HEARTH_TRAIN_ATTENTION(float)
+HEARTH_TRAIN_ATTENTION(double)
+
+}  // namespace hearth::train
