@@ -1,0 +1,277 @@
+// The model's loss against computations that know nothing of it, and its derivatives against differences.
+#include "train/llama.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "backends/cpu/cpu_backend.h"
+#include "engine/loaded_model.h"
+#include "tests/support/sanitized.h"
+#include "tests/support/test_data.h"
+#include "tests/support/tiny_llama.h"
+#include "train/optimiser.h"
+#include "train/train_fixture.h"
+
+namespace hearth::train {
+namespace {
+
+constexpr LlamaConfig kSmall{.vocabulary = 13,
+                             .width = 24,
+                             .n_layers = 2,
+                             .n_heads = 6,
+                             .n_kv_heads = 3,
+                             .ffn_width = 20,
+                             .context_tokens = 8};
+
+std::vector<int32_t> random_tokens(uint32_t seed, int64_t n, int64_t vocabulary) {
+  std::mt19937 random(seed);
+  std::vector<int32_t> tokens(static_cast<size_t>(n));
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % static_cast<uint32_t>(vocabulary));
+  return tokens;
+}
+
+// Matrices that keep the length of what they are multiplied with, norms near 1.
+template <typename T>
+void set_random_weights(uint32_t seed, Llama<T>& model) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  for (const Parameter& parameter : model.layout().parameters) {
+    const double deviation =
+        parameter.is_matrix ? 1 / std::sqrt(static_cast<double>(parameter.columns)) : 0.1;
+    for (T& weight :
+         model.weights().subspan(static_cast<size_t>(parameter.begin), static_cast<size_t>(parameter.size())))
+      weight = static_cast<T>((parameter.is_matrix ? 0.0 : 1.0) + deviation * normal(random));
+  }
+}
+
+TEST(TrainLlama, Derivatives_AreDifferences) {
+  for (const bool tied : {true, false}) {
+    LlamaConfig config = kSmall;
+    config.tied = tied;
+    ASSERT_TRUE(check_config(config));
+    const BatchShape shape{2, 7};
+    Compute compute(1);
+    Llama<double> model(config, shape, compute.threads);
+    set_random_weights(3, model);
+    const auto tokens = random_tokens(4, shape.rows(), config.vocabulary);
+    auto targets = random_tokens(5, shape.rows(), config.vocabulary);
+    targets[3] = kNoTarget;
+    constexpr double kScale = 0.5;
+    model.loss_and_derivatives(tokens, targets, kScale);
+
+    std::mt19937 random(6);
+    for (const Parameter& parameter : model.layout().parameters) {
+      double error = 0;
+      double power = 0;
+      for (int sample = 0; sample < 12; ++sample) {
+        const auto at =
+            static_cast<size_t>(parameter.begin) + random() % static_cast<size_t>(parameter.size());
+        double& weight = model.weights()[at];
+        const double before = weight;
+        constexpr double kStep = 1e-5;
+        weight = before + kStep;
+        const double above = model.loss(tokens, targets);
+        weight = before - kStep;
+        const double below = model.loss(tokens, targets);
+        weight = before;
+        const double difference = kScale * (above - below) / (2 * kStep);
+        error += std::pow(model.derivatives()[at] - difference, 2);
+        power += difference * difference;
+      }
+      EXPECT_LE(std::sqrt(error), 1e-6 * std::sqrt(power) + 1e-9) << parameter.name;
+    }
+  }
+}
+
+TEST(TrainLlama, Threads_ChangeNoBit) {
+  const BatchShape shape{3, 8};
+  const auto tokens = random_tokens(7, shape.rows(), kSmall.vocabulary);
+  std::vector<float> expected;
+  for (const int n_threads : {1, 2, 3}) {
+    Compute compute(n_threads);
+    Llama<float> model(kSmall, shape, compute.threads);
+    set_random_weights(8, model);
+    model.loss_and_derivatives(tokens, tokens, 1.0);
+    const std::vector<float> derivatives(model.derivatives().begin(), model.derivatives().end());
+    if (n_threads == 1) expected = derivatives;
+    EXPECT_EQ(derivatives, expected) << n_threads;
+  }
+}
+
+TEST(TrainLlama, BatchesOfAStep_AddUpToOne) {
+  const BatchShape both{2, 8}, one{1, 8};
+  Compute compute(1);
+  const auto tokens = random_tokens(9, both.rows(), kSmall.vocabulary);
+  Llama<double> whole(kSmall, both, compute.threads);
+  Llama<double> parts(kSmall, one, compute.threads);
+  set_random_weights(10, whole);
+  set_random_weights(10, parts);
+  const double loss = whole.loss_and_derivatives(tokens, tokens, 0.1);
+  double sum = 0;
+  for (const size_t begin : {0U, 8U}) {
+    const std::span part = std::span(tokens).subspan(begin, 8);
+    sum += parts.loss_and_derivatives(part, part, 0.1);
+  }
+  EXPECT_NEAR(sum, loss, 1e-12 * loss);
+  for (size_t i = 0; i < whole.derivatives().size(); ++i)
+    ASSERT_NEAR(parts.derivatives()[i], whole.derivatives()[i], 1e-12);
+}
+
+// Steps of AdamW in float: the losses of the same steps in double.
+template <typename T>
+std::vector<double> losses_of_training(int n_steps) {
+  const BatchShape shape{4, 8};
+  Compute compute(1);
+  Llama<T> model(kSmall, shape, compute.threads);
+  set_random_weights(11, model);
+  std::vector<typename AdamW<T>::Part> parts;
+  for (const Parameter& parameter : model.layout().parameters)
+    parts.push_back({parameter.size(), parameter.is_matrix});
+  AdamW<T> adamw(parts, {});
+  const CosineSchedule schedule{.peak = 1e-2, .last = 1e-3, .warmup_steps = 5, .total_steps = n_steps};
+  std::vector<double> losses;
+  for (int step = 0; step < n_steps; ++step) {
+    // What follows a token is three more than it.
+    const auto tokens = random_tokens(static_cast<uint32_t>(100 + step), shape.rows(), kSmall.vocabulary);
+    auto targets = tokens;
+    for (int32_t& target : targets) target = static_cast<int32_t>((target + 3) % kSmall.vocabulary);
+    const auto n = static_cast<double>(shape.rows());
+    std::fill(model.derivatives().begin(), model.derivatives().end(), T{0});
+    losses.push_back(model.loss_and_derivatives(tokens, targets, 1 / n) / n);
+    const double norm = global_norm<T>(compute.threads, model.derivatives());
+    adamw.step(compute.threads, schedule.learning_rate(step), clip_factor(norm, 1.0), model.derivatives(),
+               model.weights());
+  }
+  return losses;
+}
+
+TEST(TrainLlama, TwentySteps_HaveTheLossesOfDouble) {
+  const auto losses = losses_of_training<float>(20);
+  const auto expected = losses_of_training<double>(20);
+  for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
+}
+
+TEST(TrainLlama, WhatCanBeLearnt_IsLearnt) {
+  const auto losses = losses_of_training<float>(testing::kSanitized ? 80 : 150);
+  EXPECT_GT(losses.front(), 2.0);
+  EXPECT_LT(losses.back(), 0.3);
+}
+
+void set_weights(std::string_view name, std::span<const float> values, Llama<float>& model) {
+  for (const Parameter& parameter : model.layout().parameters) {
+    if (parameter.name != name) continue;
+    ASSERT_EQ(std::ssize(values), parameter.size()) << name;
+    std::copy(values.begin(), values.end(), model.weights().begin() + parameter.begin);
+    return;
+  }
+  FAIL() << name;
+}
+
+// A forward pass written from the papers, which knows of no batches; its keys and values are rounded to F16.
+TEST(TrainLlama, Loss_IsThatOfAPlainForwardPass) {
+  const testing::TinyLlamaShape tiny_shape;
+  const testing::TinyLlama tiny(tiny_shape, 12);
+  const LlamaConfig config{.vocabulary = testing::TinyLlama::kVocabularySize,
+                           .width = tiny_shape.width,
+                           .n_layers = tiny_shape.n_layers,
+                           .n_heads = tiny_shape.n_heads,
+                           .n_kv_heads = tiny_shape.n_kv_heads,
+                           .ffn_width = tiny_shape.ffn_width,
+                           .context_tokens = tiny_shape.context_tokens,
+                           .tied = tiny_shape.tied};
+  const BatchShape shape{2, 20};
+  Compute compute(1);
+  Llama<float> model(config, shape, compute.threads);
+  for (const Parameter& parameter : model.layout().parameters) {
+    set_weights(parameter.name,
+                parameter.is_matrix ? tiny.matrix_values(parameter.name) : tiny.vector_values(parameter.name),
+                model);
+  }
+  const auto tokens = random_tokens(13, shape.rows(), config.vocabulary);
+  const auto targets = random_tokens(14, shape.rows(), config.vocabulary);
+  double expected = 0;
+  for (size_t sequence = 0; sequence < 2; ++sequence) {
+    const auto probabilities = tiny.probabilities(std::span(tokens).subspan(sequence * 20, 20));
+    for (size_t i = 0; i < 20; ++i)
+      expected -= std::log(probabilities[i][static_cast<size_t>(targets[sequence * 20 + i])]);
+  }
+  EXPECT_NEAR(model.loss(tokens, targets) / 40, expected / 40, 1e-3);
+}
+
+// A trained model's own weights, on a text that it knows.
+TEST(TrainLlama, LossOfStories260K_IsTheEngines) {
+  HEARTH_NEEDS_TEST_DATA(path, "models/stories260K.gguf");
+  const auto loaded = engine::LoadedModel::load(
+      path, std::move(cpu::make_cpu_backend({choose_isa().value(), 1})).value(), {});
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  engine::LoadedModel& engine = **loaded;
+  const auto tokens = engine.tokenizer().encode(
+      "Once upon a time, there was a little girl named Lily. She loved to play outside in the park with her "
+      "friends. One day, she saw a big dog.",
+      {});
+  ASSERT_GT(tokens.size(), 40U);
+  const int64_t n = std::ssize(tokens) - 1;
+  double expected = 0;
+  const auto evaluated =
+      engine.engine().evaluate(tokens, [&](int64_t position, std::span<const float> logits) {
+        if (position == n) return true;
+        double sum = 0;
+        for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+        const auto next = static_cast<size_t>(tokens[static_cast<size_t>(position) + 1]);
+        expected += std::log(sum) - static_cast<double>(logits[next]);
+        return true;
+      });
+  ASSERT_TRUE(evaluated) << evaluated.error().message();
+
+  LlamaConfig config{.vocabulary = 512,
+                     .width = 64,
+                     .n_layers = 5,
+                     .n_heads = 8,
+                     .n_kv_heads = 4,
+                     .ffn_width = 172,
+                     .context_tokens = 512};
+  config.tied = engine.checkpoint().find_tensor("output.weight") == nullptr;
+  Compute compute(1);
+  Llama<float> model(config, {1, n}, compute.threads);
+  for (const Parameter& parameter : model.layout().parameters) {
+    const auto* tensor = engine.checkpoint().find_tensor(parameter.name);
+    ASSERT_NE(tensor, nullptr) << parameter.name;
+    ASSERT_EQ(tensor->dtype, tensor::DType::kF32) << parameter.name;
+    const auto bytes = engine.checkpoint().data(*tensor).value();
+    set_weights(parameter.name, {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)},
+                model);
+  }
+  const std::span all(tokens);
+  const auto rows = static_cast<double>(n);
+  EXPECT_NEAR(model.loss(all.first(static_cast<size_t>(n)), all.subspan(1)) / rows, expected / rows, 1e-3);
+  EXPECT_LT(expected / rows, 2.0);  // it does know it
+}
+
+TEST(TrainLlama, SizesThatMakeNoModel_AreRefusedByName) {
+  const auto expect_refused = [](const char* name, auto change) {
+    LlamaConfig config = kSmall;
+    change(config);
+    const auto checked = check_config(config);
+    ASSERT_FALSE(checked) << name;
+    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(checked.error().message().find(name), std::string::npos) << checked.error().message();
+  };
+  expect_refused("vocabulary", [](LlamaConfig& c) { c.vocabulary = 0; });
+  expect_refused("width", [](LlamaConfig& c) { c.width = -24; });
+  expect_refused("layers", [](LlamaConfig& c) { c.n_layers = 0; });
+  expect_refused("heads", [](LlamaConfig& c) { c.n_heads = 5; });
+  expect_refused("KV heads", [](LlamaConfig& c) { c.n_kv_heads = 4; });
+  expect_refused("KV heads", [](LlamaConfig& c) { c.n_kv_heads = 12; });
+  expect_refused("feed-forward width", [](LlamaConfig& c) { c.ffn_width = 0; });
+  expect_refused("context", [](LlamaConfig& c) { c.context_tokens = 0; });
+  expect_refused("width of a head", [](LlamaConfig& c) { c.n_heads = c.n_kv_heads = 8; });
+  expect_refused("rotary", [](LlamaConfig& c) { c.rope_base = std::nan(""); });
+  expect_refused("epsilon", [](LlamaConfig& c) { c.norm_epsilon = 0; });
+  expect_refused("weights", [](LlamaConfig& c) { c.width = c.ffn_width = 6 << 20; });
+}
+
+}  // namespace
+}  // namespace hearth::train
