@@ -170,10 +170,12 @@ void attention_backward(Threads& threads, const AttentionShape& shape, const T* 
   });
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type, which stands in no parentheses here.
 #define HEARTH_TRAIN_ATTENTION(T)                                                                    \
   template void attention<T>(Threads&, const AttentionShape&, const T*, const T*, const T*, T*, T*); \
   template void attention_backward<T>(Threads&, const AttentionShape&, const T*, const T*, const T*, \
                                       const T*, const T*, const T*, T*, T*, T*);
+// NOLINTEND(bugprone-macro-parentheses)
 
 HEARTH_TRAIN_ATTENTION(float)
 HEARTH_TRAIN_ATTENTION(double)

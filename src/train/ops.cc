@@ -168,6 +168,7 @@ void linear_backward(Threads& threads, const T* x, const T* w, const T* d_out, i
   multiply<T>(threads, {m, k, n, {d_out, 1, m}, {x, k, 1}, /*adds=*/true, d_w, k});
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type, which stands in no parentheses here.
 #define HEARTH_TRAIN_OPS(T)                                                                                  \
   template void embed<T>(Threads&, const T*, std::span<const int32_t>, int64_t, T*);                         \
   template void embed_backward<T>(const T*, std::span<const int32_t>, int64_t, T*);                          \
@@ -182,6 +183,7 @@ void linear_backward(Threads& threads, const T* x, const T* w, const T* d_out, i
   template void linear<T>(Threads&, const T*, const T*, int64_t, int64_t, int64_t, bool, T*);                \
   template void linear_backward<T>(Threads&, const T*, const T*, const T*, int64_t, int64_t, int64_t, bool,  \
                                    T*, T*);
+// NOLINTEND(bugprone-macro-parentheses)
 
 HEARTH_TRAIN_OPS(float)
 HEARTH_TRAIN_OPS(double)
