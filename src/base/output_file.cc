@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/write_all.h"
+
 namespace hearth {
 namespace {
 
@@ -99,12 +101,8 @@ Result<void> OutputFile::reserve(uint64_t size_bytes) {
 }
 
 Result<void> OutputFile::append(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor_.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return output_error(path_, "cannot be written", errno);
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
+  const int number = write_all(descriptor_.get(), bytes);
+  if (number != 0) return output_error(path_, "cannot be written", number);
   return {};
 }
 

@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/write_all.h"
+
 namespace hearth::store {
 namespace {
 
@@ -91,12 +93,8 @@ Result<void> make_folder(const fs::path& folder) {
 }
 
 Result<void> write_all(int descriptor, std::span<const std::byte> bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error(path, "cannot be written", errno);
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
+  const int number = hearth::write_all(descriptor, bytes);
+  if (number != 0) return system_error(path, "cannot be written", number);
   return {};
 }
 

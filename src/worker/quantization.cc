@@ -1,28 +1,20 @@
 #include "worker/quantization.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
+#include "base/write_all.h"
 #include "models/quantization/quantize_checkpoint.h"
 
 namespace hearth::worker {
 namespace {
 
-Result<void> write_all(int descriptor, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int number = errno;
-      const bool is_full = number == ENOSPC || number == EDQUOT;
-      return make_error(is_full ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
-                        "the quantised model cannot be written: {}", std::strerror(number));
-    }
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-  return {};
+Result<void> write_weights(int descriptor, std::span<const std::byte> bytes) {
+  const int number = write_all(descriptor, bytes);
+  if (number == 0) return {};
+  const bool is_full = number == ENOSPC || number == EDQUOT;
+  return make_error(is_full ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
+                    "the quantised model cannot be written: {}", std::strerror(number));
 }
 
 }  // namespace
@@ -44,7 +36,7 @@ Result<protocol::Quantized> quantize(const models::Checkpoint& checkpoint, const
   protocol::Quantized quantized;
   quantized.set_scheme(std::string(options.scheme->name));
   HEARTH_TRY(models::quantize_checkpoint(checkpoint, options, [descriptor](std::span<const std::byte> bytes) {
-    return write_all(descriptor, bytes);
+    return write_weights(descriptor, bytes);
   }));
   return quantized;
 }
