@@ -45,7 +45,7 @@ Result<void> check_conversion(const Checkpoint& checkpoint, const TensorInfo& te
   return make_error(
       ErrorCode::kUnsupported,
       "expected F32, F16 or BF16, found {}: what was rounded once would be rounded again; start "
-      "from the original weights, or allow it",
+      "from the original weights",
       tensor::dtype_name(tensor.dtype));
 }
 

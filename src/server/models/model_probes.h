@@ -1,4 +1,5 @@
-// What opening a model tells, asked of an engine process that lives for this one question.
+// What is asked of an engine process that lives for this alone: what a model is, and its weights in another
+// type.
 #pragma once
 
 #include <cstdint>

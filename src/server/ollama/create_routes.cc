@@ -81,17 +81,14 @@ struct Requantized {
   std::shared_ptr<store::BlobWriter> held;
 };
 
-Task<ApiResult<Requantized>> quantize(OllamaApi api, const CreateRequest& request,
+Task<ApiResult<Requantized>> quantize(OllamaApi api, const Looked& looked, std::string type,
                                       std::vector<store::Layer> layers, TellProgress tell) {
-  const ApiResult<Looked> looked = co_await look_at(api, request, layers);
-  if (!looked) co_return looked.error();
-  for (const StoredModel::Files::File& file : looked->entry.stored->files().files) {
+  for (const StoredModel::Files::File& file : looked.entry.stored->files().files) {
     const Result<void> verified = co_await api.store->ensure_verified(file.digest);
     if (!verified) co_return store_error(api, verified.error());
   }
-  CatalogEntry entry = looked->entry;
-  protocol::Opened opened = looked->opened;
-  std::string type = request.quantize;
+  CatalogEntry entry = looked.entry;
+  protocol::Opened opened = looked.opened;
   ApiResult<QuantizedWeights> weights =
       co_await quantize_weights(api, std::move(entry), std::move(opened), std::move(type), std::move(tell));
   if (!weights) co_return weights.error();
@@ -99,7 +96,7 @@ Task<ApiResult<Requantized>> quantize(OllamaApi api, const CreateRequest& reques
   std::erase_if(layers, [](const store::Layer& layer) { return layer.media_type == media::kModel; });
   layers.insert(layers.begin(), weights->layer);
   made.layers = std::move(layers);
-  store::ModelConfig config = config_of(looked->opened);
+  store::ModelConfig config = config_of(looked.opened);
   config.quantisation = weights->type;
   made.config = config.serialise();
   made.held = std::move(weights->held);
@@ -120,7 +117,11 @@ Task<Created> create_from_model(OllamaApi api, const CreateRequest& request, Tel
   }
   std::shared_ptr<store::BlobWriter> held;
   if (!request.quantize.empty()) {
-    ApiResult<Requantized> made = co_await quantize(api, request, model.layers, std::move(tell));
+    const ApiResult<Looked> looked = co_await look_at(api, request, model.layers);
+    if (!looked) co_return looked.error();
+    std::string type = request.quantize;
+    ApiResult<Requantized> made =
+        co_await quantize(api, *looked, std::move(type), model.layers, std::move(tell));
     if (!made) co_return made.error();
     model.layers = std::move(made->layers);
     model.config = std::move(made->config);
@@ -152,7 +153,8 @@ Task<Created> create_from_files(OllamaApi api, const CreateRequest& request, Tel
   store::NewModel model{request.name, *layers, config_of(looked->opened).serialise(), request.texts};
   std::shared_ptr<store::BlobWriter> held;
   if (!request.quantize.empty()) {
-    ApiResult<Requantized> made = co_await quantize(api, request, *layers, std::move(tell));
+    std::string type = request.quantize;
+    ApiResult<Requantized> made = co_await quantize(api, *looked, std::move(type), *layers, std::move(tell));
     if (!made) co_return made.error();
     model.layers = std::move(made->layers);
     model.config = std::move(made->config);
