@@ -96,9 +96,10 @@ LlamaLayout::LlamaLayout(const LlamaConfig& config) {
 }
 
 template <typename T>
-Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Threads& threads)
+Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Threads& threads, Activations activations)
     : config_(config),
       shape_(shape),
+      activations_(activations),
       n_(shape.rows()),
       kv_width_(config.width / config.n_heads * config.n_kv_heads),
       attention_{shape.n_sequences, shape.n_tokens, config.n_heads, config.n_kv_heads,
@@ -107,38 +108,58 @@ Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Threads& thr
       layout_(config),
       rope_(shape.n_tokens, attention_.head_dim, config.rope_base),
       weights_(static_cast<size_t>(layout_.n_weights)),
-      derivatives_(weights_.size()) {
+      derivatives_(weights_.size()),
+      memory_(assign_memory(config, shape, activations, [&](int64_t n) {
+        return buffers_.emplace_back(static_cast<size_t>(n)).data();
+      })) {
   HEARTH_CHECK(shape.n_sequences >= 1 && shape.n_tokens >= 1 && shape.n_tokens <= config.context_tokens);
-  assign_memory();
 }
 
 template <typename T>
-T* Llama<T>::allocate(int64_t n) {
-  return memory_.emplace_back(static_cast<size_t>(n)).data();
-}
-
-template <typename T>
-void Llama<T>::assign_memory() {
-  const int64_t of_width = n_ * config_.width;
-  const int64_t of_kv = n_ * kv_width_;
-  const int64_t of_ffn = n_ * config_.ffn_width;
-  for (int64_t i = 0; i < config_.n_layers; ++i) {
+template <typename Allocate>
+typename Llama<T>::Memory Llama<T>::assign_memory(const LlamaConfig& config, const BatchShape& shape,
+                                                  Activations activations, const Allocate& allocate) {
+  const int64_t n = shape.rows();
+  const int64_t of_width = n * config.width;
+  const int64_t of_kv = n * (config.width / config.n_heads * config.n_kv_heads);
+  const int64_t of_ffn = n * config.ffn_width;
+  const auto allocate_each = [&](std::initializer_list<T**> parts, int64_t size) {
+    for (T** const part : parts) *part = allocate(size);
+  };
+  Memory memory{};
+  for (int64_t i = 0; i < config.n_layers; ++i) {
     Layer layer{};
-    for (T** const part :
-         {&layer.x, &layer.attn_normed, &layer.q, &layer.heads, &layer.middle, &layer.ffn_normed})
-      *part = allocate(of_width);
-    for (T** const part : {&layer.k, &layer.v}) *part = allocate(of_kv);
-    for (T** const part : {&layer.gate, &layer.up, &layer.hidden}) *part = allocate(of_ffn);
-    for (T** const part : {&layer.attn_scales, &layer.ffn_scales}) *part = allocate(n_);
-    layer.log_sums = allocate(n_ * config_.n_heads);
-    layers_.push_back(layer);
+    if (activations == Activations::kRecompute && i > 0) {
+      layer = memory.layers.front();
+      layer.x = allocate(of_width);
+      memory.layers.push_back(layer);
+      continue;
+    }
+    allocate_each({&layer.x, &layer.attn_normed, &layer.q, &layer.heads, &layer.middle, &layer.ffn_normed},
+                  of_width);
+    allocate_each({&layer.k, &layer.v}, of_kv);
+    allocate_each({&layer.gate, &layer.up, &layer.hidden}, of_ffn);
+    allocate_each({&layer.attn_scales, &layer.ffn_scales}, n);
+    layer.log_sums = allocate(n * config.n_heads);
+    memory.layers.push_back(layer);
   }
-  for (T** const part : {&out_, &out_normed_, &d_.x, &d_.normed, &d_.q, &d_.heads})
-    *part = allocate(of_width);
-  for (T** const part : {&d_.k, &d_.v}) *part = allocate(of_kv);
-  for (T** const part : {&d_.gate, &d_.up, &d_.hidden}) *part = allocate(of_ffn);
-  out_scales_ = allocate(n_);
-  logits_ = allocate(n_ * config_.vocabulary);
+  Scratch& d = memory.d;
+  allocate_each({&memory.out, &memory.out_normed, &d.x, &d.normed, &d.q, &d.heads}, of_width);
+  allocate_each({&d.k, &d.v}, of_kv);
+  allocate_each({&d.gate, &d.up, &d.hidden}, of_ffn);
+  memory.out_scales = allocate(n);
+  memory.logits = allocate(n * config.vocabulary);
+  return memory;
+}
+
+template <typename T>
+uint64_t Llama<T>::memory_bytes(const LlamaConfig& config, const BatchShape& shape, Activations activations) {
+  auto n = static_cast<uint64_t>(2 * LlamaLayout(config).n_weights);
+  assign_memory(config, shape, activations, [&](int64_t n_of_part) -> T* {
+    n += static_cast<uint64_t>(n_of_part);
+    return nullptr;
+  });
+  return n * sizeof(T);
 }
 
 template <typename T>
@@ -162,13 +183,15 @@ double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_
     HEARTH_CHECK(tokens[i] >= 0 && tokens[i] < config_.vocabulary);
     HEARTH_CHECK(targets[i] >= kNoTarget && targets[i] < config_.vocabulary);
   }
-  T* const first = layers_.front().x;
+  T* const first = memory_.layers.front().x;
   embed(threads_, weights_.data() + layout_.embedding, tokens, config_.width, first);
-  for (size_t i = 0; i < layers_.size(); ++i)
-    forward_layer(layout_.layers[i], layers_[i], i + 1 < layers_.size() ? layers_[i + 1].x : out_);
-  norm(layout_.output_norm, out_, out_normed_, out_scales_);
-  apply(layout_.output, out_normed_, config_.width, config_.vocabulary, /*adds=*/false, logits_);
-  return cross_entropy(threads_, logits_, targets, config_.vocabulary, scale);
+  for (size_t i = 0; i < memory_.layers.size(); ++i)
+    forward_layer(layout_.layers[i], memory_.layers[i],
+                  i + 1 < memory_.layers.size() ? memory_.layers[i + 1].x : memory_.out);
+  norm(layout_.output_norm, memory_.out, memory_.out_normed, memory_.out_scales);
+  apply(layout_.output, memory_.out_normed, config_.width, config_.vocabulary, /*adds=*/false,
+        memory_.logits);
+  return cross_entropy(threads_, memory_.logits, targets, config_.vocabulary, scale);
 }
 
 template <typename T>
@@ -189,40 +212,48 @@ void Llama<T>::forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T
   apply(at.gate, layer.ffn_normed, width, ffn_width, /*adds=*/false, layer.gate);
   apply(at.up, layer.ffn_normed, width, ffn_width, /*adds=*/false, layer.up);
   swiglu(threads_, layer.gate, layer.up, n_ * ffn_width, layer.hidden);
+  if (out == nullptr) return;
   std::copy_n(layer.middle, n_ * width, out);
   apply(at.down, layer.hidden, ffn_width, width, /*adds=*/true, out);
 }
 
 template <typename T>
 void Llama<T>::backward(std::span<const int32_t> tokens) {
-  apply_backward(layout_.output, out_normed_, logits_, config_.width, config_.vocabulary, /*adds=*/false,
-                 d_.normed);
-  std::fill_n(d_.x, n_ * config_.width, T{0});
-  norm_backward(layout_.output_norm, out_, out_scales_, d_.normed, d_.x);
-  for (size_t i = layers_.size(); i-- > 0;) backward_layer(layout_.layers[i], layers_[i]);
-  embed_backward(d_.x, tokens, config_.width, derivatives_.data() + layout_.embedding);
+  apply_backward(layout_.output, memory_.out_normed, memory_.logits, config_.width, config_.vocabulary,
+                 /*adds=*/false, memory_.d.normed);
+  std::fill_n(memory_.d.x, n_ * config_.width, T{0});
+  norm_backward(layout_.output_norm, memory_.out, memory_.out_scales, memory_.d.normed, memory_.d.x);
+  for (size_t i = memory_.layers.size(); i-- > 0;) {
+    // The last layer's are still there.
+    if (activations_ == Activations::kRecompute && i + 1 < memory_.layers.size())
+      forward_layer(layout_.layers[i], memory_.layers[i], /*out=*/nullptr);
+    backward_layer(layout_.layers[i], memory_.layers[i]);
+  }
+  embed_backward(memory_.d.x, tokens, config_.width, derivatives_.data() + layout_.embedding);
 }
 
-// d_.x is the derivative by the layer's output, then by its input: what goes around a block adds up.
+// memory_.d.x is the derivative by the layer's output, then by its input: what goes around a block adds up.
 template <typename T>
 void Llama<T>::backward_layer(const LlamaLayout::Layer& at, const Layer& layer) {
   const int64_t width = config_.width;
   const int64_t ffn_width = config_.ffn_width;
-  apply_backward(at.down, layer.hidden, d_.x, ffn_width, width, /*adds=*/false, d_.hidden);
-  swiglu_backward(threads_, layer.gate, layer.up, d_.hidden, n_ * ffn_width, d_.gate, d_.up);
-  apply_backward(at.gate, layer.ffn_normed, d_.gate, width, ffn_width, /*adds=*/false, d_.normed);
-  apply_backward(at.up, layer.ffn_normed, d_.up, width, ffn_width, /*adds=*/true, d_.normed);
-  norm_backward(at.ffn_norm, layer.middle, layer.ffn_scales, d_.normed, d_.x);
+  apply_backward(at.down, layer.hidden, memory_.d.x, ffn_width, width, /*adds=*/false, memory_.d.hidden);
+  swiglu_backward(threads_, layer.gate, layer.up, memory_.d.hidden, n_ * ffn_width, memory_.d.gate,
+                  memory_.d.up);
+  apply_backward(at.gate, layer.ffn_normed, memory_.d.gate, width, ffn_width, /*adds=*/false,
+                 memory_.d.normed);
+  apply_backward(at.up, layer.ffn_normed, memory_.d.up, width, ffn_width, /*adds=*/true, memory_.d.normed);
+  norm_backward(at.ffn_norm, layer.middle, layer.ffn_scales, memory_.d.normed, memory_.d.x);
 
-  apply_backward(at.attn_output, layer.heads, d_.x, width, width, /*adds=*/false, d_.heads);
-  attention_backward(threads_, attention_, layer.q, layer.k, layer.v, layer.heads, layer.log_sums, d_.heads,
-                     d_.q, d_.k, d_.v);
-  rope(threads_, rope_, n_, shape_.n_tokens, config_.n_heads, -1, d_.q);
-  rope(threads_, rope_, n_, shape_.n_tokens, config_.n_kv_heads, -1, d_.k);
-  apply_backward(at.q, layer.attn_normed, d_.q, width, width, /*adds=*/false, d_.normed);
-  apply_backward(at.k, layer.attn_normed, d_.k, width, kv_width_, /*adds=*/true, d_.normed);
-  apply_backward(at.v, layer.attn_normed, d_.v, width, kv_width_, /*adds=*/true, d_.normed);
-  norm_backward(at.attn_norm, layer.x, layer.attn_scales, d_.normed, d_.x);
+  apply_backward(at.attn_output, layer.heads, memory_.d.x, width, width, /*adds=*/false, memory_.d.heads);
+  attention_backward(threads_, attention_, layer.q, layer.k, layer.v, layer.heads, layer.log_sums,
+                     memory_.d.heads, memory_.d.q, memory_.d.k, memory_.d.v);
+  rope(threads_, rope_, n_, shape_.n_tokens, config_.n_heads, -1, memory_.d.q);
+  rope(threads_, rope_, n_, shape_.n_tokens, config_.n_kv_heads, -1, memory_.d.k);
+  apply_backward(at.q, layer.attn_normed, memory_.d.q, width, width, /*adds=*/false, memory_.d.normed);
+  apply_backward(at.k, layer.attn_normed, memory_.d.k, width, kv_width_, /*adds=*/true, memory_.d.normed);
+  apply_backward(at.v, layer.attn_normed, memory_.d.v, width, kv_width_, /*adds=*/true, memory_.d.normed);
+  norm_backward(at.attn_norm, layer.x, layer.attn_scales, memory_.d.normed, memory_.d.x);
 }
 
 template <typename T>

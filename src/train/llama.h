@@ -63,12 +63,21 @@ struct BatchShape {
   int64_t rows() const noexcept { return n_sequences * n_tokens; }
 };
 
+// Whether the forward pass keeps what the backward one needs, or of each layer its input alone, from which
+// the backward pass computes the rest again: a third more work for memory that hardly grows with the layers.
+// The bits are the same (arXiv:1604.06174).
+enum class Activations { kKeep, kRecompute };
+
 // One thread at a time may use it. All its memory is allocated when it is made.
 template <typename T>
 class Llama {
  public:
   // `config` is one that check_config() accepts. Weights are zeros. `threads` must outlive it.
-  Llama(const LlamaConfig& config, const BatchShape& shape, Threads& threads);
+  Llama(const LlamaConfig& config, const BatchShape& shape, Threads& threads,
+        Activations activations = Activations::kKeep);
+
+  // What such a model would take, its weights and derivatives included.
+  static uint64_t memory_bytes(const LlamaConfig& config, const BatchShape& shape, Activations activations);
 
   const LlamaLayout& layout() const noexcept { return layout_; }
   std::span<T> weights() noexcept { return weights_; }
@@ -91,10 +100,19 @@ class Llama {
   struct Scratch {
     T *x, *normed, *q, *k, *v, *heads, *gate, *up, *hidden;
   };
+  // Of all activations.
+  struct Memory {
+    std::vector<Layer> layers;
+    T *out, *out_scales, *out_normed, *logits;  // behind the layers
+    Scratch d;                                  // derivatives of the loss by activations
+  };
 
-  T* allocate(int64_t n);
-  void assign_memory();
+  // Each part is what allocate(n) gives for n numbers.
+  template <typename Allocate>
+  static Memory assign_memory(const LlamaConfig& config, const BatchShape& shape, Activations activations,
+                              const Allocate& allocate);
   double forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale);
+  // `out`: null where only what it leaves in `layer` is wanted.
   void forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T* out);
   void backward(std::span<const int32_t> tokens);
   void backward_layer(const LlamaLayout::Layer& at, const Layer& layer);
@@ -106,6 +124,7 @@ class Llama {
 
   const LlamaConfig config_;
   const BatchShape shape_;
+  const Activations activations_;
   const int64_t n_;         // rows
   const int64_t kv_width_;  // of keys, and of values
   const AttentionShape attention_;
@@ -114,10 +133,8 @@ class Llama {
   const RopeTable<T> rope_;
   std::vector<T> weights_;
   std::vector<T> derivatives_;
-  std::vector<std::vector<T>> memory_;
-  std::vector<Layer> layers_;
-  T *out_, *out_scales_, *out_normed_, *logits_;  // behind the layers
-  Scratch d_{};                                   // derivatives of the loss by activations
+  std::vector<std::vector<T>> buffers_;
+  const Memory memory_;
 };
 
 extern template class Llama<float>;
