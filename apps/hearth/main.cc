@@ -1,5 +1,6 @@
 // The one place that names a concrete backend.
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cpu/gemm.h"
 #include "base/cpu.h"
 #include "cli/command_line.h"
 
@@ -10,8 +11,13 @@ hearth::Result<std::unique_ptr<hearth::tensor::Backend>> make_backend(int n_thre
   return hearth::cpu::make_cpu_backend({isa, n_threads});
 }
 
+hearth::Result<std::unique_ptr<hearth::tensor::Gemm>> make_gemm(hearth::ThreadPool& pool) {
+  HEARTH_ASSIGN(const hearth::Isa isa, hearth::choose_isa());
+  return hearth::cpu::make_gemm(isa, pool);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return hearth::cli::run_command_line(argc, argv, make_backend);
+  return hearth::cli::run_command_line(argc, argv, make_backend, make_gemm);
 }

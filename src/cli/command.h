@@ -9,18 +9,23 @@
 #include <memory>
 
 #include "base/result.h"
+#include "base/thread_pool.h"
 #include "cli/terminal.h"
 #include "tensor/backend.h"
+#include "tensor/gemm.h"
 
 namespace hearth::cli {
 
 // Makes the backend that computes. The command line does not know which one it is.
 using BackendFactory = std::function<Result<std::unique_ptr<tensor::Backend>>(int n_threads)>;
+// Makes the dense products that training consists of; they compute on the pool, which must outlive them.
+using GemmFactory = std::function<Result<std::unique_ptr<tensor::Gemm>>(ThreadPool& pool)>;
 
 // What every command has at hand.
 struct Context {
   const Console& console;
   const BackendFactory& make_backend;
+  const GemmFactory& make_gemm;
 };
 
 // The work of a parsed command. An Error becomes a line on stderr and the exit code of its kind.
@@ -37,6 +42,7 @@ void add_inspect_command(CLI::App& parser, Action& action);
 void add_bench_command(CLI::App& parser, Action& action);
 void add_perplexity_command(CLI::App& parser, Action& action);
 void add_quantize_command(CLI::App& parser, Action& action);
+void add_train_command(CLI::App& parser, Action& action);
 void add_hardware_command(CLI::App& parser, Action& action);
 void add_serve_command(CLI::App& parser, Action& action);
 void add_engine_process_command(CLI::App& parser, Action& action);   // hidden

@@ -128,7 +128,8 @@ std::optional<std::string> mistyped_command(const CLI::App& app, int argc, const
   return std::nullopt;
 }
 
-int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_backend) {
+int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_backend,
+                  const GemmFactory& make_gemm) {
   CLI::App app(kDescription, "hearth");
   CommonOptions common;
   Action action;
@@ -160,6 +161,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
                          add_perplexity_command,
                          add_logits_command,
                          add_quantize_command,
+                         add_train_command,
                          add_hardware_command,
                          add_completion_command,
                          add_engine_process_command,
@@ -187,17 +189,18 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     fmt::print(stderr, "{}", app.help());
     return error_traits(ErrorCode::kUsage).exit_code;
   }
-  const Result<void> done = action(Context{console, make_backend});
+  const Result<void> done = action(Context{console, make_backend, make_gemm});
   return done ? exit_code : fail(console, done.error());
 }
 
 }  // namespace
 
-int run_command_line(int argc, const char* const* argv, const BackendFactory& make_backend) {
+int run_command_line(int argc, const char* const* argv, const BackendFactory& make_backend,
+                     const GemmFactory& make_gemm) {
   constexpr int kExitFailed = 1;
   install_interrupt_handler();
   try {
-    return parse_and_run(argc, argv, make_backend);
+    return parse_and_run(argc, argv, make_backend, make_gemm);
   } catch (const std::bad_alloc&) {
     std::fputs("error: out of memory\n", stderr);
   } catch (const std::exception& error) {

@@ -263,8 +263,9 @@ TEST(RemoteRun, Chat_SendsThePromptAndWritesTheAnswer) {
   run.constraint.emplace().set_json_schema(R"({"z":{},"a":{}})");
   const Console console(ColorMode::kNever, true);
   const BackendFactory no_backend;
+  const GemmFactory no_gemm;
   testing::internal::CaptureStdout();
-  const Result<void> done = run_remote(run, {console, no_backend});
+  const Result<void> done = run_remote(run, {console, no_backend, no_gemm});
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "Hello\n");
   EXPECT_TRUE(done);
   EXPECT_TRUE(server.request().ends_with(
@@ -281,8 +282,9 @@ TEST(RemoteRun, AnswerWithoutItsEnd_IsAnError) {
       .model = "tiny", .prompt = "hi", .system = "", .parameters = {}, .raw = false, .verbose = false};
   const Console console(ColorMode::kNever, true);
   const BackendFactory no_backend;
+  const GemmFactory no_gemm;
   testing::internal::CaptureStdout();
-  const Result<void> done = run_remote(run, {console, no_backend});
+  const Result<void> done = run_remote(run, {console, no_backend, no_gemm});
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "Hel");
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message(), "the server's answer ended early");

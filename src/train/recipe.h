@@ -1,0 +1,50 @@
+// A recipe: what is to be trained, on what, and how. The file is docs/training.md's.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "train/llama.h"
+#include "train/optimiser.h"
+
+namespace hearth::train {
+
+struct Recipe {
+  std::string name;
+  LlamaConfig model;                            // its vocabulary is the tokenizer's
+  std::filesystem::path tokenizer;              // a GGUF file
+  std::filesystem::path chat_template;          // empty: the tokenizer's file may have one
+  std::vector<std::filesystem::path> train;     // files and folders
+  std::vector<std::filesystem::path> held_out;  // empty: a share of those
+  double held_out_share = 0.05;
+  bool only_answers = false;
+
+  int64_t n_steps = 0;
+  BatchShape batch;  // of which a step has `n_batches`
+  int64_t n_batches = 1;
+  AdamWOptions adamw;
+  CosineSchedule schedule;
+  double most_norm = 1.0;  // of the derivatives
+  uint64_t seed = 1;
+  bool recompute = false;          // Llama's
+  int64_t evaluate_every = 100;    // steps
+  int64_t checkpoint_every = 100;  // steps
+
+  // All that the run's result depends on, but for the files' contents.
+  nlohmann::ordered_json json() const;
+};
+
+// The JSON of a recipe. Relative paths in it are `folder`'s. kMalformed for what is no JSON;
+// kInvalidArgument, with the field, for a field that is missing, unknown, of another type or out of its
+// range.
+Result<Recipe> parse_recipe(std::string_view json, const std::filesystem::path& folder);
+
+// What of `now` is not as it was, for people: "training.seed was 1, is 2"; empty where nothing differs.
+std::string difference(const nlohmann::ordered_json& before, const nlohmann::ordered_json& now);
+
+}  // namespace hearth::train

@@ -1,0 +1,108 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "train/initialise.h"
+
+namespace hearth::train {
+namespace {
+
+std::vector<AdamW<float>::Part> parts_of(const LlamaLayout& layout) {
+  std::vector<AdamW<float>::Part> parts;
+  for (const Parameter& parameter : layout.parameters)
+    parts.push_back({parameter.size(), parameter.is_matrix});
+  return parts;
+}
+
+Activations activations_of(const Recipe& recipe) {
+  return recipe.recompute ? Activations::kRecompute : Activations::kKeep;
+}
+
+double mean(double sum, int64_t n) {
+  return n > 0 ? sum / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+Trainer::Trainer(const Recipe& recipe, const Corpus& corpus, Threads& threads)
+    : recipe_(recipe),
+      threads_(threads),
+      model_(recipe.model, recipe.batch, threads, activations_of(recipe)),
+      optimiser_(parts_of(model_.layout()), recipe.adamw),
+      batches_(corpus, recipe.batch.n_tokens, recipe.seed),
+      tokens_(static_cast<size_t>(recipe.n_batches * recipe.batch.rows())),
+      targets_(tokens_.size()) {
+  initialise(model_, recipe.seed);
+}
+
+uint64_t Trainer::memory_bytes(const Recipe& recipe) {
+  const auto n_weights = static_cast<uint64_t>(LlamaLayout(recipe.model).n_weights);
+  return Llama<float>::memory_bytes(recipe.model, recipe.batch, activations_of(recipe)) +
+         2 * sizeof(float) * n_weights;  // the optimiser's
+}
+
+Result<StepReport> Trainer::step() {
+  const auto n_tokens = static_cast<size_t>(recipe_.batch.n_tokens);
+  const auto n_rows = static_cast<size_t>(recipe_.batch.rows());
+  const int64_t n_sequences = recipe_.n_batches * recipe_.batch.n_sequences;
+  int64_t n_counted = 0;
+  for (int64_t i = 0; i < n_sequences; ++i) {
+    const auto begin = static_cast<size_t>(i) * n_tokens;
+    n_counted += batches_.fill(n_steps() * n_sequences + i, std::span(tokens_).subspan(begin, n_tokens),
+                               std::span(targets_).subspan(begin, n_tokens));
+  }
+  std::fill(model_.derivatives().begin(), model_.derivatives().end(), 0.0F);
+  const double scale = n_counted > 0 ? 1.0 / static_cast<double>(n_counted) : 0.0;
+  double sum = 0.0;
+  for (size_t begin = 0; begin < tokens_.size(); begin += n_rows) {
+    sum += model_.loss_and_derivatives(std::span(tokens_).subspan(begin, n_rows),
+                                       std::span(targets_).subspan(begin, n_rows), scale);
+  }
+  StepReport report;
+  report.step = n_steps() + 1;
+  report.loss = mean(sum, n_counted);
+  report.learning_rate = recipe_.schedule.learning_rate(n_steps());
+  report.norm = global_norm<float>(threads_, model_.derivatives());
+  report.n_tokens = std::ssize(tokens_);
+  if (!std::isfinite(sum) || !std::isfinite(report.norm)) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "step {}: expected a loss and derivatives that are numbers, found {} and a norm of {}: "
+                      "training diverged; a lower learning_rate, or a longer warm-up, may hold it",
+                      report.step, sum, report.norm);
+  }
+  optimiser_.step(threads_, report.learning_rate, clip_factor(report.norm, recipe_.most_norm),
+                  model_.derivatives(), model_.weights());
+  return report;
+}
+
+double Trainer::loss_on(const Corpus& corpus, int64_t most) {
+  const auto n_tokens = static_cast<size_t>(recipe_.batch.n_tokens);
+  const auto n_sequences = static_cast<size_t>(recipe_.batch.n_sequences);
+  const size_t n_of_corpus = corpus.n_tokens() < 2 ? 0 : (corpus.n_tokens() - 2) / n_tokens + 1;
+  const size_t n = std::min(n_of_corpus, static_cast<size_t>(most));
+  double sum = 0.0;
+  int64_t n_counted = 0;
+  for (size_t first = 0; first < n; first += n_sequences) {
+    std::vector<int32_t> tokens(n_sequences * n_tokens);
+    std::vector<int32_t> targets(tokens.size(), kNoTarget);
+    const size_t begin = first * n_tokens;
+    const size_t end = std::min(begin + tokens.size(), n * n_tokens);
+    for (size_t at = begin; at < end && at + 1 < corpus.n_tokens(); ++at) {
+      tokens[at - begin] = corpus.token(at);
+      if (!corpus.counts(at + 1)) continue;
+      targets[at - begin] = corpus.token(at + 1);
+      ++n_counted;
+    }
+    sum += model_.loss(tokens, targets);
+  }
+  return mean(sum, n_counted);
+}
+
+void Trainer::go_on_from(Checkpoint checkpoint) {
+  std::copy(checkpoint.weights.begin(), checkpoint.weights.end(), model_.weights().begin());
+  optimiser_.set_state(std::move(checkpoint.state));
+}
+
+}  // namespace hearth::train
