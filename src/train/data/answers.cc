@@ -51,9 +51,9 @@ Result<WrittenConversation> write_conversation(const text::ChatFormat& format,
   for (size_t i = 0; i < written.tokens.size(); ++i) {
     std::string_view bytes = tokenizer.token_bytes(written.tokens[i], /*special=*/true);
     const std::string_view rest = std::string_view(whole).substr(at);
-    if (i == 0 && !rest.starts_with(bytes)) {
+    if (!rest.starts_with(bytes)) {
       // What the vocabulary adds: BOS, or a space before the first word.
-      if (written.tokens[i] == tokenizer.bos()) continue;
+      if (i == 0 && written.tokens[i] == tokenizer.bos()) continue;
       if (tokenizer.adds_space_prefix() && bytes.starts_with(' ')) bytes.remove_prefix(1);
     }
     if (!rest.starts_with(bytes)) {

@@ -86,6 +86,27 @@ TEST(Corpus, OfConversations_AnswersCountToTheirEnd) {
   EXPECT_EQ(all.finish().n_counted(), 10U);
 }
 
+// An SPM writes a space before the first word, and BOS before that.
+TEST(Corpus, OfConversations_WhatAVocabularyAddsIsNoAnswer) {
+  text::TestVocabulary vocabulary;
+  vocabulary.source.model = "llama";
+  vocabulary.add("<unk>", text::TokenType::kUnknown);
+  vocabulary.source.bos = vocabulary.add("<s>", text::TokenType::kControl);
+  vocabulary.source.eos = vocabulary.add("</s>", text::TokenType::kControl);
+  vocabulary.source.unknown = 0;
+  for (const char* letter : {"\xE2\x96\x81", "u", "a", "x", "z", ":"}) vocabulary.add(letter);
+  const auto tokenizer = vocabulary.create();
+  const auto format = text::ChatFormat::create(
+      "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}{{ eos_token if m.role[0] == 'a' }}{% endfor %}"
+      "{% if add_generation_prompt %}a:{% endif %}",
+      "t", *tokenizer);
+  ASSERT_TRUE(format);
+  CorpusBuilder builder(*tokenizer, {.only_answers = true, .chat = &*format});
+  const auto added = builder.add(conversation_of({{"user", "x"}, {"assistant", "z"}}));
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(spelled(builder.finish(), *tokenizer), "<s> u:xa:[z][</s>]");
+}
+
 TEST(Corpus, ConversationsThatCannotBeWritten_AreRefusedByTheirPlace) {
   const auto tokenizer = make_tokenizer();
   const Document document = conversation_of({{"user", "x"}, {"assistant", "z"}});
