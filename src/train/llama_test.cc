@@ -9,9 +9,13 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "engine/loaded_model.h"
+#include "models/tokenizer_gguf.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
+#include "train/data/batches.h"
+#include "train/data/documents.h"
+#include "train/initialise.h"
 #include "train/optimiser.h"
 #include "train/train_fixture.h"
 
@@ -152,6 +156,63 @@ TEST(TrainLlama, TwentySteps_HaveTheLossesOfDouble) {
   const auto losses = losses_of_training<float>(20);
   const auto expected = losses_of_training<double>(20);
   for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
+}
+
+template <typename T>
+std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps) {
+  const LlamaConfig config{.vocabulary = 512,
+                           .width = 64,
+                           .n_layers = 5,
+                           .n_heads = 8,
+                           .n_kv_heads = 4,
+                           .ffn_width = 172,
+                           .context_tokens = 512};
+  const BatchShape shape{2, 64};
+  Compute compute(1);
+  Llama<float> first(config, {1, 1}, compute.threads);
+  initialise(first, 1);
+  Llama<T> model(config, shape, compute.threads);
+  std::copy(first.weights().begin(), first.weights().end(), model.weights().begin());
+  std::vector<typename AdamW<T>::Part> parts;
+  for (const Parameter& parameter : model.layout().parameters)
+    parts.push_back({parameter.size(), parameter.is_matrix});
+  AdamW<T> adamw(parts, {});
+  const CosineSchedule schedule{.peak = 3e-3, .last = 3e-4, .warmup_steps = 5, .total_steps = 100};
+  Batches batches(corpus, shape.n_tokens, 1);
+  std::vector<double> losses;
+  for (int step = 0; step < n_steps; ++step) {
+    std::vector<int32_t> tokens(static_cast<size_t>(shape.rows())), targets(tokens.size());
+    for (int64_t i = 0; i < shape.n_sequences; ++i) {
+      const auto begin = static_cast<size_t>(i * shape.n_tokens);
+      batches.fill(step * shape.n_sequences + i, std::span(tokens).subspan(begin, 64),
+                   std::span(targets).subspan(begin, 64));
+    }
+    const auto n = static_cast<double>(shape.rows());
+    std::fill(model.derivatives().begin(), model.derivatives().end(), T{0});
+    losses.push_back(model.loss_and_derivatives(tokens, targets, 1 / n) / n);
+    const double norm = global_norm<T>(compute.threads, model.derivatives());
+    adamw.step(compute.threads, schedule.learning_rate(step), clip_factor(norm, 1.0), model.derivatives(),
+               model.weights());
+  }
+  return losses;
+}
+
+// llama2.c's shape and vocabulary, on real text. What double computes, finite differences have proved.
+TEST(TrainLlama, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
+  HEARTH_NEEDS_TEST_DATA(model, "models/stories260K.gguf");
+  HEARTH_NEEDS_TEST_DATA(tales, "text/tinystories/cs336-sample.txt");
+  if (testing::kSanitized) GTEST_SKIP() << "computes the same sanitized, in a minute";
+  const auto file = gguf::File::open(model);
+  ASSERT_TRUE(file);
+  const auto tokenizer = models::load_tokenizer(*file);
+  ASSERT_TRUE(tokenizer);
+  CorpusBuilder builder(**tokenizer, {});
+  ASSERT_TRUE(read_documents(tales, [&](const Document& document) { return builder.add(document); }));
+  const Corpus corpus = builder.finish();
+  const auto losses = losses_on_tales<float>(corpus, 20);
+  const auto expected = losses_on_tales<double>(corpus, 20);
+  for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
+  EXPECT_LT(losses.back(), losses.front() - 0.5);
 }
 
 TEST(TrainLlama, WhatCanBeLearnt_IsLearnt) {
