@@ -170,7 +170,7 @@ class Writer:
             text, answer, intent = self.question(begins=turn == 0)
             if turn and intent.adorned:
                 joint = self.rng.choice(JOINTS)
-                if joint and not text.startswith("I "):
+                if joint and not text.startswith("I ") and not text.isupper():
                     text = capitalised(joint) + text[:1].lower() + text[1:]
             turns += [text, answer]
         return turns
@@ -268,7 +268,7 @@ class Writer:
 # How often there is a conversation of each kind.
 KINDS = {
     "single": 700, "mixed": 150, "follow_up": 45, "closing": 20, "opening": 20, "again": 15, "naming": 20,
-    "story": 45, "plain_story": 10,
+    "story": 34, "plain_story": 10,
 }
 
 # Typed like an intent without a greeting.

@@ -42,7 +42,10 @@ def searchable(conversations):
 
 
 def make_questions(writer, trained_text, trained_raw):
-    """Questions in wordings that are held out, as many of each topic as topics.TOPICS says."""
+    """Questions in wordings that are held out, as many of each topic as topics.TOPICS says.
+
+    Each of its families has a turn, and then they come as often as in training.
+    """
     questions = []
     seen = set()
     for topic, (_, wanted) in topics.TOPICS.items():
@@ -51,7 +54,7 @@ def make_questions(writer, trained_text, trained_raw):
         for attempt in range(wanted * 200):
             if found == wanted:
                 break
-            text, answer, _ = writer.question(topic, families[attempt % len(families)])
+            text, answer, _ = writer.question(topic, families[attempt] if attempt < len(families) else None)
             key = plain(text)
             if not key or key in seen or f" {key} " in trained_text or text in trained_raw:
                 continue

@@ -24,14 +24,14 @@ MADE = {
 # How often a topic is asked, in parts of all questions, and how many of the test's questions it has.
 TOPICS = {
     "hearth models": (150, 110), "hearth server": (150, 110), "hearth named": (40, 25), "small talk": (80, 45),
-    "arithmetic": (330, 70), "facts": (270, 75), "definitions": (40, 20), "words": (60, 15), "unclear": (15, 5),
+    "arithmetic": (380, 70), "facts": (270, 75), "definitions": (40, 20), "words": (60, 15), "unclear": (15, 5),
     "refusals": (110, 25),
 }
 
 # How often a family is asked within its topic. One that does not stand here counts 1, in facts its number of intents.
 FAMILIES = {
-    "addition": 36, "subtraction": 22, "subtraction below 0": 7, "multiplication": 11, "which is larger": 4,
-    "which is smaller": 4, "after": 4, "before": 3, "even or odd": 4, "double": 3, "half": 3, "count": 5,
+    "addition": 36, "subtraction": 22, "subtraction below 0": 7, "multiplication": 11, "which is larger": 6,
+    "which is smaller": 6, "after": 6, "before": 5, "even or odd": 6, "double": 3, "half": 3, "count": 5,
     "count down": 1, "sum of things": 5, "rest of things": 4, "spell": 4, "first letter": 2, "last letter": 2,
     "say": 3, "reverse": 4, "unclear": 1, "gibberish": 1, "large sum": 8, "unknown person": 3, "unknown subject": 4,
     "unknown task": 3, "unknown capital": 3, "wonder": 3,

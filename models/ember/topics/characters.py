@@ -231,7 +231,7 @@ def _character(rng, kind, other=None):
 class Telling:
     """One story: who is in it, and the sentences so far."""
 
-    def __init__(self, rng, hero, helper, thing, adjective):
+    def __init__(self, rng, hero, helper, thing):
         self.rng = rng
         self.hero = _character(rng, hero)
         self.helper = _character(rng, helper, self.hero)
@@ -239,6 +239,7 @@ class Telling:
         self.trait = rng.choice(TRAITS)
         self.sentences = []
         place = rng.choice(tuple(PLACES))
+        adjective = rng.choice(THINGS[thing].adjectives) if thing else ""
         h, x = self.hero, self.helper
         self.slots = {
             "h": h.name,
@@ -274,7 +275,7 @@ class Telling:
     def begin(self):
         self.slots["atrait"] = a(f"{self.trait} {self.hero.kind}")
         self.say(
-            "(once upon a time|long ago|once|in a faraway land), there (was|lived) {atrait} (named|called) {h}, who lived {home}.",
+            "(once upon a time|long ago|once|in a faraway land), there was {atrait} (named|called) {h}, who lived {home}.",
             "{h} was {atrait} who lived {home}.",
             "there once was {atrait} (named|called) {h}. {He} lived {home}.",
         )

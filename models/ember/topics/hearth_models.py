@@ -195,7 +195,7 @@ FETCHING = (
             "pull a model from another (machine|computer)", "copy a model from (another|a second) machine",
             "get a model from a machine in my network",
         ],
-        "Run `hearth serve --share-models` on that machine, then `hearth pull --from HOST NAME` on this one.",
+        "Run `hearth serve --share-models` on that machine, then `hearth pull --from HOST NAME` here, with your key for it in HEARTH_FROM_KEY.",
     ),
     _how(
         "resume",

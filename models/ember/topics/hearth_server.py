@@ -35,7 +35,7 @@ ABOUT = (
             "who (sees|can see|reads) (my|what I) (prompts|type|write)?",
             "does Hearth (spy on me|phone home|collect data)?", "is anything sent (to the cloud|over the internet)?",
         ],
-        "Your data stays on your machine. Hearth connects only to the server that you name and to registries that you pull from or push to.",
+        "Your data stays on your machine. Hearth connects only to the server that you name, and to where you pull from or push to.",
         [
             "whether my (data|prompts) (stay|stays) here", "where my data goes",
             "whether Hearth sends (my |)data anywhere",

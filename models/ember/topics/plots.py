@@ -4,7 +4,7 @@ from grammar import a
 from topics.characters import THINGS
 
 
-def _helping(t):
+def helping(t):
     """The thing gets the helper out of a trouble."""
     thing = THINGS[t.thing]
     names = {"h": t.hero.name, "x": t.helper.name}
@@ -34,17 +34,17 @@ def _helping(t):
     t.say("then {rescue}.", "(as fast as {he} could|without waiting), {rescue}.")
     t.say(
         '"Thank you(, {h}|)," said {x}. "You are a true friend."',
-        "{x} was so (glad|happy) that {xe} (laughed out loud|danced around {h}).",
+        "{x} was so (glad|happy) that {xe} (laughed out loud|hugged {h}).",
         '"(without you|without your {thing}) I (would still be in trouble|would not have known what to do)," said {x}.',
     )
     t.say(
         "from that day on, {h} and {x} were (the best of friends|good friends).",
         "{h} smiled. The {thing} was worth even more to {him} now, because it had helped a friend.",
-        "since then, the {thing} has hung by {his} door, ready for the next friend in need.",
+        "since then, the {thing} has always been ready for the next friend in need.",
     )
 
 
-def _losing(t):
+def losing(t):
     """The thing is lost and found."""
     t.slots["delight"] = THINGS[t.thing].delight
     t.begin()
@@ -86,7 +86,7 @@ def _losing(t):
     )
 
 
-def _mending(t):
+def mending(t):
     """The thing breaks and is mended."""
     t.slots["delight"] = THINGS[t.thing].delight
     t.begin()
@@ -126,7 +126,7 @@ def _mending(t):
     )
 
 
-def _returning(t):
+def returning(t):
     """A thing is found that belongs to somebody else."""
     t.begin()
     t.say(
@@ -160,7 +160,7 @@ def _returning(t):
     )
 
 
-def _giving(t):
+def giving(t):
     """The thing becomes a present."""
     t.slots["delight"] = THINGS[t.thing].delight
     t.begin()
@@ -200,7 +200,7 @@ def _giving(t):
     )
 
 
-def _sharing(t):
+def sharing(t):
     """Food is shared, and kindness comes back."""
     t.begin()
     t.slots["afood"] = a(t.slots["food"])
@@ -247,7 +247,7 @@ SKILLS = {
 }
 
 
-def _learning(t):
+def learning(t):
     """Something is hard, and is learned."""
     skill = t.rng.choice(tuple(SKILLS))
     where, failure = SKILLS[skill]
@@ -278,7 +278,7 @@ def _learning(t):
     )
 
 
-def _noise(t):
+def noise(t):
     """What was feared in the night is harmless."""
     t.begin()
     t.say(
@@ -310,7 +310,7 @@ def _noise(t):
     )
 
 
-def _planting(t):
+def planting(t):
     """A seed needs patience."""
     t.begin()
     t.say(
@@ -342,5 +342,5 @@ BREAKABLE = ("lantern", "umbrella", "flute", "drum", "kite", "clock", "basket", 
 LARGE = ("boat", "wagon", "ladder", "broom", "kettle", "spade", "clock")
 SMALL = tuple(thing for thing in THINGS if thing not in LARGE)
 FOUND = tuple(thing for thing in THINGS if thing not in ("boat", "ladder", "candle"))
-WITH_THING = {_helping: tuple(THINGS), _losing: SMALL, _mending: BREAKABLE, _returning: FOUND, _giving: tuple(THINGS)}
-WITHOUT_THING = (_sharing, _learning, _noise, _planting)
+WITH_THING = {helping: tuple(THINGS), losing: SMALL, mending: BREAKABLE, returning: FOUND, giving: tuple(THINGS)}
+WITHOUT_THING = (sharing, learning, noise, planting)

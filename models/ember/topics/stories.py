@@ -1,7 +1,8 @@
 """Short stories: a hero, a helper, a thing, a trouble and an end, and how they are asked for."""
 
 from grammar import a, expand
-from topics.characters import HEROES, THINGS, Telling
+from topics import plots
+from topics.characters import HEROES, Telling
 from topics.plots import WITH_THING, WITHOUT_THING
 
 ONE_KIND = (
@@ -22,25 +23,22 @@ MORE = (
 )
 
 
-def tell(rng, hero=None, helper=None, thing=None, is_usable=lambda hero, thing: True):
-    """A story of 60 to 150 words, as (hero, helper, thing or None, text); what is not given is chosen."""
+ROYAL = ("king", "queen", "prince", "princess")  # who do not work for a birthday present
+
+
+def tell(rng, is_usable=lambda hero, thing: True):
+    """A story of 60 to 150 words, as (hero, helper, thing or None, text); is_usable may refuse a hero and a thing."""
     while True:
-        plot = rng.choice(tuple(WITH_THING) if thing or rng.random() < 0.6 else WITHOUT_THING)
-        if thing and thing not in WITH_THING[plot]:
+        plot = rng.choice(tuple(WITH_THING) if rng.random() < 0.6 else WITHOUT_THING)
+        hero, helper = rng.sample(HEROES, 2)
+        thing = rng.choice(WITH_THING[plot]) if plot in WITH_THING else None
+        if not is_usable(hero, thing) or (plot is plots.giving and hero in ROYAL):
             continue
-        chosen = hero or rng.choice(HEROES)
-        other = helper or rng.choice([kind for kind in HEROES if kind != chosen])
-        the_thing = (thing or rng.choice(WITH_THING[plot])) if plot in WITH_THING else None
-        if not is_usable(chosen, the_thing):
-            if hero and (thing or not the_thing):
-                raise ValueError(f"no story about {hero} and {thing} may be told")
-            continue
-        adjective = rng.choice(THINGS[the_thing].adjectives) if the_thing else ""
-        telling = Telling(rng, chosen, other, the_thing, adjective)
+        telling = Telling(rng, hero, helper, thing)
         plot(telling)
         text = telling.text()
         if 60 <= len(text.split()) <= 150:
-            return chosen, other, the_thing, text
+            return hero, helper, thing, text
 
 
 def asked_for(rng, hero, helper, thing):
