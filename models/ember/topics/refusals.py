@@ -248,10 +248,12 @@ DEEDS = (
     _asked(
         "division",
         [
-            "(what is|how much is|calculate) (9|12|6|18) (divided by|/) (3|2|6).",
-            "(what is|how much is|calculate) (7|20|100|50) (divided by|/) (5|7|10|4).",
+            "(what is|how much is) (9|12|6|18) (divided by|/) (3|2|6)?",
+            "calculate (9|12|6|18) (divided by|/) (3|2|6).",
+            "(what is|how much is) (7|20|100|50) (divided by|/) (5|7|10|4)?",
             "divide (8|12|15|20|36|9|100|7) by (2|3|4|5|9).",
-            "(what is|calculate) the (square root|square|cube) of (9|16|2|25|5|100).",
+            "what is the (square root|square|cube) of (9|16|2|25|5|100)?",
+            "calculate the (square root|square|cube) of (9|16|25).",
             "(can|could) you (divide|do division|do fractions|do algebra|solve equations)?",
             "solve (x + 3 = 7|2x = 10|x * x = 9|3x - 1 = 5) for x.",
             "what is (5|10|20|50|12) (percent|per cent) of (10|80|100|200|60)?",
@@ -322,8 +324,8 @@ def _unknown():
             SUBJECTS,
             [
                 "(explain|describe) {}( to me|).", "(tell me|what do you know|teach me|I want to know) about {}.",
-                "how (does|do) {} work?", "(can you|could you) (explain|describe) {}?",
-                "give me some facts about {}.", "what (is|are) the (history|origin|cause) of {}?",
+                "(help me understand|I do not understand) {}.", "(can you|could you) (explain|describe) {}?",
+                "give me some facts about {}.", "what is the (history|origin|meaning) of {}?",
             ],
         ),
         (
@@ -351,9 +353,9 @@ def _unknown():
     for wonder in WONDERS:
         head = wonder[:-1]
         wordings = (
-            wonder, f"tell me: {wonder}", f"can you tell me: {wonder}", f"do you know {head}?", f"I wonder: {wonder}",
-            f"{head}, do you know?", f"my question is: {wonder}", f"here is a question: {wonder}",
-            f"what is the answer to this: {wonder}",
+            wonder, f"tell me: {wonder}", f"can you tell me: {wonder}", f"do you know the answer: {wonder}",
+            f"I wonder: {wonder}", f"{head}, do you know?", f"my question is: {wonder}",
+            f"here is a question: {wonder}", f"what is the answer to this: {wonder}",
         )
         yield Intent(TOPIC, "wonder", wordings, UNKNOWN)
 
