@@ -111,7 +111,19 @@ class GeneratedTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
-        cls.report = generate.generate(cls.folder / "here", SEED, SIZE_MB * 1e6)
+        cls.log = (cls.folder / "log").open("w+", encoding="utf-8")
+        cls.addClassCleanup(cls.log.close)
+        cls.elsewhere = subprocess.Popen(
+            [
+                sys.executable, "-B", HERE / "generate.py",
+                f"--seed={SEED}", f"--size-mb={SIZE_MB}", f"--output={cls.folder / 'there'}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=cls.log,
+            env=os.environ | {"PYTHONHASHSEED": "12345"},
+        )
+        cls.addClassCleanup(cls.elsewhere.wait)
+        generate.generate(cls.folder / "here", SEED, SIZE_MB * 1e6)
         read = {name: cls.lines(name) for name in FILES}
         cls.train = [line["messages"] for line in read["train.jsonl"]]
         cls.held_out = [line["messages"] for line in read["held_out.jsonl"]]
@@ -122,20 +134,9 @@ class GeneratedTest(unittest.TestCase):
         return [json.loads(line) for line in (cls.folder / "here" / name).read_text(encoding="ascii").splitlines()]
 
     def test_same_seed_gives_the_same_bytes_in_another_process(self):
-        subprocess.run(
-            [
-                sys.executable,
-                "-B",
-                HERE / "generate.py",
-                f"--seed={SEED}",
-                f"--size-mb={SIZE_MB}",
-                "--output",
-                self.folder / "there",
-            ],
-            check=True,
-            capture_output=True,
-            env=os.environ | {"PYTHONHASHSEED": "12345"},
-        )
+        status = self.elsewhere.wait()
+        self.log.seek(0)
+        self.assertEqual((status, self.log.read()), (0, ""))
         for name in FILES:
             self.assertEqual(
                 (self.folder / "here" / name).read_bytes(),
