@@ -104,4 +104,21 @@ Result<std::unique_ptr<const text::Tokenizer>> load_tokenizer(const gguf::File& 
   return tokenizer;
 }
 
+void set_vocabulary(gguf::FileDraft& draft, const text::TrainedVocabulary& vocabulary) {
+  const text::VocabularySource source = vocabulary.source();
+  draft.set_string("tokenizer.ggml.model", source.model);
+  draft.set_string("tokenizer.ggml.pre", source.pre);
+  draft.set_strings(kTokensKey, source.tokens);
+  const std::vector<int32_t> types(source.types.begin(), source.types.end());
+  draft.set_numbers<int32_t>("tokenizer.ggml.token_type", types);
+  draft.set_strings("tokenizer.ggml.merges", source.merges);
+  const auto set_id = [&](std::string_view key, std::optional<text::TokenId> id) {
+    if (id) draft.set_number<uint32_t>(key, static_cast<uint32_t>(*id));
+  };
+  set_id("tokenizer.ggml.bos_token_id", vocabulary.bos);
+  set_id("tokenizer.ggml.eos_token_id", vocabulary.eos);
+  set_id("tokenizer.ggml.padding_token_id", vocabulary.padding);
+  draft.set_number<bool>("tokenizer.ggml.add_bos_token", vocabulary.add_bos);
+}
+
 }  // namespace hearth::models

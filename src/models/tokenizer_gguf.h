@@ -5,7 +5,9 @@
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
+#include "formats/gguf/writer.h"
 #include "text/tokenizer/tokenizer.h"
+#include "text/tokenizer/training/trained_vocabulary.h"
 
 namespace hearth::models {
 
@@ -16,5 +18,8 @@ Result<text::VocabularySource> vocabulary_from_gguf(const gguf::File& file);
 // The tokenizer does not need the file any more. Errors name the file, and are those of vocabulary_from_gguf
 // and of Tokenizer::create.
 Result<std::unique_ptr<const text::Tokenizer>> load_tokenizer(const gguf::File& file);
+
+// Sets the keys tokenizer.ggml.* that say the same, and tokenizer.ggml.padding_token_id where there is one.
+void set_vocabulary(gguf::FileDraft& draft, const text::TrainedVocabulary& vocabulary);
 
 }  // namespace hearth::models

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "formats/gguf/writer.h"
 #include "tests/support/gguf_writer.h"
+#include "text/tokenizer/training/bpe_trainer.h"
 
 namespace hearth::models {
 namespace {
@@ -117,6 +119,47 @@ TEST(TokenizerGguf, Load_BadVocabulary_NamesTheFileAndTheEntry) {
   GgufWriter writer = sentencepiece_file();
   writer.add_u32("tokenizer.ggml.eos_token_id", 6);
   EXPECT_EQ(refusal(writer), "model.gguf: tokenizer: EOS token: expected an id below 6, found 6");
+}
+
+TEST(TokenizerGguf, SetVocabulary_OfATrainedOne_LoadsAsItWasTrained) {
+  auto trainer = text::BpeTrainer::create({.vocabulary_size = 264,
+                                           .pre = "starcoder",
+                                           .special = {"<|im_start|>"},
+                                           .bos = "<s>",
+                                           .eos = "</s>",
+                                           .padding = "<pad>",
+                                           .add_bos = true});
+  ASSERT_TRUE(trainer) << trainer.error().message();
+  ASSERT_TRUE(trainer->add("the cat and the hat, the cat that sat\n\u00E9t\u00E9 12"));
+  const auto vocabulary = trainer->train();
+  ASSERT_TRUE(vocabulary) << vocabulary.error().message();
+  gguf::FileDraft draft;
+  set_vocabulary(draft, *vocabulary);
+  std::string bytes;
+  auto writer = gguf::Writer::begin(draft, [&](std::span<const std::byte> part) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return Result<void>();
+  });
+  ASSERT_TRUE(writer) << writer.error().message();
+  ASSERT_TRUE(writer->finish());
+
+  const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "trained.gguf");
+  ASSERT_TRUE(file) << file.error().message();
+  const auto loaded = load_tokenizer(*file);
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  const text::Tokenizer& tokenizer = **loaded;
+  EXPECT_EQ(tokenizer.vocabulary_size(), 264);
+  EXPECT_EQ(tokenizer.bos(), 261);
+  EXPECT_EQ(tokenizer.eos(), 262);
+  EXPECT_EQ(file->find("tokenizer.ggml.padding_token_id")->as_i64(), 263);
+  EXPECT_EQ(tokenizer.token_type(260), text::TokenType::kControl);
+  EXPECT_TRUE(tokenizer.ends_generation(262));
+  const auto in_memory = text::Tokenizer::create(vocabulary->source());
+  for (const char* text : {"the hat", "<|im_start|>that 12</s>", "\u00E9t\u00E9 \u4E2D"}) {
+    const Ids ids = tokenizer.encode(text, kParseSpecial);
+    EXPECT_EQ(ids.front(), 261);
+    EXPECT_EQ(ids, (*in_memory)->encode(text, kParseSpecial));
+  }
 }
 
 }  // namespace
