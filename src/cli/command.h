@@ -36,6 +36,7 @@ using Action = std::function<Result<void>(const Context&)>;
 void add_run_command(CLI::App& parser, Action& action);
 void add_embed_command(CLI::App& parser, Action& action);
 void add_tokenize_command(CLI::App& parser, Action& action);
+void add_tokenizer_command(CLI::App& parser, Action& action);
 void add_render_command(CLI::App& parser, Action& action);
 void add_logits_command(CLI::App& parser, Action& action);
 void add_inspect_command(CLI::App& parser, Action& action);

@@ -156,6 +156,7 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
                          add_embed_command,
                          add_inspect_command,
                          add_tokenize_command,
+                         add_tokenizer_command,
                          add_render_command,
                          add_bench_command,
                          add_perplexity_command,
