@@ -125,7 +125,7 @@ TEST(TokenizerGoldenBert, Encode_EveryText_RoundTripsAsNormalized) {
   const auto tokenizer = load(folder / "gguf" / "bert-bge.gguf");
   ASSERT_NE(tokenizer, nullptr);
   for (const std::filesystem::path& book : all_texts()) {
-    const std::string text = testing::read_file(book);
+    const std::string text = testing::part_if_sanitized(testing::read_file(book));
     const auto ids = tokenizer->encode(text, kPlain);
     EXPECT_GT(ids.size(), text.size() / 10) << book;
     // The few words that the vocabulary cannot spell would not come back.
