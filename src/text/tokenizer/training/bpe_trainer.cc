@@ -98,7 +98,7 @@ class Merges {
       std::string joined = left + right;
       // A vocabulary spells no two tokens alike, and none this long.
       if (joined.size() > Vocabulary::kMaxTokenBytes || special_.contains(joined)) continue;
-      merges_.push_back(left + ' ' + right);
+      merges_.push_back(fmt::format("{} {}", left, right));
       // Two pairs never make the same text: within a text whose ends no merge crossed, every merge before
       // did the same wherever the text occurs.
       const SymbolId made = pairs_.merge(*pair);
