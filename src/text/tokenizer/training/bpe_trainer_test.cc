@@ -86,7 +86,7 @@ struct Recounting {
     if (best == counts.end() || best->second < min_count) return false;
     const std::string left = tokens[best->first.first];
     const std::string right = tokens[best->first.second];
-    merges.push_back(spelled(left) + " " + spelled(right));
+    merges.push_back(fmt::format("{} {}", spelled(left), spelled(right)));
     tokens.push_back(left + right);
     for (auto& [text, word] : words) {
       std::vector<std::string> symbols;
