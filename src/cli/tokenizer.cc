@@ -11,8 +11,8 @@
 #include "cli/units.h"
 #include "models/tokenizer_gguf.h"
 #include "text/chat_template/chat_template.h"
+#include "text/documents/documents.h"
 #include "text/tokenizer/training/bpe_trainer.h"
-#include "text/tokenizer/training/text_files.h"
 
 namespace hearth::cli {
 namespace {
@@ -39,7 +39,7 @@ struct Sources {
 Result<Sources> find_sources(const TrainTokenizerOptions& options) {
   Sources sources;
   for (const std::string& source : options.sources) {
-    HEARTH_ASSIGN(const std::vector<fs::path> files, text::find_text_files(source));
+    HEARTH_ASSIGN(const std::vector<fs::path> files, text::find_document_files(source));
     for (const fs::path& file : files) {
       std::error_code error;
       if (fs::equivalent(file, options.output, error)) {
@@ -72,13 +72,17 @@ Result<text::BpeTrainer> make_trainer(const TrainTokenizerOptions& options) {
 
 Result<void> read_sources(const Sources& sources, text::BpeTrainer& trainer, ProgressLine& line) {
   uint64_t done = 0;  // roughly: of *.jsonl, texts are less than the file
-  const auto sink = [&](std::string_view text) -> Result<void> {
+  const auto take = [&](const text::Document& document) -> Result<void> {
     if (interrupted()) return make_error(ErrorCode::kCancelled, "stopped");
-    done += text.size();
     line.show(fmt::format("reading: {} of {}", format_bytes(done), format_bytes(sources.n_bytes)));
-    return trainer.add(text);
+    for (const text::ChatMessage& message : document.messages) {
+      done += message.content.size();
+      HEARTH_TRY(trainer.add(message.content));
+    }
+    done += document.text.size();
+    return document.text.empty() ? Result<void>() : trainer.add(document.text);
   };
-  for (const fs::path& file : sources.files) HEARTH_TRY(text::read_texts(file, sink));
+  for (const fs::path& file : sources.files) HEARTH_TRY(text::read_documents(file, take));
   return {};
 }
 

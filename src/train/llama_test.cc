@@ -14,7 +14,6 @@
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
 #include "train/data/batches.h"
-#include "train/data/documents.h"
 #include "train/initialise.h"
 #include "train/optimiser.h"
 #include "train/train_fixture.h"
@@ -207,7 +206,8 @@ TEST(TrainLlama, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
   const auto tokenizer = models::load_tokenizer(*file);
   ASSERT_TRUE(tokenizer);
   CorpusBuilder builder(**tokenizer, {});
-  ASSERT_TRUE(read_documents(tales, [&](const Document& document) { return builder.add(document); }));
+  ASSERT_TRUE(
+      text::read_documents(tales, [&](const text::Document& document) { return builder.add(document); }));
   const Corpus corpus = builder.finish();
   const auto losses = losses_on_tales<float>(corpus, 20);
   const auto expected = losses_on_tales<double>(corpus, 20);

@@ -35,7 +35,11 @@ Result<Corpus> read_corpus(const std::vector<fs::path>& paths, const text::Token
                            const CorpusOptions& options) {
   CorpusBuilder builder(tokenizer, options);
   for (const fs::path& path : paths) {
-    HEARTH_TRY(read_documents(path, [&](const Document& document) { return builder.add(document); }));
+    HEARTH_ASSIGN(const std::vector<fs::path> files, text::find_document_files(path));
+    for (const fs::path& file : files) {
+      HEARTH_TRY(
+          text::read_documents(file, [&](const text::Document& document) { return builder.add(document); }));
+    }
   }
   return builder.finish();
 }

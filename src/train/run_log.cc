@@ -68,23 +68,6 @@ Result<LogEntry> entry_of(std::string_view line) {
   return entry;
 }
 
-// The lines of a log up to a step: entries, and where they end.
-struct KeptLines {
-  std::vector<LogEntry> entries;
-  size_t n_bytes = 0;
-};
-
-Result<KeptLines> keep_lines(const std::string& file, std::string_view text, int64_t last_step) {
-  KeptLines kept;
-  for (size_t end; (end = text.find('\n', kept.n_bytes)) != std::string_view::npos; kept.n_bytes = end + 1) {
-    const auto entry = entry_of(text.substr(kept.n_bytes, end - kept.n_bytes));
-    if (!entry) return entry.error().in(fmt::format("{}:{}", file, kept.entries.size() + 1));
-    if (entry->step.step > last_step) break;
-    kept.entries.push_back(*entry);
-  }
-  return kept;
-}
-
 Error system_error(const fs::path& path, std::string_view doing) {
   return make_error(errno == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kIo, "{}: {}: {}",
                     path.string(), doing, std::strerror(errno));
@@ -92,17 +75,28 @@ Error system_error(const fs::path& path, std::string_view doing) {
 
 }  // namespace
 
+Result<KeptLog> parse_log(const std::string& name, std::string_view lines, int64_t last_step) {
+  KeptLog kept;
+  for (size_t end; (end = lines.find('\n', kept.n_bytes)) != std::string_view::npos; kept.n_bytes = end + 1) {
+    const auto entry = entry_of(lines.substr(kept.n_bytes, end - kept.n_bytes));
+    if (!entry) return entry.error().in(fmt::format("{}:{}", name, kept.entries.size() + 1));
+    if (entry->step.step > last_step) break;
+    kept.entries.push_back(*entry);
+  }
+  return kept;
+}
+
 RunLog::RunLog(fs::path path, UniqueDescriptor descriptor, std::vector<LogEntry> entries)
     : path_(std::move(path)), descriptor_(std::move(descriptor)), entries_(std::move(entries)) {}
 
 Result<RunLog> RunLog::open(const fs::path& path, int64_t last_step) {
   UniqueDescriptor descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!descriptor) return system_error(path, "cannot be opened");
-  KeptLines kept;
+  KeptLog kept;
   {
     HEARTH_ASSIGN(const MappedFile file, MappedFile::of_descriptor(descriptor.get(), path));
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-    HEARTH_ASSIGN(kept, keep_lines(path.string(), text, last_step));
+    HEARTH_ASSIGN(kept, parse_log(path.string(), text, last_step));
   }
   if (::ftruncate(descriptor.get(), static_cast<off_t>(kept.n_bytes)) != 0)
     return system_error(path, "cannot be cut");

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,6 +19,14 @@ struct LogEntry {
   std::optional<double> held_out_loss;
   std::optional<double> joules;  // that the machine has used since training began or went on
 };
+
+// The entries of a log up to a step, and where they end.
+struct KeptLog {
+  std::vector<LogEntry> entries;
+  size_t n_bytes = 0;
+};
+// `name` is what errors call it. A line that was not finished is not kept. kMalformed, with the line.
+Result<KeptLog> parse_log(const std::string& name, std::string_view lines, int64_t last_step);
 
 // Not thread-safe.
 class RunLog {

@@ -60,7 +60,7 @@ Corpus Corpus::hold_out(double share, uint64_t seed) {
   return held;
 }
 
-Result<void> CorpusBuilder::add(const Document& document) {
+Result<void> CorpusBuilder::add(const text::Document& document) {
   if (!document.continues) end_text();
   if (!document.messages.empty()) return add_conversation(document);
   add_text(document);
@@ -68,7 +68,7 @@ Result<void> CorpusBuilder::add(const Document& document) {
 }
 
 // Cut at a line's end, or within a very long line: there two tokens may stand where one would.
-void CorpusBuilder::add_text(const Document& document) {
+void CorpusBuilder::add_text(const text::Document& document) {
   text::EncodeOptions options;
   options.add_special = !document.continues;
   std::vector<text::TokenId> tokens = tokenizer_.encode(document.text, options);
@@ -85,7 +85,7 @@ void CorpusBuilder::end_text() {
   in_text_ = false;
 }
 
-Result<void> CorpusBuilder::add_conversation(const Document& document) {
+Result<void> CorpusBuilder::add_conversation(const text::Document& document) {
   if (options_.chat == nullptr) {
     return make_error(ErrorCode::kInvalidArgument,
                       "{}: expected a chat template with which to write a conversation, found none",

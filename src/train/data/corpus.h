@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "text/chat/chat_format.h"
+#include "text/documents/documents.h"
 #include "text/tokenizer/tokenizer.h"
-#include "train/data/documents.h"
 
 namespace hearth::train {
 
@@ -61,12 +61,12 @@ class CorpusBuilder {
   // kInvalidArgument for a conversation without a format to write it in; the errors of rendering, with the
   // document's place; kUnsupported for a format in which an answer does not begin where the model is asked
   // for it.
-  Result<void> add(const Document& document);
+  Result<void> add(const text::Document& document);
   Corpus finish();
 
  private:
-  void add_text(const Document& document);
-  Result<void> add_conversation(const Document& document);
+  void add_text(const text::Document& document);
+  Result<void> add_conversation(const text::Document& document);
   void end_text();
 
   const text::Tokenizer& tokenizer_;

@@ -41,16 +41,16 @@ std::string spelled(const Corpus& corpus, const text::Tokenizer& tokenizer) {
   return text;
 }
 
-Document text_of(std::string_view text, bool continues = false) {
-  Document document;
+text::Document text_of(std::string_view text, bool continues = false) {
+  text::Document document;
   document.where = "here";
   document.text = text;
   document.continues = continues;
   return document;
 }
 
-Document conversation_of(std::vector<text::ChatMessage> messages) {
-  Document document;
+text::Document conversation_of(std::vector<text::ChatMessage> messages) {
+  text::Document document;
   document.where = "here:7";
   document.messages = std::move(messages);
   return document;
@@ -59,7 +59,7 @@ Document conversation_of(std::vector<text::ChatMessage> messages) {
 TEST(Corpus, OfTexts_EachHasItsEnds) {
   const auto tokenizer = make_tokenizer(/*adds_bos=*/true);
   CorpusBuilder builder(*tokenizer, {});
-  for (const Document& document : {text_of("ab"), text_of("c", /*continues=*/true), text_of("<|s|>")})
+  for (const text::Document& document : {text_of("ab"), text_of("c", /*continues=*/true), text_of("<|s|>")})
     ASSERT_TRUE(builder.add(document));
   const Corpus corpus = builder.finish();
   EXPECT_EQ(corpus.n_documents(), 2U);
@@ -109,7 +109,7 @@ TEST(Corpus, OfConversations_WhatAVocabularyAddsIsNoAnswer) {
 
 TEST(Corpus, ConversationsThatCannotBeWritten_AreRefusedByTheirPlace) {
   const auto tokenizer = make_tokenizer();
-  const Document document = conversation_of({{"user", "x"}, {"assistant", "z"}});
+  const text::Document document = conversation_of({{"user", "x"}, {"assistant", "z"}});
   const auto refusal = [&](const char* source) {
     const auto format = text::ChatFormat::create(source, "t", *tokenizer);
     CorpusBuilder builder(*tokenizer, {.only_answers = true, .chat = &*format});

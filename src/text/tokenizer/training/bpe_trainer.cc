@@ -32,6 +32,14 @@ std::array<SymbolId, kBytes> byte_tokens() {
   return ids;
 }
 
+Result<void> check_utf8(std::string_view text) {
+  const Utf8Run run = text.empty() ? Utf8Run{0, true} : next_utf8_run(text);
+  if (run.valid && run.size == text.size()) return {};
+  const size_t at = run.valid ? run.size : 0;
+  return make_error(ErrorCode::kMalformed, "byte {}: expected UTF-8, found {:#04x}", at,
+                    static_cast<unsigned char>(text[at]));
+}
+
 Result<void> check_special(const std::string& text) {
   const auto refused = [&](std::string_view expected) {
     return make_error(ErrorCode::kInvalidArgument, "special token {}: expected {}", quoted_excerpt(text),
@@ -122,14 +130,6 @@ class Merges {
 };
 
 }  // namespace
-
-Result<void> check_utf8(std::string_view text, uint64_t offset) {
-  const Utf8Run run = text.empty() ? Utf8Run{0, true} : next_utf8_run(text);
-  if (run.valid && run.size == text.size()) return {};
-  const size_t at = run.valid ? run.size : 0;
-  return make_error(ErrorCode::kMalformed, "byte {}: expected UTF-8, found {:#04x}", offset + at,
-                    static_cast<unsigned char>(text[at]));
-}
 
 BpeTrainer::BpeTrainer(BpeTrainingOptions options, PreTokenizer pre_tokenizer)
     : options_(std::move(options)), pre_tokenizer_(std::move(pre_tokenizer)), words_(options_.memory_bytes) {}

@@ -73,7 +73,4 @@ class BpeTrainer {
   uint64_t n_special_ = 0;  // occurrences in the texts
 };
 
-// kMalformed with the place of the first byte of `text` that is no UTF-8, counted from `offset`.
-Result<void> check_utf8(std::string_view text, uint64_t offset = 0);
-
 }  // namespace hearth::text

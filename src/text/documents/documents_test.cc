@@ -1,13 +1,14 @@
 // Files and folders as the documents that they hold; broken ones by file, line and byte.
-#include "train/data/documents.h"
+#include "text/documents/documents.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "tests/support/temporary_folder.h"
+#include "text/tokenizer/pre_tokenizer.h"
 
-namespace hearth::train {
+namespace hearth::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -20,19 +21,24 @@ void write(const fs::path& path, std::string_view bytes) {
 struct Taken {
   std::vector<std::string> texts;  // of a conversation "role: content\n" for each message
   std::vector<bool> continues;
-  ReadReport report;
 };
 
-Result<Taken> take_all(const fs::path& path) {
+Result<Taken> take_all(const fs::path& path, const DocumentLimits& limits = {}) {
   Taken taken;
-  HEARTH_ASSIGN(taken.report, read_documents(path, [&](const Document& document) -> Result<void> {
-                  std::string text(document.text);
-                  for (const text::ChatMessage& message : document.messages)
-                    text += message.role + ": " + message.content + "\n";
-                  taken.texts.push_back(text);
-                  taken.continues.push_back(document.continues);
-                  return {};
-                }));
+  HEARTH_ASSIGN(const std::vector<fs::path> files, find_document_files(path));
+  for (const fs::path& file : files) {
+    HEARTH_TRY(read_documents(
+        file,
+        [&](const Document& document) -> Result<void> {
+          std::string text(document.text);
+          for (const ChatMessage& message : document.messages)
+            text += message.role + ": " + message.content + "\n";
+          taken.texts.push_back(text);
+          taken.continues.push_back(document.continues);
+          return {};
+        },
+        limits));
+  }
   return taken;
 }
 
@@ -58,7 +64,6 @@ TEST_F(Documents, ATextFile_IsOneTextOrSeveral) {
   const auto taken = take_all(path);
   ASSERT_TRUE(taken) << taken.error().message();
   EXPECT_EQ(taken->texts, (std::vector<std::string>{"One <|endoftext|> still.\nOn.", "Two: \xC3\xA9."}));
-  EXPECT_EQ(taken->report.n_files, 1U);
 }
 
 TEST_F(Documents, ALongText_ComesInPartsOfWholeCharacters) {
@@ -77,17 +82,73 @@ TEST_F(Documents, ALongText_ComesInPartsOfWholeCharacters) {
   }
 }
 
+TEST_F(Documents, Parts_EndWhereNoWordIsCut) {
+  const DocumentLimits limits{.part_bytes = 12, .line_bytes = 100};
+  const fs::path path = folder.path() / "a.txt";
+  const auto parts_of = [&](std::string_view text) {
+    write(path, text);
+    return take_all(path, limits).value().texts;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(parts_of("first line\nsecond line\nthird line"),
+            (Texts{"first line\n", "second line\n", "third line"}));
+  // Not at the blank line, nor before the indented one.
+  EXPECT_EQ(parts_of("first line\n\nsecond line\n  third line\nfourth line"),
+            (Texts{"first line\n\nsecond line\n  third line\n", "fourth line"}));
+  EXPECT_EQ(parts_of("first line \nsecond\u3000\nthird\n\u3000fourth\r\nfifth line"),
+            (Texts{"first line \nsecond\u3000\nthird\n\u3000fourth\r\n", "fifth line"}));
+  // There is no such place.
+  std::string indented;
+  for (int i = 0; i < 100; ++i) indented += "  indent\n";
+  for (const std::string& part : parts_of(indented + "end")) EXPECT_LE(part.size(), 100U);
+}
+
+// Reading in parts changes no word, whatever the kind of pre-tokenizer.
+TEST_F(Documents, Parts_HaveTheWordsOfTheWhole) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) {
+    text +=
+        "It's 1,234.5 o'clock (or so)!\nThe end.\n\n  def f(x):\n\treturn x  "
+        "\n\u4E2D\u6587\u3002\n\u00E9t\u00E9\n";
+    text += "***\nA list:\n- one\n- two \n\u3000indented\n12345678\n'tis\n";
+  }
+  text += "end";
+  const fs::path path = folder.path() / "a.txt";
+  write(path, text);
+  const std::vector<std::string> parts = take_all(path, {.part_bytes = 40, .line_bytes = 1000}).value().texts;
+  ASSERT_GT(parts.size(), 20U);
+  for (const PreTokenizerRule& rule : pre_tokenizer_rules()) {
+    // Its words go on over lines.
+    if (rule.names.front() == "superbpe") continue;
+    const auto pre_tokenizer = PreTokenizer::create(rule);
+    const auto words_of = [&](const std::string& part, std::vector<std::string>& words) {
+      PreTokenizer::Session session(*pre_tokenizer);
+      session.split(part, [&](std::string_view word) { words.emplace_back(word); });
+    };
+    std::vector<std::string> whole;
+    std::vector<std::string> in_parts;
+    words_of(text, whole);
+    for (const std::string& part : parts) words_of(part, in_parts);
+    EXPECT_EQ(in_parts, whole) << rule.names.front();
+  }
+}
+
+TEST_F(Documents, ByteOrderMarks_AreLeftOut) {
+  write(folder.path() / "a.txt", "\xEF\xBB\xBFmarked");
+  write(folder.path() / "b.JSONL", "\xEF\xBB\xBF{\"text\": \"marked\"}");
+  EXPECT_EQ(take_all(folder.path()).value().texts, (std::vector<std::string>{"marked", "marked"}));
+}
+
 TEST_F(Documents, LinesOfJson_AreTextsAndConversations) {
   const fs::path path = folder.path() / "a.jsonl";
   write(path,
         "{\"text\": \"One\", \"source\": 1}\n\n"
         "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": "
-        "\"Yo\"}]}\r\n"
+        "null}]}\r\n"
         "  \n{\"text\": \"no newline behind\"}");
   const auto taken = take_all(path);
   ASSERT_TRUE(taken) << taken.error().message();
-  EXPECT_EQ(taken->texts,
-            (std::vector<std::string>{"One", "user: Hi\nassistant: Yo\n", "no newline behind"}));
+  EXPECT_EQ(taken->texts, (std::vector<std::string>{"One", "user: Hi\nassistant: \n", "no newline behind"}));
 }
 
 TEST_F(Documents, OfAFolder_TextFilesAreReadInOrder) {
@@ -100,7 +161,6 @@ TEST_F(Documents, OfAFolder_TextFilesAreReadInOrder) {
   const auto taken = take_all(folder.path());
   ASSERT_TRUE(taken) << taken.error().message();
   EXPECT_EQ(taken->texts, (std::vector<std::string>{"a/y", "a/z", "b"}));
-  EXPECT_EQ(taken->report.n_left_out, 2U);  // the PDF and the link
 }
 
 TEST_F(Documents, WhatIsNoText_IsRefusedByItsPlace) {
@@ -130,9 +190,10 @@ TEST_F(Documents, WhatIsNotThere_IsSaid) {
   write(folder.path() / "empty/a.png", "x");
   const auto taken = take_all(folder.path() / "empty");
   ASSERT_FALSE(taken);
-  EXPECT_NE(taken.error().message().find("found none among 1 of other kinds"), std::string::npos)
+  EXPECT_NE(taken.error().message().find("expected .txt, .md or .jsonl files in it, found none"),
+            std::string::npos)
       << taken.error().message();
 }
 
 }  // namespace
-}  // namespace hearth::train
+}  // namespace hearth::text
