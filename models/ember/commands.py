@@ -64,6 +64,11 @@ COMMANDS = {
     "perplexity": ("src/cli/perplexity.cc", {"--context", "--json"}),
     "logits": ("src/cli/logits.cc", {"--tokens", "--out", "--json"}),
     "quantize": ("src/cli/quantize.cc", {"--type", "--force", "--allow-requantize", "--verbose", "--json"}),
+    "train": ("src/cli/train.cc", {"--threads", "--json"}),
+    "tokenizer train": (
+        "src/cli/tokenizer.cc",
+        {"--vocabulary", "--output", "--pre", "--special", "--bos", "--eos", "--chat-template", "--force", "--json"},
+    ),
     "hardware": ("src/cli/hardware.cc", {"--json"}),
     "completion": ("src/cli/completion.cc", set()),
     "help": ("src/cli/command_line.cc", set()),

@@ -62,7 +62,7 @@ class TrainRun : public ::testing::Test {
 };
 
 TEST_F(TrainRun, Writes_AModelThatTheEngineRuns) {
-  Recipe longer = recipe(testing::kSanitized ? 60 : 200);
+  const Recipe longer = recipe(200);
   const auto result = run(longer, "out");
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_TRUE(result->is_finished);

@@ -446,6 +446,21 @@ KEEPING = (
         "Use `hearth quantize SOURCE.gguf DESTINATION.gguf --type Q4_K_M`.",
         ["what does hearth quantize do?"],
     ),
+    _how(
+        "train",
+        [
+            "train a (small |new |tiny |)model", "train a model from (scratch|nothing)", "make a model of my own",
+            "train a model on my (own |)(texts|files|documents)",
+        ],
+        "Use `hearth train RECIPE.json FOLDER`: it trains a small model from text, and goes on where it was stopped.",
+        ["what does hearth train do?"],
+    ),
+    _how(
+        "train a tokenizer",
+        ["train a tokenizer", "make a tokenizer( of my own|)", "make a (vocabulary|BPE)( from my texts|)"],
+        "Use `hearth tokenizer train FOLDER --vocabulary 4096 --output tokenizer.gguf`.",
+        ["what does hearth tokenizer( train|) do?"],
+    ),
     _asked(
         "quantisation types",
         [
