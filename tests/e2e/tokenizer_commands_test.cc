@@ -87,7 +87,7 @@ TEST_F(TokenizerTrain, WhatCannotBeDone_LeavesWhatWasThere) {
   fails(train({(folder_ / "missing").string()}, 257, {"--force"}), "missing");
   fails(train({output_}, 257, {"--force"}), "another file than the texts");
   fails(train({write("b.txt", std::string("abc\0", 4))}, 257, {"--force"}), "b.txt: byte 3: ");
-  fails(train({write("c.jsonl", "{}")}, 257, {"--force"}), "c.jsonl: line 1: ");
+  fails(train({write("c.jsonl", "{}")}, 257, {"--force"}), "c.jsonl:1: ");
   fails(train({text}, 257, {"--force", "--chat-template", write("bad.jinja", "{% if %}")}), "bad.jinja");
   EXPECT_EQ(train({text}, 257, {"--force", "-q"}).exit_code, 0);
 }
