@@ -37,10 +37,10 @@ Result<std::vector<std::filesystem::path>> find_document_files(const std::filesy
 
 // A line of a .jsonl file is {"text": TEXT} or {"messages": [{"role", "content"}, ...]}, where a content may
 // be null; other members are left alone. Any other file is one text, or several with a line "<|endoftext|>"
-// between them. Of a text that is longer than a part may be, parts end with a line, where neither that nor
-// the next one has white space at this place, if there is such a place: there, every pre-tokenizer that looks
-// no further than a line cuts as well. Of a line that is longer, between characters. A byte order mark is
-// left out.
+// between them, without the line ends around each. Of a text that is longer than a part may be, parts end
+// with a line, where neither that nor the next one has white space at this place, if there is such a place:
+// there, every pre-tokenizer that looks no further than a line cuts as well. Of a line that is longer,
+// between characters. A byte order mark is left out.
 //
 // The file is mapped, not read into memory. Errors name it: kNotFound, kIo; kInvalidArgument for what is no
 // regular file; kMalformed, with the byte, for what is no UTF-8 and for a NUL, and, with the line, for one of
