@@ -35,20 +35,22 @@ void train_step(benchmark::State& state) {
                            .ffn_width = 864,
                            .context_tokens = 256};
   const BatchShape shape{2, 256};
-  Llama<float> model(config, shape, threads);
+  const LlamaLayout layout(config);
+  DenseWeights<float> weights(layout);
+  Llama<float> model(config, shape, weights, threads);
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0.0F, 0.02F);
-  for (float& weight : model.weights()) weight = normal(random);
+  for (float& weight : weights.values()) weight = normal(random);
   std::vector<int32_t> tokens(static_cast<size_t>(shape.rows()));
   for (int32_t& token : tokens) token = static_cast<int32_t>(random() % 4096);
-  AdamW<float> adamw({{model.layout().n_weights, true}}, {});
+  AdamW<float> adamw({{layout.n_weights, true}}, {});
   for (auto _ : state) {
-    std::fill(model.derivatives().begin(), model.derivatives().end(), 0.0F);
+    std::fill(weights.derivatives().begin(), weights.derivatives().end(), 0.0F);
     model.loss_and_derivatives(tokens, tokens, 1.0 / static_cast<double>(shape.rows()));
-    const double norm = global_norm<float>(threads, model.derivatives());
-    adamw.step(threads, 1e-4, clip_factor(norm, 1.0), model.derivatives(), model.weights());
+    const double norm = global_norm<float>(threads, weights.derivatives());
+    adamw.step(threads, 1e-4, clip_factor(norm, 1.0), weights.derivatives(), weights.values());
   }
-  const auto n_weights = static_cast<double>(model.layout().n_weights);
+  const auto n_weights = static_cast<double>(layout.n_weights);
   state.counters["op/s"] = benchmark::Counter(
       6.0 * n_weights * static_cast<double>(shape.rows()) * static_cast<double>(state.iterations()),
       benchmark::Counter::kIsRate);

@@ -38,7 +38,7 @@ std::vector<int32_t> random_tokens(uint32_t seed, int64_t n, int64_t vocabulary)
 
 // Matrices that keep the length of what they are multiplied with, norms near 1.
 template <typename T>
-void set_random_weights(uint32_t seed, Llama<T>& model) {
+void set_random_weights(uint32_t seed, DenseLlama<T>& model) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   for (const Parameter& parameter : model.layout().parameters) {
@@ -57,7 +57,7 @@ TEST(TrainLlama, Derivatives_AreDifferences) {
     ASSERT_TRUE(check_config(config));
     const BatchShape shape{2, 7};
     Compute compute(1);
-    Llama<double> model(config, shape, compute.threads);
+    DenseLlama<double> model(config, shape, compute.threads);
     set_random_weights(3, model);
     const auto tokens = random_tokens(4, shape.rows(), config.vocabulary);
     auto targets = random_tokens(5, shape.rows(), config.vocabulary);
@@ -95,7 +95,7 @@ TEST(TrainLlama, Threads_ChangeNoBit) {
   std::vector<float> expected;
   for (const int n_threads : {1, 2, 3}) {
     Compute compute(n_threads);
-    Llama<float> model(kSmall, shape, compute.threads);
+    DenseLlama<float> model(kSmall, shape, compute.threads);
     set_random_weights(8, model);
     model.loss_and_derivatives(tokens, tokens, 1.0);
     const std::vector<float> derivatives(model.derivatives().begin(), model.derivatives().end());
@@ -108,8 +108,8 @@ TEST(TrainLlama, BatchesOfAStep_AddUpToOne) {
   const BatchShape both{2, 8}, one{1, 8};
   Compute compute(1);
   const auto tokens = random_tokens(9, both.rows(), kSmall.vocabulary);
-  Llama<double> whole(kSmall, both, compute.threads);
-  Llama<double> parts(kSmall, one, compute.threads);
+  DenseLlama<double> whole(kSmall, both, compute.threads);
+  DenseLlama<double> parts(kSmall, one, compute.threads);
   set_random_weights(10, whole);
   set_random_weights(10, parts);
   const double loss = whole.loss_and_derivatives(tokens, tokens, 0.1);
@@ -128,7 +128,7 @@ template <typename T>
 std::vector<double> losses_of_training(int n_steps) {
   const BatchShape shape{4, 8};
   Compute compute(1);
-  Llama<T> model(kSmall, shape, compute.threads);
+  DenseLlama<T> model(kSmall, shape, compute.threads);
   set_random_weights(11, model);
   std::vector<typename AdamW<T>::Part> parts;
   for (const Parameter& parameter : model.layout().parameters)
@@ -168,9 +168,9 @@ std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps) {
                            .context_tokens = 512};
   const BatchShape shape{2, 64};
   Compute compute(1);
-  Llama<float> first(config, {1, 1}, compute.threads);
-  initialise(first, 1);
-  Llama<T> model(config, shape, compute.threads);
+  DenseLlama<float> first(config, {1, 1}, compute.threads);
+  initialise(first.layout(), 1, first.weights());
+  DenseLlama<T> model(config, shape, compute.threads);
   std::copy(first.weights().begin(), first.weights().end(), model.weights().begin());
   std::vector<typename AdamW<T>::Part> parts;
   for (const Parameter& parameter : model.layout().parameters)
@@ -221,7 +221,7 @@ TEST(TrainLlama, WhatCanBeLearnt_IsLearnt) {
   EXPECT_LT(losses.back(), 0.3);
 }
 
-void set_weights(std::string_view name, std::span<const float> values, Llama<float>& model) {
+void set_weights(std::string_view name, std::span<const float> values, DenseLlama<float>& model) {
   for (const Parameter& parameter : model.layout().parameters) {
     if (parameter.name != name) continue;
     ASSERT_EQ(std::ssize(values), parameter.size()) << name;
@@ -245,7 +245,7 @@ TEST(TrainLlama, Loss_IsThatOfAPlainForwardPass) {
                            .tied = tiny_shape.tied};
   const BatchShape shape{2, 20};
   Compute compute(1);
-  Llama<float> model(config, shape, compute.threads);
+  DenseLlama<float> model(config, shape, compute.threads);
   for (const Parameter& parameter : model.layout().parameters) {
     set_weights(parameter.name,
                 parameter.is_matrix ? tiny.matrix_values(parameter.name) : tiny.vector_values(parameter.name),
@@ -296,7 +296,7 @@ TEST(TrainLlama, LossOfStories260K_IsTheEngines) {
                      .context_tokens = 512};
   config.tied = engine.checkpoint().find_tensor("output.weight") == nullptr;
   Compute compute(1);
-  Llama<float> model(config, {1, n}, compute.threads);
+  DenseLlama<float> model(config, {1, n}, compute.threads);
   for (const Parameter& parameter : model.layout().parameters) {
     const auto* tensor = engine.checkpoint().find_tensor(parameter.name);
     ASSERT_NE(tensor, nullptr) << parameter.name;

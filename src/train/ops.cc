@@ -64,6 +64,7 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
       for (int64_t j = 0; j < width; ++j) d_x[i * width + j] += scale * (d[j] * weight[j] - row[j] * back);
     }
   });
+  if (d_weight == nullptr) return;
   // Columns are divided, so that each sum is made by one thread, in the order of the rows.
   threads.for_ranges(width, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < n; ++i) {

@@ -27,7 +27,7 @@ void embed_backward(const T* d_out, std::span<const int32_t> tokens, int64_t wid
 template <typename T>
 void rms_norm(Threads& threads, const T* x, const T* weight, double epsilon, int64_t n, int64_t width, T* out,
               T* scales);
-// Adds to d_x and to d_weight.
+// Adds to d_x and to d_weight, which is null where nobody wants it.
 template <typename T>
 void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* scales, const T* d_out,
                        int64_t n, int64_t width, T* d_x, T* d_weight);

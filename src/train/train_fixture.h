@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backends/cpu/gemm.h"
+#include "train/llama.h"
 #include "train/threads.h"
 
 namespace hearth::train {
@@ -17,6 +18,30 @@ struct Compute {
   ThreadPool pool;
   std::unique_ptr<tensor::Gemm> gemm;
   Threads threads;
+};
+
+// A model whose weights are all learnt.
+template <typename T>
+class DenseLlama {
+ public:
+  DenseLlama(const LlamaConfig& config, const BatchShape& shape, Threads& threads)
+      : layout_(config), weights_(layout_), llama_(config, shape, weights_, threads) {}
+
+  const LlamaLayout& layout() const { return layout_; }
+  std::span<T> weights() { return weights_.values(); }
+  std::span<T> derivatives() { return weights_.derivatives(); }
+  double loss(std::span<const int32_t> tokens, std::span<const int32_t> targets) {
+    return llama_.loss(tokens, targets);
+  }
+  double loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
+                              double scale) {
+    return llama_.loss_and_derivatives(tokens, targets, scale);
+  }
+
+ private:
+  const LlamaLayout layout_;
+  DenseWeights<T> weights_;
+  Llama<T> llama_;
 };
 
 }  // namespace hearth::train

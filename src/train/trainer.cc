@@ -29,18 +29,20 @@ double mean(double sum, int64_t n) {
 Trainer::Trainer(const Recipe& recipe, const Corpus& corpus, Threads& threads)
     : recipe_(recipe),
       threads_(threads),
-      model_(recipe.model, recipe.batch, threads, activations_of(recipe)),
-      optimiser_(parts_of(model_.layout()), recipe.adamw),
+      layout_(recipe.model),
+      weights_(layout_),
+      model_(recipe.model, recipe.batch, weights_, threads, activations_of(recipe)),
+      optimiser_(parts_of(layout_), recipe.adamw),
       batches_(corpus, recipe.batch.n_tokens, recipe.seed),
       tokens_(static_cast<size_t>(recipe.n_batches * recipe.batch.rows())),
       targets_(tokens_.size()) {
-  initialise(model_, recipe.seed);
+  initialise(layout_, recipe.seed, weights_.values());
 }
 
 uint64_t Trainer::memory_bytes(const Recipe& recipe) {
   const auto n_weights = static_cast<uint64_t>(LlamaLayout(recipe.model).n_weights);
   return Llama<float>::memory_bytes(recipe.model, recipe.batch, activations_of(recipe)) +
-         2 * sizeof(float) * n_weights;  // the optimiser's
+         4 * sizeof(float) * n_weights;  // with derivatives, means and squares
 }
 
 Result<StepReport> Trainer::step() {
@@ -53,7 +55,7 @@ Result<StepReport> Trainer::step() {
     n_counted += batches_.fill(n_steps() * n_sequences + i, std::span(tokens_).subspan(begin, n_tokens),
                                std::span(targets_).subspan(begin, n_tokens));
   }
-  std::fill(model_.derivatives().begin(), model_.derivatives().end(), 0.0F);
+  std::fill(weights_.derivatives().begin(), weights_.derivatives().end(), 0.0F);
   const double scale = n_counted > 0 ? 1.0 / static_cast<double>(n_counted) : 0.0;
   double sum = 0.0;
   for (size_t begin = 0; begin < tokens_.size(); begin += n_rows) {
@@ -64,7 +66,7 @@ Result<StepReport> Trainer::step() {
   report.step = n_steps() + 1;
   report.loss = mean(sum, n_counted);
   report.learning_rate = recipe_.schedule.learning_rate(n_steps());
-  report.norm = global_norm<float>(threads_, model_.derivatives());
+  report.norm = global_norm<float>(threads_, weights_.derivatives());
   report.n_tokens = std::ssize(tokens_);
   if (!std::isfinite(sum) || !std::isfinite(report.norm)) {
     return make_error(ErrorCode::kInvalidArgument,
@@ -73,7 +75,7 @@ Result<StepReport> Trainer::step() {
                       report.step, sum, report.norm);
   }
   optimiser_.step(threads_, report.learning_rate, clip_factor(report.norm, recipe_.most_norm),
-                  model_.derivatives(), model_.weights());
+                  weights_.derivatives(), weights_.values());
   return report;
 }
 
@@ -101,7 +103,7 @@ double Trainer::loss_on(const Corpus& corpus, int64_t most) {
 }
 
 void Trainer::go_on_from(Checkpoint checkpoint) {
-  std::copy(checkpoint.weights.begin(), checkpoint.weights.end(), model_.weights().begin());
+  std::copy(checkpoint.weights.begin(), checkpoint.weights.end(), weights_.values().begin());
   optimiser_.set_state(std::move(checkpoint.state));
 }
 

@@ -40,8 +40,8 @@ class Trainer {
   // counts.
   double loss_on(const Corpus& corpus, int64_t most);
 
-  const LlamaLayout& layout() const noexcept { return model_.layout(); }
-  std::span<const float> weights() noexcept { return model_.weights(); }
+  const LlamaLayout& layout() const noexcept { return layout_; }
+  std::span<const float> weights() noexcept { return weights_.values(); }
   const AdamW<float>::State& state() const noexcept { return optimiser_.state(); }
   // Of a checkpoint of this run.
   void go_on_from(Checkpoint checkpoint);
@@ -49,6 +49,8 @@ class Trainer {
  private:
   const Recipe& recipe_;
   Threads& threads_;
+  const LlamaLayout layout_;
+  DenseWeights<float> weights_;
   Llama<float> model_;
   AdamW<float> optimiser_;
   Batches batches_;
