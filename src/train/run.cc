@@ -41,6 +41,20 @@ Result<UniqueDescriptor> lock_folder(const fs::path& folder, const fs::path& loc
   return descriptor;
 }
 
+// A model that stands where no run was is somebody's, and so is a drawing.
+Result<void> check_folder(const RunFiles& files) {
+  std::error_code ignored;
+  const bool has_checkpoint = fs::exists(files.checkpoint, ignored);
+  const bool has_run = has_checkpoint || fs::exists(files.log, ignored);
+  for (const auto& [file, may_be] :
+       {std::pair(files.model, has_checkpoint), std::pair(files.drawing, has_run)}) {
+    if (may_be || !fs::exists(file, ignored)) continue;
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{}: expected none, as no run was here before, found a file", file.string());
+  }
+  return {};
+}
+
 class Run {
  public:
   Run(Recipe recipe, const fs::path& folder, Threads& threads, const RunOptions& options)
@@ -49,6 +63,7 @@ class Run {
   Result<RunResult> carry_out() {
     HEARTH_ASSIGN(const RunInputs inputs, read_inputs(recipe_));
     HEARTH_ASSIGN(const UniqueDescriptor lock, lock_folder(folder_, files_.lock));
+    HEARTH_TRY(check_folder(files_));
     identity_ = inputs.identity(recipe_);
     HEARTH_TRY(check_memory());
     Trainer trainer(recipe_, inputs.train, threads_);

@@ -61,9 +61,9 @@ struct RunOptions {
 
 // Trains in `folder`, which is made where it is not there, or goes on where its checkpoint is: whatever ended
 // a run before, it ends with the same bytes. Errors: those of the recipe's files, naming them; kUnavailable
-// where another process trains in the folder; kInvalidArgument for a checkpoint of another run, and for
-// training that diverges; kResourceExhausted, with the numbers, for too little memory or disk; kIo. The last
-// checkpoint stands in each case.
+// where another process trains in the folder; kInvalidArgument for a checkpoint of another run, for files of
+// such names that no run wrote, and for training that diverges; kResourceExhausted, with the numbers, for too
+// little memory or disk; kIo. The last checkpoint stands in each case.
 Result<RunResult> run_recipe(Recipe recipe, const std::filesystem::path& folder, Threads& threads,
                              const RunOptions& options);
 

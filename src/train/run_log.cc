@@ -83,6 +83,13 @@ Result<KeptLog> parse_log(const std::string& name, std::string_view lines, int64
     if (entry->step.step > last_step) break;
     kept.entries.push_back(*entry);
   }
+  // What is cut off must be a log's, too: the beginning of a line.
+  constexpr std::string_view kBeginning = "{\"step\":";
+  const std::string_view rest = lines.substr(kept.n_bytes, kBeginning.size());
+  if (!kBeginning.starts_with(rest)) {
+    return make_error(ErrorCode::kMalformed, "{}:{}: expected a line of a log of training, found another",
+                      name, kept.entries.size() + 1);
+  }
   return kept;
 }
 

@@ -231,6 +231,26 @@ TEST_F(TrainRun, WhatCannotBeTrained_IsSaid) {
   EXPECT_NE(refusal(recipe(), "file").find("file"), std::string::npos);
 }
 
+TEST_F(TrainRun, FilesThatNoRunWrote_AreLeftAlone) {
+  const auto expect_kept = [&](const char* name, const std::string& content, std::string_view message) {
+    fs::remove_all(folder / "out");
+    fs::create_directory(folder / "out");
+    const std::string path = std::string("out/") + name;
+    std::ofstream(folder / path) << content;
+    EXPECT_NE(refusal(recipe(), "out").find(message), std::string::npos) << name;
+    EXPECT_TRUE(read(path) == content) << name;
+  };
+  expect_kept("model.gguf", "mine", "model.gguf: expected none, as no run was here before, found a file");
+  expect_kept("loss.svg", "<svg/>", "loss.svg: expected none, as no run was here before, found a file");
+  expect_kept("log.jsonl", "mine", "log.jsonl:1: expected");
+  expect_kept("log.jsonl", "{\"mine\": 1}\n", "log.jsonl:1: expected");
+  // A run that was killed before its first checkpoint has a log, and perhaps the beginning of a line.
+  fs::remove(folder / "out/log.jsonl");
+  std::ofstream(folder / "out/log.jsonl") << "{\"st";
+  std::ofstream(folder / "out/loss.svg") << "<svg/>";
+  EXPECT_EQ(refusal(recipe(), "out"), "");
+}
+
 TEST_F(TrainRun, AFolder_IsOneRunsAtATime) {
   RunOptions options;
   options.on_start = [&](const RunStart&) {
