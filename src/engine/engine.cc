@@ -131,6 +131,7 @@ Result<void> Engine::check_vector(const Request& request) const {
 Result<RequestId> Engine::submit(Request request) {
   HEARTH_TRY(check_request(request));
   HEARTH_TRY(scheduler_.check_queue());
+  if (request.adapter == nullptr) request.adapter = options_.adapter;
   const RequestId id = next_id_++;
   const int64_t context_tokens = context_of(request);
   scheduler_.add(std::make_unique<Sequence>(id, std::move(request), context_tokens, tokenizer_, blocks_,
@@ -191,13 +192,15 @@ Result<void> Engine::run(std::span<const Slice> slices) {
     const auto tokens =
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
     step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(),
-                    slice.wants_logits && !s.is_embedded() ? 1 : 0, s.n_hidden(slice.n_tokens), &hidden_[i]});
+                    slice.wants_logits && !s.is_embedded() ? 1 : 0, s.n_hidden(slice.n_tokens), &hidden_[i],
+                    s.adapter()});
   }
   return runner_->run(step, logits_);
 }
 
 Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
-                              const std::function<bool(int64_t, std::span<const float>)>& on_logits) {
+                              const std::function<bool(int64_t, std::span<const float>)>& on_logits,
+                              std::shared_ptr<const models::LoadedAdapter> adapter) {
   if (has_work()) return make_error(ErrorCode::kUnavailable, "the engine is answering requests");
   if (static_cast<int64_t>(tokens.size()) > options_.context_tokens) {
     return make_error(ErrorCode::kResourceExhausted, "{} tokens do not fit the context of {}", tokens.size(),
@@ -210,14 +213,21 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
   // A sequence of its own: it only lends blocks, and gives them back whatever happens.
   Request request;
   request.prompt.assign(tokens.begin(), tokens.end());
+  request.adapter = adapter != nullptr ? std::move(adapter) : options_.adapter;
   Sequence sequence(next_id_++, std::move(request), options_.context_tokens, tokenizer_, blocks_);
   const int64_t chunk = std::min(runner_->max_step_tokens(), runner_->max_step_logits());
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());
   for (int64_t start = 0; start < n; start += chunk) {
     const int64_t count = std::min(chunk, n - start);
     HEARTH_CHECK(sequence.reserve(count));
-    const StepSequence step{tokens.subspan(static_cast<size_t>(start), static_cast<size_t>(count)), start,
-                            sequence.block_tables(), sequence.state_slot(), count};
+    const StepSequence step{tokens.subspan(static_cast<size_t>(start), static_cast<size_t>(count)),
+                            start,
+                            sequence.block_tables(),
+                            sequence.state_slot(),
+                            count,
+                            /*n_hidden=*/0,
+                            /*hidden=*/nullptr,
+                            sequence.adapter()};
     HEARTH_TRY(runner_->run({&step, 1}, logits_));
     sequence.advance(count);
     for (int64_t i = 0; i < count; ++i) {

@@ -27,6 +27,8 @@ struct EngineOptions {
   // Of prompts, at most so many tokens in a step that also has answers' tokens: what bounds the time between
   // two tokens of an answer. A hundred rows keep the arithmetic units as busy as a full step nearly does.
   int64_t prompt_tokens_beside_answers = 128;
+  // Of requests that name none themselves; null: none.
+  std::shared_ptr<const models::LoadedAdapter> adapter = {};
 };
 
 // What a step did, for rates and progress.
@@ -77,9 +79,9 @@ class Engine {
   // The logits after each of `tokens`, from an empty context, in order: on_logits(position, logits
   // [vocabulary]). No other request may run meanwhile (kUnavailable). Stops early, with kCancelled, if
   // on_logits returns false.
-  Result<void> evaluate(
-      std::span<const text::TokenId> tokens,
-      const std::function<bool(int64_t position, std::span<const float> logits)>& on_logits);
+  Result<void> evaluate(std::span<const text::TokenId> tokens,
+                        const std::function<bool(int64_t position, std::span<const float> logits)>& on_logits,
+                        std::shared_ptr<const models::LoadedAdapter> adapter = nullptr);
 
  private:
   Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options);

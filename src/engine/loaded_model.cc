@@ -97,6 +97,17 @@ Result<models::Pooling> LoadedModel::pooling() const {
   return declared.value_or(models::Pooling::kLast);
 }
 
+Result<std::shared_ptr<const models::LoadedAdapter>> LoadedModel::load_adapter(
+    const std::filesystem::path& path) {
+  HEARTH_ASSIGN(const models::LoraAdapter adapter, models::read_lora_adapter(path, *checkpoint_));
+  return load_adapter(adapter);
+}
+
+Result<std::shared_ptr<const models::LoadedAdapter>> LoadedModel::load_adapter(
+    const models::LoraAdapter& adapter) {
+  return models::LoadedAdapter::load(adapter, model_->info(), *backend_);
+}
+
 models::KvDemand LoadedModel::kv_demand() const {
   return {.context_tokens = context_tokens_,
           .n_sequences = engine_options_.max_sequences,

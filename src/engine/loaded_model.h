@@ -70,6 +70,15 @@ class LoadedModel {
   // How a text's vector comes of its tokens': as the model says, else its last token's, which has seen all
   // others. kUnsupported for a kind that is not known.
   Result<models::Pooling> pooling() const;
+  // An adapter for requests of this model; any number may be there at once, and each lives as long as who
+  // holds it. Errors: those of models::read_lora_adapter() and models::LoadedAdapter::load().
+  Result<std::shared_ptr<const models::LoadedAdapter>> load_adapter(const std::filesystem::path& path);
+  // The same for one that models::check_lora_adapter() accepts of checkpoint().
+  Result<std::shared_ptr<const models::LoadedAdapter>> load_adapter(const models::LoraAdapter& adapter);
+  // Before start(): from then on requests that name no adapter have this one.
+  void set_adapter(std::shared_ptr<const models::LoadedAdapter> adapter) {
+    engine_options_.adapter = std::move(adapter);
+  }
   MemoryDemand memory_demand() const;
   Engine& engine() noexcept { return *engine_; }  // once started
 

@@ -31,8 +31,9 @@ class LocalRunner : public Runner {
     HEARTH_CHECK(static_cast<int64_t>(tokens_.size()) <= options_.max_step_tokens);
     HEARTH_CHECK(static_cast<int64_t>(output_rows_.size()) <= options_.max_step_logits);
     const models::Workspace::Scope scope(workspace_);
-    const models::StepOutput out = model_.forward(
-        {tokens_, positions_, sequences_by_group_, output_rows_, hidden_rows_}, cache_, workspace_);
+    const models::StepOutput out =
+        model_.forward({tokens_, positions_, sequences_by_group_, output_rows_, hidden_rows_, adapters_},
+                       cache_, workspace_);
     backend_.synchronize();
     logits.resize(static_cast<size_t>(out.logits.shape.n_elements()));
     backend_.read(out.logits, logits);
@@ -48,6 +49,7 @@ class LocalRunner : public Runner {
     for (auto& group : sequences_by_group_) group.clear();
     output_rows_.clear();
     hidden_rows_.clear();
+    adapters_.clear();
     for (const StepSequence& s : step) {
       const auto first_row = static_cast<int64_t>(tokens_.size());
       const auto n = static_cast<int64_t>(s.tokens.size());
@@ -61,6 +63,17 @@ class LocalRunner : public Runner {
         output_rows_.push_back(static_cast<int32_t>(first_row + i));
       for (int64_t i = n - s.n_hidden; i < n; ++i)
         hidden_rows_.push_back(static_cast<int32_t>(first_row + i));
+      if (s.adapter != nullptr) add_adapted(first_row, n, *s.adapter);
+    }
+  }
+
+  // Neighbours with one adapter are multiplied with it at once.
+  void add_adapted(int64_t first, int64_t n, const models::LoadedAdapter& adapter) {
+    if (!adapters_.empty() && adapters_.back().adapter == &adapter &&
+        adapters_.back().first + adapters_.back().n == first) {
+      adapters_.back().n += n;
+    } else {
+      adapters_.push_back({first, n, &adapter});
     }
   }
 
@@ -89,6 +102,7 @@ class LocalRunner : public Runner {
   std::vector<std::vector<tensor::SequenceRows>> sequences_by_group_;
   std::vector<int32_t> output_rows_;
   std::vector<int32_t> hidden_rows_;
+  std::vector<models::AdaptedRows> adapters_;
   std::vector<float> hidden_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/adapter/loaded_adapter.h"
 #include "models/pooling.h"
 #include "sampling/sampler.h"
 #include "text/grammar/matcher.h"
@@ -46,6 +47,9 @@ struct Request {
   // taken without asking the model for each token, unless logprobs are wanted. max_tokens, stop strings and
   // the end of the context cut it as they do any.
   std::shared_ptr<text::grammar::TokenGrammar> grammar;
+  // What is added to the model's weights for this request alone; null: nothing. Only requests of one adapter
+  // share cached prefixes.
+  std::shared_ptr<const models::LoadedAdapter> adapter;
 };
 
 enum class FinishReason {

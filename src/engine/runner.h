@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/adapter/loaded_adapter.h"
 #include "models/kv_cache.h"
 #include "text/tokenizer/tokenizer.h"
 
@@ -25,6 +26,7 @@ struct StepSequence {
   // [n_hidden, hidden_width()] of `hidden`.
   int64_t n_hidden = 0;
   std::vector<float>* hidden = nullptr;
+  const models::LoadedAdapter* adapter = nullptr;  // of all its tokens
 };
 
 // Not thread-safe.

@@ -1,5 +1,7 @@
 #include "engine/sequence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,6 +20,11 @@ bool begins_text(std::span<const text::TokenId> prompt, const text::Tokenizer& t
   });
 }
 
+// No two pairs of adapter and tenant make one name: digits end before the first line's end.
+std::string sharers_of(const Request& request) {
+  return fmt::format("{}\n{}", request.adapter == nullptr ? 0 : request.adapter->id(), request.tenant);
+}
+
 TokenLogprob logprob_of(text::TokenId token, const sampling::LogSoftmax& softmax,
                         const text::Tokenizer& tokenizer) {
   return {token, std::string(tokenizer.token_bytes(token, /*special=*/true)), softmax.logprob(token)};
@@ -29,6 +36,7 @@ Sequence::Sequence(RequestId id, Request request, int64_t context_tokens, const 
                    KvBlocks& blocks, int64_t hidden_width)
     : id_(id),
       request_(std::move(request)),
+      sharers_(sharers_of(request_)),
       context_tokens_(context_tokens),
       tokenizer_(tokenizer),
       blocks_(blocks),
@@ -66,7 +74,7 @@ void Sequence::start_from_cache() {
   HEARTH_CHECK(published_end_ == nullptr && n_evaluated_ == 0);
   const bool needs_all = request_.pooling && *request_.pooling != models::Pooling::kLast;
   const auto findable = std::span(tokens_).first(needs_all ? 0 : tokens_.size() - 1);
-  KvBlocks::Prefix prefix = blocks_.acquire_prefix(request_.tenant, findable);
+  KvBlocks::Prefix prefix = blocks_.acquire_prefix(sharers_, findable);
   tables_ = std::move(prefix.tables);
   published_end_ = prefix.end;
   n_evaluated_ = prefix.n_blocks * blocks_.block_tokens();
@@ -159,7 +167,7 @@ void Sequence::publish_full_blocks(int64_t first) {
     std::vector<int32_t> blocks;
     for (const std::vector<int32_t>& table : tables_) blocks.push_back(table[i]);
     const auto tokens = std::span(tokens_).subspan(i * block_tokens, block_tokens);
-    const KvBlocks::Place end = blocks_.publish(request_.tenant, published_end_, blocks, tokens);
+    const KvBlocks::Place end = blocks_.publish(sharers_, published_end_, blocks, tokens);
     blocks_.leave(std::exchange(published_end_, end));
   }
 }

@@ -32,6 +32,7 @@ class Sequence {
 
   RequestId id() const noexcept { return id_; }
   const std::string& tenant() const noexcept { return request_.tenant; }
+  const models::LoadedAdapter* adapter() const noexcept { return request_.adapter.get(); }
   std::span<const text::TokenId> tokens() const noexcept { return tokens_; }
   int64_t n_evaluated() const noexcept { return n_evaluated_; }
   int64_t n_generated() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_prompt_; }
@@ -91,6 +92,7 @@ class Sequence {
 
   const RequestId id_;
   const Request request_;
+  const std::string sharers_;  // among whose requests its prefixes are shared: of one tenant and one adapter
   const int64_t context_tokens_;
   const text::Tokenizer& tokenizer_;
   KvBlocks& blocks_;

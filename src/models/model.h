@@ -29,6 +29,16 @@ struct ModelInfo {
   // A shape for each layer, or empty where the model has no recurrent layers. With some, what was computed
   // of a sequence cannot be taken up in its middle: a prefix in the KV cache is not enough.
   std::vector<RecurrentLayerShape> recurrent_layers;
+  std::vector<std::string> adaptable;  // the weights of which a step applies adapters
+};
+
+class LoadedAdapter;
+
+// Rows first .. first + n - 1 of a step, to which an adapter is applied.
+struct AdaptedRows {
+  int64_t first = 0;
+  int64_t n = 0;
+  const LoadedAdapter* adapter = nullptr;
 };
 
 // The tokens of one step. Rows are tokens, grouped by sequence.
@@ -40,6 +50,7 @@ struct StepInput {
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
   std::span<const int32_t> hidden_rows =
       {};  // rows whose final state is wanted, normalised for the output matrix
+  std::span<const AdaptedRows> adapters = {};  // of rows that have one; they share none
 };
 
 // In the workspace until its scope ends.

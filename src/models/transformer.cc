@@ -4,6 +4,7 @@
 #include <array>
 
 #include "models/blocks/layer_inputs.h"
+#include "models/blocks/linear.h"
 
 namespace hearth::models {
 namespace {
@@ -29,7 +30,8 @@ class Transformer : public Model {
     return inputs + 3 * Workspace::bytes_for({max_rows, config_.width}) + layer +
            Workspace::bytes_for({max_output_rows, config_.width}) +
            Workspace::bytes_for({max_rows, config_.width}) +
-           Workspace::bytes_for({max_output_rows, config_.vocabulary_size});
+           Workspace::bytes_for({max_output_rows, config_.vocabulary_size}) +
+           adapter_workspace_bytes(largest_adaptable_, max_rows);
   }
 
   StepOutput forward(const StepInput& input, const KvCache& cache, Workspace& workspace) override {
@@ -82,6 +84,7 @@ class Transformer : public Model {
   tensor::Backend& backend_;
   const TransformerConfig config_;
   ModelInfo info_;
+  int64_t largest_adaptable_ = 0;
   uint64_t table_bytes_ = 0;  // of the tables of which a step of one token reads a row
   Tensor embedding_, positions_;
   std::optional<LayerInputs> layer_inputs_;
@@ -129,6 +132,8 @@ void Transformer::describe(const Checkpoint& file, const WeightReader& weights) 
     info_.n_parameters += static_cast<uint64_t>(t.shape.n_elements());
   info_.weight_bytes = weights.bytes_read();
   info_.step_weight_bytes = info_.weight_bytes - idle_bytes(file);
+  info_.adaptable = weights.adaptable();
+  largest_adaptable_ = weights.largest_adaptable();
   bool is_recurrent = false;
   for (const auto& layer : layers_) {
     info_.kv_layers.push_back(layer->kv_shape());

@@ -1,12 +1,14 @@
 // Reads the tensors that an architecture asks for, checks their shapes, and hands them to the backend.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "models/checkpoint.h"
@@ -61,6 +63,14 @@ class WeightReader {
   // An F32 tensor of these values in memory of the backend.
   Result<OwnedWeight> make(const tensor::Shape& shape, std::span<const float> values);
 
+  // Notes that an adapter of this matrix would be applied, and its larger size.
+  void note_adaptable(const std::string& name, int64_t largest) {
+    if (adaptable_.empty() || adaptable_.back() != name) adaptable_.push_back(name);
+    largest_adaptable_ = std::max(largest_adaptable_, largest);
+  }
+  const std::vector<std::string>& adaptable() const noexcept { return adaptable_; }
+  int64_t largest_adaptable() const noexcept { return largest_adaptable_; }  // 0: there is none
+
   // Says that the architecture has no use for a tensor, which some files have nevertheless.
   void ignore(const std::string& name) { used_.insert(name); }
 
@@ -85,6 +95,8 @@ class WeightReader {
   tensor::Backend& backend_;
   std::set<std::string, std::less<>> used_;
   uint64_t bytes_read_ = 0;
+  std::vector<std::string> adaptable_;
+  int64_t largest_adaptable_ = 0;
 };
 
 }  // namespace hearth::models
