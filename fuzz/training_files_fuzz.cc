@@ -41,8 +41,9 @@ void read_recipe(std::string_view json) {
     HEARTH_CHECK(!recipe.error().message().empty());
     return;
   }
-  HEARTH_CHECK(recipe->batch.rows() >= 1 && recipe->n_steps >= 1 && !recipe->train.empty());
-  HEARTH_CHECK(recipe->schedule.warmup_steps < recipe->schedule.total_steps);
+  HEARTH_CHECK(recipe->training.batch.rows() >= 1 && recipe->training.n_steps >= 1 &&
+               !recipe->texts.train.empty());
+  HEARTH_CHECK(recipe->training.schedule.warmup_steps < recipe->training.schedule.total_steps);
   HEARTH_CHECK(train::difference(recipe->json(), recipe->json()).empty());
 }
 

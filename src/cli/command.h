@@ -44,6 +44,9 @@ void add_bench_command(CLI::App& parser, Action& action);
 void add_perplexity_command(CLI::App& parser, Action& action);
 void add_quantize_command(CLI::App& parser, Action& action);
 void add_train_command(CLI::App& parser, Action& action);
+void add_finetune_command(CLI::App& parser, Action& action);
+void add_distill_command(CLI::App& parser, Action& action);
+void add_merge_command(CLI::App& parser, Action& action);
 void add_hardware_command(CLI::App& parser, Action& action);
 void add_serve_command(CLI::App& parser, Action& action);
 void add_engine_process_command(CLI::App& parser, Action& action);   // hidden

@@ -146,28 +146,14 @@ int parse_and_run(int argc, const char* const* argv, const BackendFactory& make_
     add(app, action);
   }
   add_diff_command(app, action, exit_code);
-  for (const auto add : {add_sign_command,
-                         add_export_command,
-                         add_import_command,
-                         add_verify_command,
-                         add_gc_command,
-                         add_key_command,
-                         add_audit_command,
-                         add_embed_command,
-                         add_inspect_command,
-                         add_tokenize_command,
-                         add_tokenizer_command,
-                         add_render_command,
-                         add_bench_command,
-                         add_perplexity_command,
-                         add_logits_command,
-                         add_quantize_command,
-                         add_train_command,
-                         add_hardware_command,
-                         add_completion_command,
-                         add_engine_process_command,
-                         add_fetcher_process_command,
-                         add_help_command}) {
+  for (const auto add :
+       {add_sign_command,     add_export_command,     add_import_command,         add_verify_command,
+        add_gc_command,       add_key_command,        add_audit_command,          add_embed_command,
+        add_inspect_command,  add_tokenize_command,   add_tokenizer_command,      add_render_command,
+        add_bench_command,    add_perplexity_command, add_logits_command,         add_quantize_command,
+        add_train_command,    add_distill_command,    add_finetune_command,       add_merge_command,
+        add_hardware_command, add_completion_command, add_engine_process_command, add_fetcher_process_command,
+        add_help_command}) {
     add(app, action);
   }
   add_common_options(app, common);

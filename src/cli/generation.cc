@@ -20,6 +20,7 @@ engine::Request make_request(std::span<const text::TokenId> prompt, const Parame
   request.stop = parameters.stop;
   request.grammar = rules.grammar;
   request.visible_control_tokens = rules.visible_control_tokens;
+  request.adapter = rules.adapter;
   return request;
 }
 

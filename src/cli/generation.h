@@ -22,10 +22,11 @@ struct Answer {
   double decode_s = 0.0;        // from the first token to the last
 };
 
-// What an answer is held to.
+// What an answer is held to, and given with.
 struct AnswerRules {
   std::shared_ptr<text::grammar::TokenGrammar> grammar;  // null: it is free
   std::vector<text::TokenId> visible_control_tokens;     // as engine::Request has them
+  std::shared_ptr<const models::LoadedAdapter> adapter;  // null: the model as it is
 };
 
 // Continues `prompt`; on_text gets the text as it comes, and its error ends the request. The progress of a

@@ -9,6 +9,9 @@
 namespace hearth::cli {
 namespace {
 
+constexpr int64_t kMostThreads = 1024;
+constexpr const char* kThreadsDescription = "threads that compute (default: one per physical core)";
+
 void add_cache_type_option(CLI::App& command, const char* name, const char* description,
                            tensor::DType& type) {
   command
@@ -70,10 +73,30 @@ void add_count_option(CLI::App& command, const std::string& name, int64_t& value
       ->type_name("N");
 }
 
+void add_number_option(CLI::App& command, const std::string& name, double& value, double least, double most,
+                       const std::string& description) {
+  const auto parse = [](const std::string& text, double& number) {
+    const char* const end = text.data() + text.size();
+    const auto [last, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc() && last == end;
+  };
+  command
+      .add_option_function<std::string>(
+          name, [&value, parse](const std::string& text) { parse(text, value); }, description)
+      ->check([least, most, parse](const std::string& text) {
+        double number = 0.0;
+        if (parse(text, number) && number >= least && number <= most) return std::string();
+        return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
+      })
+      ->type_name("NUMBER");
+}
+
 void add_threads_option(CLI::App& command, int64_t& n_threads) {
-  constexpr int64_t kMostThreads = 1024;
-  add_count_option(command, "--num-thread", n_threads, 1, kMostThreads,
-                   "threads that compute (default: one per physical core)");
+  add_count_option(command, "--num-thread", n_threads, 1, kMostThreads, kThreadsDescription);
+}
+
+void add_worker_threads_option(CLI::App& command, int64_t& n_threads) {
+  add_count_option(command, "--threads,--num-thread", n_threads, 1, kMostThreads, kThreadsDescription);
 }
 
 void add_cache_type_options(CLI::App& command, models::KvTypes& types) {

@@ -22,8 +22,15 @@ void add_model_argument(CLI::App& command, std::string& path);
 void add_count_option(CLI::App& command, const std::string& name, int64_t& value, int64_t least, int64_t most,
                       const std::string& description);
 
+// The same for a number.
+void add_number_option(CLI::App& command, const std::string& name, double& value, double least, double most,
+                       const std::string& description);
+
 // --num-thread; 0 stays where it is not given.
 void add_threads_option(CLI::App& command, int64_t& n_threads);
+
+// --threads, of commands that work on files; 0 stays where it is not given.
+void add_worker_threads_option(CLI::App& command, int64_t& n_threads);
 
 // "q8_0", in either case, to a type that caches may have.
 std::optional<tensor::DType> parse_cache_type(std::string text);

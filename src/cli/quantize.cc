@@ -145,9 +145,7 @@ void add_quantize_command(CLI::App& parser, Action& action) {
   command->add_option("--type", options->type, "the weights' type: Q4_K_M, Q8_0, ...")
       ->required()
       ->type_name("TYPE");
-  constexpr int64_t kMostThreads = 1024;
-  add_count_option(*command, "--threads,--num-thread", options->n_threads, 1, kMostThreads,
-                   "threads that compute (default: one per physical core)");
+  add_worker_threads_option(*command, options->n_threads);
   command->add_flag("--allow-requantize", options->allow_requantize,
                     "take weights that are quantised already, which lose a second time");
   command->add_flag("--force", options->force, "replace DESTINATION where it is there");

@@ -19,7 +19,12 @@ Result<void> Session::load() {
                 open_dialogue(dialogue_options_, loaded.model->checkpoint(), loaded.model->tokenizer()));
   if (dialogue_ == nullptr && !opened.note.empty()) context_.console.note(opened.note);
   dialogue_ = std::move(opened.dialogue);
+  std::shared_ptr<const models::LoadedAdapter> adapter;
+  if (!adapter_path_.empty()) {
+    HEARTH_ASSIGN(adapter, loaded.model->load_adapter(adapter_path_));
+  }
   constraints_.reset();
+  adapter_ = std::move(adapter);
   loaded_ = std::move(loaded);
   constraints_.emplace(loaded_.model->tokenizer(), loaded_.model->info().vocabulary_size);
   return {};
@@ -27,6 +32,7 @@ Result<void> Session::load() {
 
 Result<AnswerRules> Session::rules_for(const worker::Prompt& prompt) {
   AnswerRules rules;
+  rules.adapter = adapter_;
   if (!constraint_) return rules;
   protocol::Generate call;
   *call.mutable_constraint() = *constraint_;

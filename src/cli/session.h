@@ -19,13 +19,14 @@ class Session {
  public:
   Session(const Context& context, std::string model_path, Parameters parameters,
           const models::KvTypes& kv_types, DialogueOptions dialogue_options,
-          std::optional<protocol::Constraint> constraint = {})
+          std::optional<protocol::Constraint> constraint = {}, std::string adapter_path = "")
       : context_(context),
         model_path_(std::move(model_path)),
         parameters_(std::move(parameters)),
         kv_types_(kv_types),
         dialogue_options_(std::move(dialogue_options)),
-        constraint_(std::move(constraint)) {
+        constraint_(std::move(constraint)),
+        adapter_path_(std::move(adapter_path)) {
     history_.system = dialogue_options_.system;
   }
 
@@ -64,8 +65,10 @@ class Session {
   models::KvTypes kv_types_;
   DialogueOptions dialogue_options_;
   std::optional<protocol::Constraint> constraint_;  // on every answer
+  std::string adapter_path_;                        // empty: none
   RunnableModel loaded_;
-  std::optional<worker::Constraints> constraints_;  // of the loaded model
+  std::shared_ptr<const models::LoadedAdapter> adapter_;  // on the loaded model
+  std::optional<worker::Constraints> constraints_;        // of the loaded model
   std::unique_ptr<Dialogue> dialogue_;
   History history_;
   bool keeps_answers_ = false;

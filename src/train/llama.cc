@@ -19,7 +19,7 @@ Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Weights<T>& 
       weights_(weights),
       threads_(threads),
       layout_(config),
-      rope_(shape.n_tokens, attention_.head_dim, config.rope_base),
+      rope_(shape.n_tokens, rope_frequencies(config)),
       memory_(assign_memory(config, shape, activations, [&](int64_t n) {
         return buffers_.emplace_back(static_cast<size_t>(n)).data();
       })) {
@@ -75,20 +75,21 @@ uint64_t Llama<T>::memory_bytes(const LlamaConfig& config, const BatchShape& sha
 
 template <typename T>
 double Llama<T>::loss(std::span<const int32_t> tokens, std::span<const int32_t> targets) {
-  return forward(tokens, targets, /*scale=*/0.0);
+  return forward(tokens, targets, /*scale=*/0.0, /*soft=*/nullptr);
 }
 
 template <typename T>
 double Llama<T>::loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
-                                      double scale) {
-  const double loss = forward(tokens, targets, scale);
+                                      double scale, const SoftTargets* soft) {
+  const double loss = forward(tokens, targets, scale, soft);
   backward(tokens);
   return loss;
 }
 
 // Leaves the derivatives of the loss by the logits in these.
 template <typename T>
-double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale) {
+double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
+                         const SoftTargets* soft) {
   HEARTH_CHECK(std::ssize(tokens) == n_ && std::ssize(targets) == n_);
   for (size_t i = 0; i < tokens.size(); ++i) {
     HEARTH_CHECK(tokens[i] >= 0 && tokens[i] < config_.vocabulary);
@@ -101,6 +102,8 @@ double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_
                   i + 1 < memory_.layers.size() ? memory_.layers[i + 1].x : memory_.out);
   norm(layout_.output_norm, memory_.out, memory_.out_normed, memory_.out_scales);
   apply(layout_.output, memory_.out_normed, /*adds=*/false, memory_.logits);
+  if (soft != nullptr)
+    return distillation_loss(threads_, memory_.logits, targets, *soft, config_.vocabulary, scale);
   return cross_entropy(threads_, memory_.logits, targets, config_.vocabulary, scale);
 }
 

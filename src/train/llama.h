@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "train/distillation.h"
 #include "train/llama_layout.h"
 #include "train/ops.h"
 #include "train/weights.h"
@@ -40,9 +41,10 @@ class Llama {
   // after the other; tokens are of the vocabulary, targets too or kNoTarget.
   double loss(std::span<const int32_t> tokens, std::span<const int32_t> targets);
   // The same, and adds `scale` times its derivatives to those of the weights: with 1 / (targets of all
-  // batches that make up a step), these become the derivatives of their mean.
-  double loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
-                              double scale);
+  // batches that make up a step), these become the derivatives of their mean. With `soft` the loss is
+  // distillation_loss().
+  double loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
+                              const SoftTargets* soft = nullptr);
 
  private:
   // What the forward pass of a layer leaves for the backward one, a row a token.
@@ -64,7 +66,8 @@ class Llama {
   template <typename Allocate>
   static Memory assign_memory(const LlamaConfig& config, const BatchShape& shape, Activations activations,
                               const Allocate& allocate);
-  double forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale);
+  double forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
+                 const SoftTargets* soft);
   // `out`: null where only what it leaves in `layer` is wanted.
   void forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T* out);
   void backward(std::span<const int32_t> tokens);

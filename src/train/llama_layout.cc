@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 
 namespace hearth::train {
@@ -50,6 +51,11 @@ Result<void> check_config(const LlamaConfig& config) {
     return make_error(ErrorCode::kInvalidArgument, "base of rotary embedding: expected up to 1e12, found {}",
                       config.rope_base);
   }
+  if (!config.rope_frequencies.empty() &&
+      std::ssize(config.rope_frequencies) != config.width / config.n_heads / 2) {
+    return make_error(ErrorCode::kInvalidArgument, "frequencies of rotary embedding: expected {}, found {}",
+                      config.width / config.n_heads / 2, config.rope_frequencies.size());
+  }
   if (!(config.norm_epsilon > 0.0 && config.norm_epsilon < 1.0)) {
     return make_error(ErrorCode::kInvalidArgument,
                       "epsilon of norms: expected more than 0 and less than 1, found {}",
@@ -60,6 +66,17 @@ Result<void> check_config(const LlamaConfig& config) {
                       kMostWeights, n);
   }
   return {};
+}
+
+std::vector<double> rope_frequencies(const LlamaConfig& config) {
+  if (!config.rope_frequencies.empty()) return config.rope_frequencies;
+  const int64_t head_dim = config.width / config.n_heads;
+  std::vector<double> frequencies;
+  for (int64_t pair = 0; pair < head_dim / 2; ++pair) {
+    const double turns = static_cast<double>(2 * pair) / static_cast<double>(head_dim);
+    frequencies.push_back(std::pow(config.rope_base, -turns));
+  }
+  return frequencies;
 }
 
 LlamaLayout::LlamaLayout(const LlamaConfig& config) {

@@ -19,12 +19,17 @@ struct LlamaConfig {
   int64_t ffn_width = 0;
   int64_t context_tokens = 0;  // the longest sequence
   double rope_base = 10000.0;
+  // Of each pair of a head, the angle between neighbouring positions; empty: rope_base's.
+  std::vector<double> rope_frequencies = {};
   double norm_epsilon = 1e-5;
   bool tied = true;  // the output matrix is that of the embeddings
 };
 
 // kInvalidArgument, naming the field, for sizes that make no model or one of more than 2^40 weights.
 Result<void> check_config(const LlamaConfig& config);
+
+// rope_frequencies, or those that rope_base makes: rope_base^(-2 i / size of a head) of pair i.
+std::vector<double> rope_frequencies(const LlamaConfig& config);
 
 // A tensor of a model, row-major.
 struct Parameter {

@@ -54,8 +54,9 @@ class LoraWeights final : public Weights<T> {
   LoraWeights(const LlamaLayout& model, const LoraLayout& layout, const LoraOptions& options,
               FrozenWeights<T>& base);
 
-  std::span<T> values() noexcept { return values_; }
-  std::span<T> derivatives() noexcept { return derivatives_; }
+  std::span<T> values() noexcept override { return values_; }
+  std::span<T> derivatives() noexcept override { return derivatives_; }
+  std::vector<typename AdamW<T>::Part> parts() const override { return {{layout_.n_weights, true}}; }
 
   void multiply(Threads& threads, const Parameter& matrix, const T* x, int64_t n, bool adds, T* out) override;
   void multiply_backward(Threads& threads, const Parameter& matrix, const T* x, const T* d_out, int64_t n,

@@ -75,11 +75,11 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
 }
 
 template <typename T>
-RopeTable<T>::RopeTable(int64_t n_positions, int64_t head_dim, double base) : n_pairs(head_dim / 2) {
+RopeTable<T>::RopeTable(int64_t n_positions, std::span<const double> frequencies)
+    : n_pairs(std::ssize(frequencies)) {
   for (int64_t position = 0; position < n_positions; ++position) {
-    for (int64_t pair = 0; pair < n_pairs; ++pair) {
-      const double turns = static_cast<double>(2 * pair) / static_cast<double>(head_dim);
-      const double angle = static_cast<double>(position) * std::pow(base, -turns);
+    for (const double frequency : frequencies) {
+      const double angle = static_cast<double>(position) * frequency;
       cosines.push_back(static_cast<T>(std::cos(angle)));
       sines.push_back(static_cast<T>(std::sin(angle)));
     }

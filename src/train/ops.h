@@ -35,7 +35,8 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
 // The angles of rotary embedding (arXiv:2104.09864): position p turns pair i by p * base^(-2 i / head_dim).
 template <typename T>
 struct RopeTable {
-  RopeTable(int64_t n_positions, int64_t head_dim, double base);
+  // Position p turns pair i by the angle p * frequencies[i].
+  RopeTable(int64_t n_positions, std::span<const double> frequencies);
 
   int64_t n_pairs;
   std::vector<T> cosines;  // [n_positions, n_pairs]

@@ -9,6 +9,7 @@
 #include <limits>
 #include <random>
 
+#include "train/llama_layout.h"
 #include "train/train_fixture.h"
 
 namespace hearth::train {
@@ -52,6 +53,14 @@ double inner_product(const std::vector<T>& out, const Values& weight) {
   double sum = 0;
   for (size_t i = 0; i < out.size(); ++i) sum += static_cast<double>(out[i]) * weight[i];
   return sum;
+}
+
+std::vector<double> frequencies_of(int64_t head_dim, double base) {
+  LlamaConfig config;
+  config.width = head_dim;
+  config.n_heads = 1;
+  config.rope_base = base;
+  return rope_frequencies(config);
 }
 
 double norm_of(const Values& x) {
@@ -156,7 +165,7 @@ TEST_F(TrainOps, Rope_DerivativesAreDifferences) {
     const Values weight = normal(n * n_heads * head_dim);
     expect_derivatives({normal(n * n_heads * head_dim)},
                        [&]<typename T>(Threads& threads, const auto& inputs) {
-                         const RopeTable<T> table(n_positions, head_dim, 100.0);
+                         const RopeTable<T> table(n_positions, frequencies_of(head_dim, 100.0));
                          auto out = cast<T>(inputs[0]);
                          rope(threads, table, n, n_positions, n_heads, 1, out.data());
                          auto d_x = cast<T>(weight);
@@ -168,7 +177,7 @@ TEST_F(TrainOps, Rope_DerivativesAreDifferences) {
 
 // The third pair of position 2 turns by 2 * 100^(-4 / 6).
 TEST_F(TrainOps, Rope_TurnsByPositionTimesFrequency) {
-  const RopeTable<double> table(4, 6, 100.0);
+  const RopeTable<double> table(4, frequencies_of(6, 100.0));
   Values x(4 * 6);
   x[2 * 6 + 4] = 1;
   rope(compute_.threads, table, 4, 4, 1, 1, x.data());

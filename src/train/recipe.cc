@@ -130,67 +130,61 @@ Result<void> read_model(const Json& value, LlamaConfig& model) {
   return {};
 }
 
-Result<void> read_data(const Json& value, const fs::path& folder, Recipe& recipe) {
+Result<void> read_data(const Json& value, const fs::path& folder, Texts& texts) {
   HEARTH_ASSIGN(Fields fields, Fields::of(value, "data"));
   std::vector<std::string> train;
   HEARTH_TRY(fields.texts("train", train));
-  for (const std::string& path : train) recipe.train.push_back(folder / path);
+  for (const std::string& path : train) texts.train.push_back(folder / path);
   if (const Json* held_out = fields.find("held_out"); held_out != nullptr && held_out->is_number()) {
-    recipe.held_out_share = held_out->get<double>();
-    if (!(recipe.held_out_share > 0.0 && recipe.held_out_share <= 0.5))
+    texts.held_out_share = held_out->get<double>();
+    if (!(texts.held_out_share > 0.0 && texts.held_out_share <= 0.5))
       return fields.wrong("held_out", "a share of more than 0 and at most 0.5, or paths", held_out->dump());
   } else if (held_out != nullptr) {
     std::vector<std::string> paths;
     HEARTH_TRY(fields.texts("held_out", paths));
-    for (const std::string& path : paths) recipe.held_out.push_back(folder / path);
+    for (const std::string& path : paths) texts.held_out.push_back(folder / path);
   }
   std::string loss = "everything";
   HEARTH_TRY(fields.text("loss_on", loss));
   if (loss != "everything" && loss != "answers")
     return fields.wrong("loss_on", "\"everything\" or \"answers\"", loss);
-  recipe.only_answers = loss == "answers";
+  texts.only_answers = loss == "answers";
   return fields.check_no_others();
 }
 
-Result<void> read_training(const Json& value, Recipe& recipe) {
+Result<void> read_training(const Json& value, int64_t context_tokens, TrainingOptions& training) {
   HEARTH_ASSIGN(Fields fields, Fields::of(value, "training"));
   constexpr bool kNeeded = true;
-  HEARTH_TRY(fields.integer("steps", 1, kMostSteps, recipe.n_steps, kNeeded));
-  HEARTH_TRY(fields.integer("sequences", 1, kMostRows, recipe.batch.n_sequences, kNeeded));
-  recipe.batch.n_tokens = recipe.model.context_tokens;
-  HEARTH_TRY(fields.integer("sequence_tokens", 1, recipe.model.context_tokens, recipe.batch.n_tokens));
-  if (recipe.batch.n_sequences > kMostRows / recipe.batch.n_tokens) {
-    return fields.wrong("sequences", fmt::format("at most {} tokens in a batch", kMostRows),
-                        fmt::format("{} sequences of {}", recipe.batch.n_sequences, recipe.batch.n_tokens));
+  HEARTH_TRY(fields.integer("steps", 1, kMostSteps, training.n_steps, kNeeded));
+  HEARTH_TRY(fields.integer("sequences", 1, kMostRows, training.batch.n_sequences, kNeeded));
+  training.batch.n_tokens = context_tokens;
+  HEARTH_TRY(fields.integer("sequence_tokens", 1, context_tokens, training.batch.n_tokens));
+  if (training.batch.n_sequences > kMostRows / training.batch.n_tokens) {
+    return fields.wrong(
+        "sequences", fmt::format("at most {} tokens in a batch", kMostRows),
+        fmt::format("{} sequences of {}", training.batch.n_sequences, training.batch.n_tokens));
   }
-  HEARTH_TRY(fields.integer("accumulate", 1, kMostRows, recipe.n_batches));
-  HEARTH_TRY(fields.number("learning_rate", 0.0, 1.0, recipe.schedule.peak, kNeeded));
-  recipe.schedule.last = recipe.schedule.peak / 10;
-  HEARTH_TRY(fields.number("last_learning_rate", 0.0, recipe.schedule.peak, recipe.schedule.last));
-  recipe.schedule.total_steps = recipe.n_steps;
-  HEARTH_TRY(fields.integer("warmup_steps", 0, recipe.n_steps - 1, recipe.schedule.warmup_steps));
-  HEARTH_TRY(fields.number("weight_decay", 0.0, 1.0, recipe.adamw.weight_decay));
-  HEARTH_TRY(fields.number("beta1", 0.0, 0.9999, recipe.adamw.beta1));
-  HEARTH_TRY(fields.number("beta2", 0.0, 0.999999, recipe.adamw.beta2));
-  HEARTH_TRY(fields.number("clip", 1e-6, 1e6, recipe.most_norm));
+  HEARTH_TRY(fields.integer("accumulate", 1, kMostRows, training.n_batches));
+  HEARTH_TRY(fields.number("learning_rate", 0.0, 1.0, training.schedule.peak, kNeeded));
+  training.schedule.last = training.schedule.peak / 10;
+  HEARTH_TRY(fields.number("last_learning_rate", 0.0, training.schedule.peak, training.schedule.last));
+  training.schedule.total_steps = training.n_steps;
+  HEARTH_TRY(fields.integer("warmup_steps", 0, training.n_steps - 1, training.schedule.warmup_steps));
+  HEARTH_TRY(fields.number("weight_decay", 0.0, 1.0, training.adamw.weight_decay));
+  HEARTH_TRY(fields.number("beta1", 0.0, 0.9999, training.adamw.beta1));
+  HEARTH_TRY(fields.number("beta2", 0.0, 0.999999, training.adamw.beta2));
+  HEARTH_TRY(fields.number("clip", 1e-6, 1e6, training.most_norm));
   int64_t seed = 1;
   HEARTH_TRY(fields.integer("seed", 0, int64_t{1} << 53, seed));
-  recipe.seed = static_cast<uint64_t>(seed);
-  HEARTH_TRY(fields.flag("recompute_activations", recipe.recompute));
-  HEARTH_TRY(fields.integer("evaluate_every", 1, kMostSteps, recipe.evaluate_every));
-  HEARTH_TRY(fields.integer("checkpoint_every", 1, kMostSteps, recipe.checkpoint_every));
+  training.seed = static_cast<uint64_t>(seed);
+  HEARTH_TRY(fields.flag("recompute_activations", training.recompute));
+  HEARTH_TRY(fields.integer("evaluate_every", 1, kMostSteps, training.evaluate_every));
+  HEARTH_TRY(fields.integer("checkpoint_every", 1, kMostSteps, training.checkpoint_every));
   return fields.check_no_others();
-}
-
-nlohmann::ordered_json names_of(const std::vector<fs::path>& paths) {
-  auto names = nlohmann::ordered_json::array();
-  for (const fs::path& path : paths) names.push_back(path.filename().string());
-  return names;
 }
 
 }  // namespace
 
-// Of a file its name: where it lies may change, what is in it the corpus' digest tells.
 nlohmann::ordered_json Recipe::json() const {
   nlohmann::ordered_json json;
   json["name"] = name;
@@ -199,24 +193,8 @@ nlohmann::ordered_json Recipe::json() const {
                    {"kv_heads", model.n_kv_heads},       {"ffn_width", model.ffn_width},
                    {"context", model.context_tokens},    {"rope_base", model.rope_base},
                    {"norm_epsilon", model.norm_epsilon}, {"tied_embeddings", model.tied}};
-  json["data"] = {{"train", names_of(train)}, {"loss_on", only_answers ? "answers" : "everything"}};
-  if (held_out.empty()) {
-    json["data"]["held_out"] = held_out_share;
-  } else {
-    json["data"]["held_out"] = names_of(held_out);
-  }
-  json["training"] = {{"steps", n_steps},
-                      {"sequences", batch.n_sequences},
-                      {"sequence_tokens", batch.n_tokens},
-                      {"accumulate", n_batches},
-                      {"learning_rate", schedule.peak},
-                      {"last_learning_rate", schedule.last},
-                      {"warmup_steps", schedule.warmup_steps},
-                      {"weight_decay", adamw.weight_decay},
-                      {"beta1", adamw.beta1},
-                      {"beta2", adamw.beta2},
-                      {"clip", most_norm},
-                      {"seed", seed}};
+  json["data"] = texts.json();
+  json["training"] = training.json();
   return json;
 }
 
@@ -234,9 +212,9 @@ Result<Recipe> parse_recipe(std::string_view text, const fs::path& folder) {
   HEARTH_TRY(fields.text("chat_template", chat_template));
   if (!chat_template.empty()) recipe.chat_template = folder / chat_template;
   HEARTH_ASSIGN(const Json* data, fields.need("data", "an object"));
-  HEARTH_TRY(read_data(*data, folder, recipe));
+  HEARTH_TRY(read_data(*data, folder, recipe.texts));
   HEARTH_ASSIGN(const Json* training, fields.need("training", "an object"));
-  HEARTH_TRY(read_training(*training, recipe));
+  HEARTH_TRY(read_training(*training, recipe.model.context_tokens, recipe.training));
   HEARTH_TRY(fields.check_no_others());
   return recipe;
 }

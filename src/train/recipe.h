@@ -4,36 +4,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
-#include "train/llama.h"
-#include "train/optimiser.h"
+#include "train/data/texts.h"
+#include "train/llama_layout.h"
+#include "train/training_options.h"
 
 namespace hearth::train {
 
 struct Recipe {
   std::string name;
-  LlamaConfig model;                            // its vocabulary is the tokenizer's
-  std::filesystem::path tokenizer;              // a GGUF file
-  std::filesystem::path chat_template;          // empty: the tokenizer's file may have one
-  std::vector<std::filesystem::path> train;     // files and folders
-  std::vector<std::filesystem::path> held_out;  // empty: a share of those
-  double held_out_share = 0.05;
-  bool only_answers = false;
-
-  int64_t n_steps = 0;
-  BatchShape batch;  // of which a step has `n_batches`
-  int64_t n_batches = 1;
-  AdamWOptions adamw;
-  CosineSchedule schedule;
-  double most_norm = 1.0;  // of the derivatives
-  uint64_t seed = 1;
-  bool recompute = false;          // Llama's
-  int64_t evaluate_every = 100;    // steps
-  int64_t checkpoint_every = 100;  // steps
+  LlamaConfig model;                    // its vocabulary is the tokenizer's
+  std::filesystem::path tokenizer;      // a GGUF file
+  std::filesystem::path chat_template;  // empty: the tokenizer's file may have one
+  Texts texts;
+  TrainingOptions training;
 
   // All that the run's result depends on, but for the files' contents.
   nlohmann::ordered_json json() const;

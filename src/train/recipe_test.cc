@@ -35,19 +35,19 @@ TEST(Recipe, SaysAll) {
   EXPECT_FALSE(recipe->model.tied);
   EXPECT_EQ(recipe->tokenizer, "/r/tokenizer.gguf");
   EXPECT_EQ(recipe->chat_template, "/r/chat.jinja");
-  EXPECT_EQ(recipe->train, (std::vector<std::filesystem::path>{"/r/a", "/r/b.txt"}));
-  EXPECT_EQ(recipe->held_out, (std::vector<std::filesystem::path>{"/r/c.jsonl"}));
-  EXPECT_TRUE(recipe->only_answers);
-  EXPECT_EQ(recipe->n_steps, 100);
-  EXPECT_EQ(recipe->batch.n_sequences, 4);
-  EXPECT_EQ(recipe->batch.n_tokens, 256);
-  EXPECT_EQ(recipe->n_batches, 2);
-  EXPECT_EQ(recipe->schedule.peak, 0.003);
-  EXPECT_EQ(recipe->schedule.total_steps, 100);
-  EXPECT_EQ(recipe->adamw.beta1, 0.8);
-  EXPECT_EQ(recipe->seed, 7U);
-  EXPECT_TRUE(recipe->recompute);
-  EXPECT_EQ(recipe->checkpoint_every, 30);
+  EXPECT_EQ(recipe->texts.train, (std::vector<std::filesystem::path>{"/r/a", "/r/b.txt"}));
+  EXPECT_EQ(recipe->texts.held_out, (std::vector<std::filesystem::path>{"/r/c.jsonl"}));
+  EXPECT_TRUE(recipe->texts.only_answers);
+  EXPECT_EQ(recipe->training.n_steps, 100);
+  EXPECT_EQ(recipe->training.batch.n_sequences, 4);
+  EXPECT_EQ(recipe->training.batch.n_tokens, 256);
+  EXPECT_EQ(recipe->training.n_batches, 2);
+  EXPECT_EQ(recipe->training.schedule.peak, 0.003);
+  EXPECT_EQ(recipe->training.schedule.total_steps, 100);
+  EXPECT_EQ(recipe->training.adamw.beta1, 0.8);
+  EXPECT_EQ(recipe->training.seed, 7U);
+  EXPECT_TRUE(recipe->training.recompute);
+  EXPECT_EQ(recipe->training.checkpoint_every, 30);
 }
 
 TEST(Recipe, SaysLittle_AndTheRestIsAsUsual) {
@@ -57,13 +57,13 @@ TEST(Recipe, SaysLittle_AndTheRestIsAsUsual) {
       "training": {"steps": 1, "sequences": 1, "learning_rate": 1e-3}})",
                    "");
   ASSERT_TRUE(recipe) << recipe.error().message();
-  EXPECT_EQ(recipe->train.front(), "a");
+  EXPECT_EQ(recipe->texts.train.front(), "a");
   EXPECT_EQ(recipe->model.n_kv_heads, 2);
   EXPECT_TRUE(recipe->model.tied);
-  EXPECT_EQ(recipe->batch.n_tokens, 16);
-  EXPECT_EQ(recipe->held_out_share, 0.2);
-  EXPECT_EQ(recipe->schedule.last, 1e-4);
-  EXPECT_FALSE(recipe->only_answers);
+  EXPECT_EQ(recipe->training.batch.n_tokens, 16);
+  EXPECT_EQ(recipe->texts.held_out_share, 0.2);
+  EXPECT_EQ(recipe->training.schedule.last, 1e-4);
+  EXPECT_FALSE(recipe->texts.only_answers);
 }
 
 TEST(Recipe, FieldsThatAreWrong_AreNamed) {

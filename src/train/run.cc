@@ -11,9 +11,6 @@
 #include "base/unique_descriptor.h"
 #include "metrics/energy.h"
 #include "train/loss_drawing.h"
-#include "train/model_file.h"
-#include "train/run_inputs.h"
-#include "train/trainer.h"
 
 namespace hearth::train {
 namespace {
@@ -41,114 +38,107 @@ Result<UniqueDescriptor> lock_folder(const fs::path& folder, const fs::path& loc
   return descriptor;
 }
 
-// A model that stands where no run was is somebody's, and so is a drawing.
-Result<void> check_folder(const RunFiles& files) {
+// A result that stands where no run was is somebody's, and so is a drawing.
+Result<void> check_files(const RunFiles& files, const std::vector<fs::path>& results) {
   std::error_code ignored;
   const bool has_checkpoint = fs::exists(files.checkpoint, ignored);
   const bool has_run = has_checkpoint || fs::exists(files.log, ignored);
-  for (const auto& [file, may_be] :
-       {std::pair(files.model, has_checkpoint), std::pair(files.drawing, has_run)}) {
-    if (may_be || !fs::exists(file, ignored)) continue;
+  const auto check = [&](const fs::path& file, bool may_be) -> Result<void> {
+    if (may_be || !fs::exists(file, ignored)) return {};
     return make_error(ErrorCode::kInvalidArgument,
                       "{}: expected none, as no run was here before, found a file", file.string());
-  }
-  return {};
+  };
+  for (const fs::path& result : results) HEARTH_TRY(check(result, has_checkpoint));
+  return check(files.drawing, has_run);
 }
 
 class Run {
  public:
-  Run(Recipe recipe, const fs::path& folder, Threads& threads, const RunOptions& options)
-      : recipe_(std::move(recipe)), folder_(folder), files_(folder), threads_(threads), options_(options) {}
+  Run(const RunPlan& plan, const RunFiles& files, Trainer& trainer, const RunOptions& options)
+      : plan_(plan), files_(files), trainer_(trainer), options_(options) {}
 
   Result<RunResult> carry_out() {
-    HEARTH_ASSIGN(const RunInputs inputs, read_inputs(recipe_));
-    HEARTH_ASSIGN(const UniqueDescriptor lock, lock_folder(folder_, files_.lock));
-    HEARTH_TRY(check_folder(files_));
-    identity_ = inputs.identity(recipe_);
-    HEARTH_TRY(check_memory());
-    Trainer trainer(recipe_, inputs.train, threads_);
-    HEARTH_TRY(go_on(trainer));
-    HEARTH_ASSIGN(RunLog log, RunLog::open(files_.log, trainer.n_steps()));
-    if (options_.on_start) {
-      const auto count = [](size_t n) { return static_cast<int64_t>(n); };
-      options_.on_start({trainer.layout().n_weights, count(inputs.train.n_tokens()),
-                         count(inputs.train.n_documents()), count(inputs.held_out.n_tokens()),
-                         trainer.n_steps()});
-    }
-    HEARTH_ASSIGN(const bool is_finished, train(trainer, inputs.held_out, log));
-    if (is_finished) {
-      HEARTH_TRY(write_model(files_.model, {recipe_.name, &inputs.tokenizer_file, inputs.chat_template},
-                             recipe_.model, trainer.layout(), trainer.weights()));
-    }
-    return result(is_finished, trainer, log);
+    HEARTH_TRY(go_on());
+    HEARTH_ASSIGN(RunLog log, RunLog::open(files_.log, trainer_.n_steps()));
+    if (options_.on_start) options_.on_start(start());
+    HEARTH_TRY(train(log));
+    return result(log);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  Result<void> check_memory() const {
-    const uint64_t needed = Trainer::memory_bytes(recipe_);
-    if (needed <= options_.available_bytes) return {};
-    return make_error(ErrorCode::kResourceExhausted,
-                      "expected {} bytes of memory, found {} available; fewer sequences (with accumulate for "
-                      "the rest), or recompute_activations, take less",
-                      needed, options_.available_bytes);
-  }
-
-  Result<void> go_on(Trainer& trainer) {
-    auto checkpoint = read_checkpoint(files_.checkpoint, identity_, trainer.layout().n_weights);
+  Result<void> go_on() {
+    auto checkpoint = read_checkpoint(files_.checkpoint, plan_.identity, std::ssize(trainer_.weights()));
     if (checkpoint) {
-      trainer.go_on_from(std::move(*checkpoint));
+      trainer_.go_on_from(std::move(*checkpoint));
     } else if (checkpoint.error().code() != ErrorCode::kNotFound) {
       return checkpoint.error();
     }
     return {};
   }
 
-  // False: stopped before the last step.
-  Result<bool> train(Trainer& trainer, const Corpus& held_out, RunLog& log) {
+  RunStart start() {
+    const auto count = [](size_t n) { return static_cast<int64_t>(n); };
+    RunStart start{.n_weights = count(trainer_.weights().size()),
+                   .n_tokens = count(plan_.corpora.train.n_tokens()),
+                   .n_documents = count(plan_.corpora.train.n_documents()),
+                   .n_held_out = count(plan_.corpora.held_out.n_tokens()),
+                   .steps_before = trainer_.n_steps(),
+                   .held_out_loss = {}};
+    if (plan_.measures_start && start.steps_before == 0) start.held_out_loss = held_out_loss();
+    return start;
+  }
+
+  double held_out_loss() {
+    const int64_t n_tokens = trainer_.options().batch.n_tokens;
+    return trainer_.loss_on(plan_.corpora.held_out, std::max<int64_t>(1, kMostHeldOutTokens / n_tokens));
+  }
+
+  bool is_finished() const { return trainer_.n_steps() == trainer_.options().n_steps; }
+
+  Result<void> train(RunLog& log) {
+    const TrainingOptions& training = trainer_.options();
     const Clock::time_point began = Clock::now();
     const double seconds_before = log.entries().empty() ? 0.0 : log.entries().back().seconds;
-    const int64_t steps_before = trainer.n_steps();
-    const int64_t most_sequences = std::max<int64_t>(1, kMostHeldOutTokens / recipe_.batch.n_tokens);
+    const int64_t steps_before = trainer_.n_steps();
     metrics::EnergyMeter energy;
     bool goes_on = true;
-    while (goes_on && trainer.n_steps() < recipe_.n_steps) {
+    while (goes_on && !is_finished()) {
       LogEntry entry;
-      HEARTH_ASSIGN(entry.step, trainer.step());
-      const bool is_last = entry.step.step == recipe_.n_steps;
-      if (is_last || entry.step.step % recipe_.evaluate_every == 0)
-        entry.held_out_loss = trainer.loss_on(held_out, most_sequences);
+      HEARTH_ASSIGN(entry.step, trainer_.step());
+      const bool is_last = is_finished();
+      if (is_last || entry.step.step % training.evaluate_every == 0) entry.held_out_loss = held_out_loss();
       const double elapsed = std::chrono::duration<double>(Clock::now() - began).count();
       entry.seconds = seconds_before + elapsed;
       entry.joules = energy.joules();
       HEARTH_TRY(log.append(entry));
       if (options_.on_step) {
         const auto n_done = static_cast<double>(entry.step.step - steps_before);
-        const auto n_left = static_cast<double>(recipe_.n_steps - entry.step.step);
-        goes_on = options_.on_step({entry, recipe_.n_steps,
+        const auto n_left = static_cast<double>(training.n_steps - entry.step.step);
+        goes_on = options_.on_step({entry, training.n_steps,
                                     n_done * static_cast<double>(entry.step.n_tokens) / elapsed,
                                     n_left * elapsed / n_done});
       }
-      if (is_last || !goes_on || entry.step.step % recipe_.checkpoint_every == 0)
-        HEARTH_TRY(write_checkpoint(files_.checkpoint, identity_, trainer.n_steps(), trainer.weights(),
-                                    trainer.state()));
+      if (is_last || !goes_on || entry.step.step % training.checkpoint_every == 0)
+        HEARTH_TRY(write_checkpoint(files_.checkpoint, plan_.identity, trainer_.n_steps(), trainer_.weights(),
+                                    trainer_.state()));
       if (is_last || !goes_on || entry.held_out_loss) HEARTH_TRY(draw(log));
     }
-    return trainer.n_steps() == recipe_.n_steps;
+    return {};
   }
 
   Result<void> draw(const RunLog& log) {
     HEARTH_ASSIGN(OutputFile file, OutputFile::create(files_.drawing, OutputFile::Existing::kReplace));
-    const std::string svg = draw_losses(recipe_.name, log.entries());
+    const std::string svg = draw_losses(plan_.title, log.entries());
     HEARTH_TRY(file.append(std::as_bytes(std::span(svg))));
     return file.finish();
   }
 
-  static RunResult result(bool is_finished, const Trainer& trainer, const RunLog& log) {
+  RunResult result(const RunLog& log) const {
     RunResult result;
-    result.is_finished = is_finished;
-    result.n_steps = trainer.n_steps();
+    result.is_finished = is_finished();
+    result.n_steps = trainer_.n_steps();
     for (const LogEntry& entry : log.entries()) {
       result.loss = entry.step.loss;
       if (entry.held_out_loss) result.held_out_loss = entry.held_out_loss;
@@ -156,19 +146,32 @@ class Run {
     return result;
   }
 
-  Recipe recipe_;
-  const fs::path folder_;
-  const RunFiles files_;
-  Threads& threads_;
+  const RunPlan& plan_;
+  const RunFiles& files_;
+  Trainer& trainer_;
   const RunOptions& options_;
-  RunIdentity identity_;
 };
 
 }  // namespace
 
-Result<RunResult> run_recipe(Recipe recipe, const fs::path& folder, Threads& threads,
-                             const RunOptions& options) {
-  return Run(std::move(recipe), folder, threads, options).carry_out();
+Result<RunFolder> RunFolder::open(const fs::path& folder, const std::vector<fs::path>& results) {
+  RunFiles files(folder);
+  HEARTH_ASSIGN(UniqueDescriptor lock, lock_folder(folder, files.lock));
+  HEARTH_TRY(check_files(files, results));
+  return RunFolder(std::move(files), std::move(lock));
+}
+
+Result<void> check_memory(uint64_t needed_bytes, const RunOptions& options) {
+  if (needed_bytes <= options.available_bytes) return {};
+  return make_error(ErrorCode::kResourceExhausted,
+                    "expected {} bytes of memory, found {} available; fewer sequences (with accumulate for "
+                    "the rest), or recompute_activations, take less",
+                    needed_bytes, options.available_bytes);
+}
+
+Result<RunResult> carry_out(const RunPlan& plan, const RunFolder& folder, Trainer& trainer,
+                            const RunOptions& options) {
+  return Run(plan, folder.files(), trainer, options).carry_out();
 }
 
 }  // namespace hearth::train

@@ -1,40 +1,62 @@
-// A run of training: a recipe, carried out in a folder.
+// A run of training, whatever is trained: steps, a log, a drawing, and a checkpoint from which it goes on.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
-#include "train/recipe.h"
+#include "base/unique_descriptor.h"
+#include "train/checkpoint.h"
+#include "train/data/texts.h"
 #include "train/run_log.h"
+#include "train/trainer.h"
 
 namespace hearth::train {
 
-// What the folder holds. All but the log appear whole or not at all.
+// What each run leaves in its folder. All but the log appear whole or not at all.
 struct RunFiles {
   explicit RunFiles(const std::filesystem::path& folder)
       : lock(folder / "lock"),
         checkpoint(folder / "checkpoint.gguf"),
         log(folder / "log.jsonl"),
-        drawing(folder / "loss.svg"),
-        model(folder / "model.gguf") {}
+        drawing(folder / "loss.svg") {}
 
   std::filesystem::path lock;
   std::filesystem::path checkpoint;
   std::filesystem::path log;
   std::filesystem::path drawing;
-  std::filesystem::path model;  // when the last step was made
+};
+
+// Held by one process at a time.
+class RunFolder {
+ public:
+  // Makes it where it is not there. `results` are what the run will write at its end. kUnavailable where
+  // another process trains in it; kInvalidArgument, naming it, for a file of such a name that no run wrote,
+  // as it is somebody's; kIo.
+  static Result<RunFolder> open(const std::filesystem::path& folder,
+                                const std::vector<std::filesystem::path>& results);
+
+  const RunFiles& files() const noexcept { return files_; }
+
+ private:
+  RunFolder(RunFiles files, UniqueDescriptor lock) : files_(std::move(files)), lock_(std::move(lock)) {}
+
+  RunFiles files_;
+  UniqueDescriptor lock_;
 };
 
 // Before the first step.
 struct RunStart {
-  int64_t n_weights = 0;
-  int64_t n_tokens = 0;  // to train on
+  int64_t n_weights = 0;  // that are learnt
+  int64_t n_tokens = 0;   // to train on
   int64_t n_documents = 0;
   int64_t n_held_out = 0;    // tokens
   int64_t steps_before = 0;  // of the checkpoint that it goes on from
+  // Nats a token before all steps, where the plan asks for it and there were none.
+  std::optional<double> held_out_loss;
 };
 
 struct RunProgress {
@@ -59,12 +81,21 @@ struct RunOptions {
   std::function<bool(const RunProgress&)> on_step;
 };
 
-// Trains in `folder`, which is made where it is not there, or goes on where its checkpoint is: whatever ended
-// a run before, it ends with the same bytes. Errors: those of the recipe's files, naming them; kUnavailable
-// where another process trains in the folder; kInvalidArgument for a checkpoint of another run, for files of
-// such names that no run wrote, and for training that diverges; kResourceExhausted, with the numbers, for too
-// little memory or disk; kIo. The last checkpoint stands in each case.
-Result<RunResult> run_recipe(Recipe recipe, const std::filesystem::path& folder, Threads& threads,
-                             const RunOptions& options);
+// kResourceExhausted, with the numbers and what helps, where they do not suffice.
+Result<void> check_memory(uint64_t needed_bytes, const RunOptions& options);
+
+struct RunPlan {
+  std::string title;  // of the drawing
+  RunIdentity identity;
+  const Corpora& corpora;
+  bool measures_start = false;  // what is held out, before the first step
+};
+
+// Makes the steps that are left, from the folder's checkpoint on if it has one: whatever ended a run before,
+// it ends with the same bits. Errors: kInvalidArgument for a checkpoint of another run, and for training that
+// diverges; kMalformed for files that cannot be read; kResourceExhausted, kIo. The last checkpoint stands in
+// each case.
+Result<RunResult> carry_out(const RunPlan& plan, const RunFolder& folder, Trainer& trainer,
+                            const RunOptions& options);
 
 }  // namespace hearth::train

@@ -14,6 +14,7 @@
 #include "base/mapped_file.h"
 #include "base/output_file.h"
 #include "base/write_all.h"
+#include "train/errno_error.h"
 
 namespace hearth::train {
 namespace {
@@ -68,11 +69,6 @@ Result<LogEntry> entry_of(std::string_view line) {
   return entry;
 }
 
-Error system_error(const fs::path& path, std::string_view doing) {
-  return make_error(errno == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kIo, "{}: {}: {}",
-                    path.string(), doing, std::strerror(errno));
-}
-
 }  // namespace
 
 Result<KeptLog> parse_log(const std::string& name, std::string_view lines, int64_t last_step) {
@@ -98,7 +94,7 @@ RunLog::RunLog(fs::path path, UniqueDescriptor descriptor, std::vector<LogEntry>
 
 Result<RunLog> RunLog::open(const fs::path& path, int64_t last_step) {
   UniqueDescriptor descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-  if (!descriptor) return system_error(path, "cannot be opened");
+  if (!descriptor) return errno_error(path, "cannot be opened");
   KeptLog kept;
   {
     HEARTH_ASSIGN(const MappedFile file, MappedFile::of_descriptor(descriptor.get(), path));
@@ -106,14 +102,14 @@ Result<RunLog> RunLog::open(const fs::path& path, int64_t last_step) {
     HEARTH_ASSIGN(kept, parse_log(path.string(), text, last_step));
   }
   if (::ftruncate(descriptor.get(), static_cast<off_t>(kept.n_bytes)) != 0)
-    return system_error(path, "cannot be cut");
+    return errno_error(path, "cannot be cut");
   return RunLog(path, std::move(descriptor), std::move(kept.entries));
 }
 
 Result<void> RunLog::append(const LogEntry& entry) {
   const std::string line = line_of(entry);
   errno = write_all(descriptor_.get(), std::as_bytes(std::span(line)));
-  if (errno != 0) return system_error(path_, "cannot be written");
+  if (errno != 0) return errno_error(path_, "cannot be written");
   entries_.push_back(entry);
   return {};
 }

@@ -1,6 +1,4 @@
 // Whole runs: what they write, and that whatever ends them changes nothing.
-#include "train/run.h"
-
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -18,6 +16,7 @@
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
 #include "train/checkpoint.h"
+#include "train/recipe_run.h"
 #include "train/train_fixture.h"
 
 namespace hearth::train {
@@ -40,12 +39,12 @@ class TrainRun : public ::testing::Test {
     recipe.model = {.width = 16, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1, .ffn_width = 24};
     recipe.model.context_tokens = 32;
     recipe.tokenizer = folder / "tokenizer.gguf";
-    recipe.train = {folder / "text.txt"};
-    recipe.n_steps = n_steps;
-    recipe.batch = {4, 16};
-    recipe.schedule = {.peak = 1e-2, .last = 1e-3, .warmup_steps = 4, .total_steps = n_steps};
-    recipe.evaluate_every = 8;
-    recipe.checkpoint_every = 5;
+    recipe.texts.train = {folder / "text.txt"};
+    recipe.training.n_steps = n_steps;
+    recipe.training.batch = {4, 16};
+    recipe.training.schedule = {.peak = 1e-2, .last = 1e-3, .warmup_steps = 4, .total_steps = n_steps};
+    recipe.training.evaluate_every = 8;
+    recipe.training.checkpoint_every = 5;
     return recipe;
   }
   Result<RunResult> run(const Recipe& recipe, const char* name, int n_threads = 1, RunOptions options = {}) {
@@ -108,12 +107,12 @@ TEST_F(TrainRun, Threads_AndMemory_ChangeNoBit) {
   ASSERT_TRUE(run(recipe(), "one"));
   ASSERT_TRUE(run(recipe(), "three", 3));
   Recipe recomputed = recipe();
-  recomputed.recompute = true;
+  recomputed.training.recompute = true;
   ASSERT_TRUE(run(recomputed, "recomputed"));
   EXPECT_EQ(read("one/model.gguf"), read("three/model.gguf"));
   EXPECT_EQ(read("one/model.gguf"), read("recomputed/model.gguf"));
   Recipe other = recipe();
-  other.seed = 2;
+  other.training.seed = 2;
   ASSERT_TRUE(run(other, "other"));
   EXPECT_NE(read("one/model.gguf"), read("other/model.gguf"));
 }
@@ -143,7 +142,7 @@ TEST_F(TrainRun, Stopped_GoesOnToTheSameBytes) {
 TEST_F(TrainRun, KilledAtTwentyMoments_EndsWithTheSameBytes) {
   constexpr int64_t kSteps = testing::kSanitized ? 60 : 300;
   Recipe killed = recipe(kSteps);
-  killed.checkpoint_every = 2;
+  killed.training.checkpoint_every = 2;
   ASSERT_TRUE(run(killed, "whole"));
   std::mt19937 random(7);
   int n_kills = 0;
@@ -182,7 +181,7 @@ TEST_F(TrainRun, CheckpointsOfOtherRuns_AreLeftAlone) {
   ASSERT_TRUE(run(recipe(), "out"));
   const std::string before = read("out/checkpoint.gguf");
   Recipe other = recipe();
-  other.seed = 9;
+  other.training.seed = 9;
   EXPECT_NE(refusal(other, "out").find("found one of another: training.seed was 1, is 9"), std::string::npos);
   std::ofstream(folder / "text.txt", std::ios::app) << "more";
   EXPECT_NE(refusal(recipe(), "out").find("the text to train on is not what it was"), std::string::npos);
@@ -207,20 +206,20 @@ TEST_F(TrainRun, DamagedCheckpoints_AreRefused) {
 
 TEST_F(TrainRun, WhatCannotBeTrained_IsSaid) {
   Recipe missing = recipe();
-  missing.train = {folder / "none.txt"};
+  missing.texts.train = {folder / "none.txt"};
   EXPECT_NE(refusal(missing, "out").find("none.txt"), std::string::npos);
   Recipe no_answers = recipe();
-  no_answers.only_answers = true;
-  EXPECT_NE(refusal(no_answers, "out").find("data.train: expected conversations with answers"),
+  no_answers.texts.only_answers = true;
+  EXPECT_NE(refusal(no_answers, "out").find("the text to train on: expected conversations with answers"),
             std::string::npos);
   std::ofstream(folder / "short.txt") << "a";
   Recipe little = recipe();
-  little.train = {folder / "short.txt"};
-  EXPECT_NE(refusal(little, "out").find("data.train: expected text of at least 17 tokens, found"),
+  little.texts.train = {folder / "short.txt"};
+  EXPECT_NE(refusal(little, "out").find("the text to train on: expected at least 17 tokens, found"),
             std::string::npos);
   Recipe diverges = recipe();
-  diverges.schedule.peak = diverges.schedule.last = 1e30;
-  diverges.schedule.warmup_steps = 0;
+  diverges.training.schedule.peak = diverges.training.schedule.last = 1e30;
+  diverges.training.schedule.warmup_steps = 0;
   EXPECT_NE(refusal(diverges, "out").find("training diverged"), std::string::npos);
   RunOptions small;
   small.available_bytes = 1000;

@@ -5,6 +5,13 @@
 namespace hearth::train {
 
 template <typename T>
+std::vector<typename AdamW<T>::Part> DenseWeights<T>::parts() const {
+  std::vector<typename AdamW<T>::Part> parts;
+  for (const Parameter& parameter : parameters_) parts.push_back({parameter.size(), parameter.is_matrix});
+  return parts;
+}
+
+template <typename T>
 void DenseWeights<T>::multiply(Threads& threads, const Parameter& matrix, const T* x, int64_t n, bool adds,
                                T* out) {
   linear(threads, x, values_.data() + matrix.begin, n, matrix.columns, matrix.rows, adds, out);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "train/llama_layout.h"
+#include "train/optimiser.h"
 #include "train/threads.h"
 
 namespace hearth::train {
@@ -33,6 +34,11 @@ class Weights {
   virtual const T* vector(const Parameter& parameter) = 0;
   virtual T* vector_derivatives(const Parameter& parameter) = 0;
 
+  // What is learnt: flat, the derivatives in the same order, and the parts that it consists of.
+  virtual std::span<T> values() noexcept = 0;
+  virtual std::span<T> derivatives() noexcept = 0;
+  virtual std::vector<typename AdamW<T>::Part> parts() const = 0;
+
  protected:
   Weights() = default;
 };
@@ -42,10 +48,14 @@ template <typename T>
 class DenseWeights final : public Weights<T> {
  public:
   explicit DenseWeights(const LlamaLayout& layout)
-      : values_(static_cast<size_t>(layout.n_weights)), derivatives_(values_.size()) {}
+      : parameters_(layout.parameters),
+        values_(static_cast<size_t>(layout.n_weights)),
+        derivatives_(values_.size()) {}
 
-  std::span<T> values() noexcept { return values_; }
-  std::span<T> derivatives() noexcept { return derivatives_; }
+  std::span<T> values() noexcept override { return values_; }
+  std::span<T> derivatives() noexcept override { return derivatives_; }
+  // Norms' vectors do not decay.
+  std::vector<typename AdamW<T>::Part> parts() const override;
 
   void multiply(Threads& threads, const Parameter& matrix, const T* x, int64_t n, bool adds, T* out) override;
   void multiply_backward(Threads& threads, const Parameter& matrix, const T* x, const T* d_out, int64_t n,
@@ -56,6 +66,7 @@ class DenseWeights final : public Weights<T> {
   T* vector_derivatives(const Parameter& parameter) override { return derivatives_.data() + parameter.begin; }
 
  private:
+  const std::vector<Parameter> parameters_;
   std::vector<T> values_;
   std::vector<T> derivatives_;
 };

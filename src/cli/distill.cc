@@ -1,0 +1,121 @@
+// hearth distill: a model from nothing but text, and what a larger one expects of it.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/thread_pool.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/model_loading.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/recipe_file.h"
+#include "cli/training_progress.h"
+#include "cli/units.h"
+#include "train/base_model.h"
+#include "train/engine_teacher.h"
+#include "train/recipe_run.h"
+#include "train/teacher_answers.h"
+
+namespace hearth::cli {
+namespace {
+
+struct DistillOptions {
+  std::string teacher;
+  std::string recipe;
+  std::string folder;
+  double weight = 0.5;
+  double temperature = 2.0;
+  bool answers = false;
+  int64_t n_threads = 0;
+  bool json = false;
+};
+
+constexpr int64_t kAnswersAtOnce = 8;
+
+// From now on the recipe's conversations have the teacher's answers.
+Result<void> let_teacher_answer(const DistillOptions& options, engine::LoadedModel& teacher,
+                                const std::string& teacher_digest, const Context& context,
+                                train::Recipe& recipe) {
+  ProgressLine line(context.console);
+  const train::TeacherAnswersOptions how{.n_at_once = kAnswersAtOnce, .teacher_digest = teacher_digest};
+  HEARTH_ASSIGN(std::filesystem::path answers,
+                train::write_teacher_answers(
+                    recipe.texts.train, teacher, options.folder, how,
+                    [&](const train::TeacherAnswersProgress& progress) {
+                      line.show(fmt::format("the teacher answers: {} of {} conversations",
+                                            group_digits(static_cast<uint64_t>(progress.n_done)),
+                                            group_digits(static_cast<uint64_t>(progress.n_conversations))));
+                      return !interrupted();
+                    }));
+  recipe.texts.train = {std::move(answers)};
+  return {};
+}
+
+Result<void> distill(const DistillOptions& options, const Context& context) {
+  HEARTH_ASSIGN(train::Recipe recipe, read_recipe(options.recipe));
+  engine::LoadOptions load;
+  if (options.answers) {
+    load.max_sequences = kAnswersAtOnce;
+  } else {
+    load.context_tokens = std::max<int64_t>(recipe.training.batch.n_tokens, 2);
+  }
+  auto teacher_model = load_runnable_model(context, options.teacher, options.n_threads, load);
+  if (!teacher_model) return teacher_model.error().in("the teacher");
+  train::EngineTeacher teacher(*teacher_model->model);
+  train::Distillation distillation{&teacher, "", options.weight, options.temperature};
+  HEARTH_ASSIGN(distillation.teacher_digest, train::checkpoint_digest(teacher_model->model->checkpoint()));
+
+  if (options.answers) {
+    HEARTH_TRY(
+        let_teacher_answer(options, *teacher_model->model, distillation.teacher_digest, context, recipe));
+  }
+  ThreadPool pool(threads_or_default(options.n_threads));
+  HEARTH_ASSIGN(const auto gemm, context.make_gemm(pool));
+  train::Threads threads(pool, *gemm);
+  TrainingProgress progress(context.console);
+  HEARTH_ASSIGN(const train::RunOptions run, progress.run_options());
+  HEARTH_ASSIGN(const train::RunResult result,
+                train::run_recipe(std::move(recipe), options.folder, threads, run, &distillation));
+  return report_recipe_run(progress, result, options.folder, options.json);
+}
+
+constexpr const char* kDistillExamples =
+    R"(STUDENT is a recipe as hearth train takes it: the sizes of the model to be, texts, how long. Its tokenizer must be the
+TEACHER's, as "tokenizer": "teacher.gguf" says it. At each step the teacher reads the same tokens, and the student
+learns its expectations beside the text itself. TEACHER may be any model that Hearth runs, quantised or not.
+
+With --answers the teacher answers each conversation of the texts first, into FOLDER, and these answers take the place
+of the text's (sequence distillation); with --weight 0 they are all that the student learns of it.
+
+FOLDER gets what hearth train writes: model.gguf at the end, and a checkpoint from which the same command goes on.
+
+Examples:
+  hearth distill teacher.gguf student.json student/
+  hearth distill teacher-q8_0.gguf student.json student/ --weight 0.7 --temperature 1.5)";
+
+}  // namespace
+
+void add_distill_command(CLI::App& parser, Action& action) {
+  auto options = std::make_shared<DistillOptions>();
+  CLI::App* command =
+      parser.add_subcommand("distill", "Train a small model on text and on what a larger one expects");
+  command->add_option("TEACHER", options->teacher, "a model that knows more")->required()->type_name("");
+  command->add_option("STUDENT", options->recipe, "what to train, on what, and how (JSON)")
+      ->required()
+      ->type_name("");
+  command->add_option("FOLDER", options->folder, "where the run's files go")->required()->type_name("");
+  add_number_option(*command, "--weight", options->weight, 0.0, 1.0,
+                    "how much the teacher counts; the text has the rest (default: 0.5)");
+  add_number_option(*command, "--temperature", options->temperature, 0.1, 100.0,
+                    "that both models' expectations are softened by (default: 2)");
+  command->add_flag("--answers", options->answers,
+                    "let the teacher answer the texts' conversations first, and learn its answers");
+  add_worker_threads_option(*command, options->n_threads);
+  command->add_flag("--json", options->json, "print one JSON object");
+  command->footer(kDistillExamples);
+  command->callback([options, &action] {
+    action = [options](const Context& context) { return distill(*options, context); };
+  });
+}
+
+}  // namespace hearth::cli
