@@ -1,7 +1,11 @@
 // hearth create: a model of the store, from a Modelfile or from weights that lie on the disk. It works on the
 // store's folder itself, without a server: what is to be put in place may lie where no server may read.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/cpu.h"
@@ -50,6 +54,7 @@ struct Wish {
   fs::path base;  // where a relative path begins
   store::ModelTexts texts;
   std::string chat_template;  // the new model's own template; empty: the weights' is used
+  fs::path adapter;           // a GGUF file; empty: that of the model that it comes from, if it has one
 };
 
 // What a model begins with.
@@ -66,10 +71,11 @@ Result<nlohmann::ordered_json> parameters_of(const store::Modelfile& file) {
 }
 
 Result<void> read_texts(const store::Modelfile& file, Wish& wish) {
-  if (!file.adapters.empty()) {
-    return make_error(ErrorCode::kUnsupported, "ADAPTER {}: adapters are not applied by this version",
-                      file.adapters.front());
+  if (file.adapters.size() > 1) {
+    return make_error(ErrorCode::kUnsupported, "ADAPTER {}: expected one adapter, found {}", file.adapters[1],
+                      file.adapters.size());
   }
+  if (!file.adapters.empty()) wish.adapter = file.adapters.front();
   wish.from = file.from;
   wish.texts.template_source = file.template_source;
   wish.texts.system = file.system;
@@ -163,10 +169,11 @@ Result<std::vector<SourceFile>> source_files(const fs::path& path) {
   return files;
 }
 
-// That Hearth can do something with it, and what it is.
-Result<protocol::Opened> look_at(const FileSource& source, const std::string& path, const Wish& wish,
-                                 const Context& context) {
-  const worker::OpenExtras extras{.chat_template = wish.chat_template};
+// That Hearth can do something with it, and what it is. `adapter` is what the source calls the wished one.
+Result<protocol::Opened> look_at(const FileSource& source, const std::string& path,
+                                 const std::string& adapter, const Wish& wish, const Context& context) {
+  const worker::OpenExtras extras{.chat_template = wish.chat_template,
+                                  .adapter = wish.adapter.empty() ? "" : adapter};
   HEARTH_ASSIGN(const auto model, worker::OpenedModel::open(source, path, {}, context.make_backend,
                                                             physical_core_count(), extras));
   protocol::Opened opened = worker::describe(*model);
@@ -212,7 +219,11 @@ Result<Base> base_of_quantised(const store::Store& store, const fs::path& path, 
         "--quantize: {}: expected a GGUF file, found a folder, whose tokenizer has no place in one",
         path.string());
   }
-  HEARTH_ASSIGN(const protocol::Opened opened, look_at(file_system(), path.string(), wish, context));
+  if (!wish.adapter.empty()) {
+    return make_error(ErrorCode::kUnsupported,
+                      "--quantize: expected a model without ADAPTER; hearth merge makes one model of both");
+  }
+  HEARTH_ASSIGN(const protocol::Opened opened, look_at(file_system(), path.string(), "", wish, context));
   HEARTH_ASSIGN(const auto checkpoint, models::open_checkpoint(path));
   HEARTH_ASSIGN(store::BlobWriter writer, store.new_blob());
   ProgressLine line(context.console);
@@ -245,7 +256,8 @@ Result<Base> base_of_quantised(const store::Store& store, const fs::path& path, 
 Result<Base> base_of_files(const store::Store& store, const fs::path& path, const Wish& wish,
                            const CreateOptions& options, const Context& context) {
   if (!options.quantise.empty()) return base_of_quantised(store, path, wish, options, context);
-  HEARTH_ASSIGN(const protocol::Opened opened, look_at(file_system(), path.string(), wish, context));
+  HEARTH_ASSIGN(const protocol::Opened opened,
+                look_at(file_system(), path.string(), wish.adapter.string(), wish, context));
   HEARTH_ASSIGN(const std::vector<SourceFile> files, source_files(path));
   Base base;
   std::vector<server::ollama::UploadedFile> named;
@@ -284,6 +296,13 @@ Result<server::StoredModel> find_stored(const store::Store& store, const Wish& w
       wish.from, store.root().string());
 }
 
+Result<void> add_file(InheritedFiles& files, const std::string& name, const fs::path& path) {
+  UniqueDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor)
+    return make_error(ErrorCode::kIo, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  return files.add(name, std::move(descriptor));
+}
+
 // What the model says that it comes from holds where the new one says nothing.
 Result<Base> base_of_model(const store::Store& store, Wish& wish, const Context& context) {
   HEARTH_ASSIGN(const server::StoredModel model, find_stored(store, wish));
@@ -296,19 +315,46 @@ Result<Base> base_of_model(const store::Store& store, Wish& wish, const Context&
     for (const auto& [name, value] : wish.texts.parameters->items()) parameters[name] = value;
     wish.texts.parameters = std::move(parameters);
   }
-  if (!wish.chat_template.empty()) {
+  if (!wish.chat_template.empty() || !wish.adapter.empty()) {
     InheritedFiles opened;
     const server::StoredModel::Files files = model.files();
     for (const auto& file : files.files) {
       HEARTH_ASSIGN(UniqueDescriptor blob, store.open_blob(file.digest));
       HEARTH_TRY(opened.add(file.name, std::move(blob)));
     }
-    HEARTH_TRY(look_at(opened, files.name, wish, context));
+    constexpr const char* kAdapterName = "ADAPTER";
+    if (!wish.adapter.empty()) HEARTH_TRY(add_file(opened, kAdapterName, wish.adapter));
+    HEARTH_TRY(look_at(opened, files.name, kAdapterName, wish, context));
   }
   Base base;
   base.layers = model.manifest.manifest.layers;
   HEARTH_ASSIGN(base.config, store.read_blob(model.manifest.manifest.config.digest, kMaxConfigBytes));
   return base;
+}
+
+// Where it lies; a folder that hearth finetune wrote has it as a GGUF file.
+Result<fs::path> adapter_path(const Wish& wish) {
+  if (wish.adapter.empty()) return fs::path();
+  fs::path path = wish.adapter.is_absolute() ? wish.adapter : wish.base / wish.adapter;
+  std::error_code error;
+  if (fs::is_directory(path, error)) path /= "adapter.gguf";
+  if (fs::is_regular_file(path, error)) return path;
+  return make_error(ErrorCode::kNotFound, "ADAPTER {}: expected a GGUF file, found none", path.string());
+}
+
+// In the place of one that the model has already.
+Result<void> add_adapter(const store::Store& store, const Wish& wish, const CreateOptions& options,
+                         const Context& context, Base& base) {
+  HEARTH_ASSIGN(store::AdoptedBlob blob,
+                store::adopt_file(store, wish.adapter,
+                                  options.copy ? std::vector{store::Placement::kCopy} : store::kInPlace,
+                                  [](uint64_t) { return !interrupted(); }));
+  tell_placement(blob, wish.adapter, context);
+  namespace media = store::media_type;
+  std::erase_if(base.layers, [](const store::Layer& layer) { return layer.media_type == media::kAdapter; });
+  base.layers.push_back({std::string(media::kAdapter), blob.digest, blob.size_bytes, "", ""});
+  base.held.push_back(std::move(blob));
+  return {};
 }
 
 Result<void> create(const CreateOptions& options, const Context& context) {
@@ -320,8 +366,10 @@ Result<void> create(const CreateOptions& options, const Context& context) {
     return make_error(ErrorCode::kUnsupported,
                       "--quantize: expected FROM a GGUF file, found the stored model {}", wish.from);
   }
+  HEARTH_ASSIGN(wish.adapter, adapter_path(wish));
   HEARTH_ASSIGN(Base base, path ? base_of_files(store, *path, wish, options, context)
                                 : base_of_model(store, wish, context));
+  if (!wish.adapter.empty()) HEARTH_TRY(add_adapter(store, wish, options, context, base));
   HEARTH_ASSIGN(const std::vector<std::string> steps,
                 store::create_model(store, {wish.name, std::move(base.layers), base.config, wish.texts}));
   for (const std::string& step : steps) context.console.note(step);

@@ -79,6 +79,7 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
   }
   path_ = open.path();
   chat_template_ = open.chat_template();
+  adapter_ = open.adapter();
   HEARTH_TRY(reopen(id, open.options()));
   protocol::Reply reply;
   reply.set_id(id);
@@ -92,6 +93,7 @@ Result<void> Service::reopen(uint64_t id, const protocol::StartOptions& options)
   model_.reset();
   LoadReport report(id, send_);
   const OpenExtras extras{.chat_template = chat_template_,
+                          .adapter = adapter_,
                           .on_step = [&report](const models::LoadStep& step) { report.tell(step); }};
   HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
                                           options_.n_default_threads, extras));

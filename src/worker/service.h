@@ -56,6 +56,7 @@ class Service {
   InheritedFiles files_;
   std::string path_;           // the model's among them
   std::string chat_template_;  // in the place of the model's own; empty: none is
+  std::string adapter_;        // as Open has it
   std::string opened_with_;    // the options, as bytes
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;

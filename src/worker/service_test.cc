@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "models/adapter/lora_gguf.h"
+#include "tests/support/random_adapter.h"
 #include "worker/service_fixture.h"
 
 namespace hearth::worker {
@@ -263,6 +265,53 @@ TEST_F(ServiceTest, OtherTemplate_TakesThePlaceOfTheModels) {
   Call render = call();
   render.mutable_render()->set_conversation_json(R"({"messages":[{"role":"user","content":"hi"}]})");
   EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]");
+}
+
+// Applied to all that the model computes; one that is not for the model is said when it is opened.
+TEST_F(ServiceTest, Adapter_IsApplied) {
+  make_llama();
+  const auto base = models::open_checkpoint(folder_ / "tiny.gguf");
+  models::LoraAdapter adapter = hearth::testing::random_adapter(**base, hearth::testing::kLlamaTargets, 3, 1);
+  ASSERT_TRUE(models::write_gguf_adapter(folder_ / "adapter.gguf", adapter, "llama"));
+  const auto service = [this] {
+    return std::make_unique<Service>(ServiceOptions{"nothing",
+                                                    [](int n) {
+                                                      return cpu::make_cpu_backend({*choose_isa(), n});
+                                                    },
+                                                    1},
+                                     [this](const Reply& reply) { replies_.push_back(reply); });
+  };
+  const auto open_with_adapter = [&](Service& opening) {
+    Call open = call();
+    for (const char* name : {"tiny.gguf", "adapter.gguf"}) {
+      protocol::Open::File& file = *open.mutable_open()->add_files();
+      const UniqueDescriptor opened(::open((folder_ / name).c_str(), O_RDONLY | O_CLOEXEC));
+      file.set_path(name);
+      file.set_descriptor(::fcntl(opened.get(), F_DUPFD_CLOEXEC, 10));
+    }
+    open.mutable_open()->set_path("tiny.gguf");
+    open.mutable_open()->set_adapter("adapter.gguf");
+    opening.handle(open);
+    return replies_.back();
+  };
+  start();
+  const std::string without = text_of(replies_to(generation("a", 12)));
+  const auto with = service();
+  ASSERT_TRUE(open_with_adapter(*with).has_opened()) << replies_.back().failure().message();
+  Call begin = call();
+  begin.mutable_start();
+  with->handle(begin);
+  ASSERT_TRUE(replies_.back().has_started());
+  const Call asked = generation("a", 12);
+  with->handle(asked);
+  while (with->has_work()) with->step();
+  EXPECT_NE(text_of(replies_of(asked.id())), without);
+
+  adapter.matrices[0].weight = "blk.9.attn_q.weight";
+  ASSERT_TRUE(models::write_gguf_adapter(folder_ / "adapter.gguf", adapter, "llama"));
+  const Reply refused = open_with_adapter(*service());
+  ASSERT_TRUE(refused.has_failure());
+  EXPECT_NE(refused.failure().message().find("blk.9.attn_q.weight"), std::string::npos);
 }
 
 TEST_F(ServiceTest, OtherTemplateInGosLanguage_RendersConversations) {

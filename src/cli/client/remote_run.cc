@@ -147,15 +147,24 @@ class LoadWatch {
   double next_s_ = monotonic_seconds() + 0.2;  // most models are there at once
 };
 
+// That a model has no chat template, and so goes on with texts, as the same model does from a file.
+bool cannot_chat(const Error& error) {
+  return error.message().find("does not support chat") != std::string::npos;
+}
+
 class RemoteSession {
  public:
   RemoteSession(const RemoteRun& run, HttpClient client, const Context& context)
-      : run_(run), client_(std::move(client)), context_(context), system_(run.system) {}
+      : run_(run), client_(std::move(client)), context_(context), system_(run.system), completes_(run.raw) {}
 
   Result<void> answer(const std::string& prompt) {
     AnswerWriter writer(context_.console, is_terminal(1), run_.json);
     watch_.emplace(context_.console, client_, run_.model);
-    Result<void> done = run_.raw ? complete(prompt, writer) : chat(prompt, writer);
+    Result<void> done = completes_ ? complete(prompt, writer) : chat(prompt, writer);
+    if (!done && !completes_ && cannot_chat(done.error())) {
+      HEARTH_TRY(go_on_with_texts());
+      done = complete(prompt, writer);
+    }
     watch_.reset();
     if (!done) return done;
     HEARTH_TRY(writer.finish());
@@ -171,7 +180,8 @@ class RemoteSession {
     watch_.emplace(context_.console, client_, run_.model);
     const auto loaded = client_.post("/api/chat", {{"model", run_.model}});
     watch_.reset();
-    if (!loaded) return loaded.error();
+    if (!loaded && !cannot_chat(loaded.error())) return loaded.error();
+    if (!loaded) HEARTH_TRY(go_on_with_texts());
     LineEditor editor(history_path());
     context_.console.note("Type a message, /? for help, /bye to leave.");
     while (true) {
@@ -196,6 +206,17 @@ class RemoteSession {
   }
 
  private:
+  Result<void> go_on_with_texts() {
+    if (!system_.empty()) {
+      return make_error(ErrorCode::kUsage, "--system: {} has no chat template, and so no place for it",
+                        run_.model);
+    }
+    context_.console.note(
+        fmt::format("{} has no chat template: it goes on with the text as it is", run_.model));
+    completes_ = true;
+    return {};
+  }
+
   Result<void> chat(const std::string& prompt, AnswerWriter& writer) {
     Json messages = Json::array();
     if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
@@ -245,6 +266,7 @@ class RemoteSession {
   HttpClient client_;
   const Context& context_;
   std::string system_;
+  bool completes_;  // the text as it is, without a conversation around it
   Json messages_ = Json::array();
   std::optional<LoadWatch> watch_;  // until something comes of the answer
 };

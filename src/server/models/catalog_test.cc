@@ -192,16 +192,28 @@ TEST_F(StoredModelsTest, WhatCannotBeRead_IsLeftOutAndSaid) {
   EXPECT_NE(catalog_.warnings()[0].find("bad:latest"), std::string::npos);
 }
 
-TEST_F(StoredModelsTest, ModelWithAnAdapter_SaysThatItCannotBeLoaded) {
+TEST_F(StoredModelsTest, Adapter_IsAFileOfTheModel_AndTheOnlyOne) {
   auto manifest = *store::Manifest::parse(store_.put_manifest_blobs("weights"));
+  const auto opened = [&] {
+    store_.put_file("manifests/registry.ollama.ai/library/tuned/latest", manifest.serialise());
+    return open_model_files(*catalog_.find("tuned"));
+  };
   manifest.layers.push_back(store_.put_blob(store::media_type::kAdapter, "adapter"));
-  store_.put_file("manifests/registry.ollama.ai/library/tuned/latest", manifest.serialise());
-  const auto entry = catalog_.find("tuned");
-  ASSERT_TRUE(entry);
-  const auto files = open_model_files(*entry);
-  ASSERT_FALSE(files);
-  EXPECT_EQ(files.error().code(), ErrorCode::kUnsupported);
-  EXPECT_NE(files.error().message().find("adapter"), std::string::npos);
+  const auto files = opened();
+  ASSERT_TRUE(files) << files.error().message();
+  EXPECT_EQ(files->name, "model.gguf");
+  EXPECT_EQ(files->adapter, "adapter.gguf");
+  ASSERT_EQ(files->files.size(), 2U);
+  for (const ModelFiles::File& file : files->files) {
+    char bytes[7];
+    EXPECT_EQ(::pread(file.descriptor.get(), bytes, sizeof(bytes), 0), 7);
+    EXPECT_EQ(std::string(bytes, sizeof(bytes)), file.name == files->adapter ? "adapter" : "weights");
+  }
+  manifest.layers.push_back(store_.put_blob(store::media_type::kAdapter, "another"));
+  const auto refused = opened();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message().find("2 adapters, and one is the most"), std::string::npos);
 }
 
 TEST_F(StoredModelsTest, SplitModel_IsOpenedInTheOrderOfItsParts) {

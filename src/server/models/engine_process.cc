@@ -196,6 +196,7 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
   protocol::Open open;
   open.set_path(files.name);
   open.set_chat_template(files.chat_template);
+  open.set_adapter(files.adapter);
   std::vector<int> descriptors;
   for (const ModelFiles::File& file : files.files) {
     protocol::Open::File& described = *open.add_files();

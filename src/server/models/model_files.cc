@@ -103,6 +103,7 @@ Result<ModelFiles> open_model_files(const CatalogEntry& entry) {
                       entry.name, kMaxFiles, stored.files.size());
   }
   ModelFiles files{stored.name, {}};
+  files.adapter = stored.adapter;
   for (const StoredModel::Files::File& file : stored.files) {
     auto blob = model.store.open_blob(file.digest);
     if (!blob) return blob.error().in(entry.name);

@@ -19,6 +19,7 @@ struct ModelFiles {
   std::string name;  // of the model among them: one of the files, or the folder that all of them are in
   std::vector<File> files;
   std::string chat_template = {};  // in the place of the model's own; empty: none is
+  std::string adapter = {};        // one of the files, which is applied; empty: none is
   int output = -1;  // borrowed: open for writing, for what the engine makes of the model; negative: none
 };
 

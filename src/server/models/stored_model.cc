@@ -29,8 +29,8 @@ std::string reason_not_to_load(const store::Manifest& manifest) {
     if (layer.media_type == media::kFolderFile && !is_folder_file_name(layer.name))
       return fmt::format("{} is no name of a file in a folder", quoted_excerpt(layer.name));
   }
-  if (manifest.first(media::kAdapter) != nullptr)
-    return "it has an adapter, which this version does not apply";
+  const auto n_adapters = std::ranges::count(manifest.layers, media::kAdapter, &store::Layer::media_type);
+  if (n_adapters > 1) return fmt::format("it has {} adapters, and one is the most", n_adapters);
   return "";
 }
 
@@ -85,21 +85,28 @@ Result<StoredModel> StoredModel::read(const store::Store& store, const store::Ma
 
 StoredModel::Files StoredModel::files() const {
   namespace media = store::media_type;
+  constexpr const char* kAdapterName = "adapter.gguf";
   Files found;
   const std::vector<store::Layer> parts = parts_of(manifest.manifest);
   for (const store::Layer& layer : manifest.manifest.layers) {
     if (layer.media_type == media::kFolderFile)
       found.files.push_back({fmt::format("model/{}", layer.name), layer.digest, layer.size_bytes});
   }
+  if (const store::Layer* adapter = manifest.manifest.first(media::kAdapter); adapter != nullptr) {
+    found.files.push_back({kAdapterName, adapter->digest, adapter->size_bytes});
+    found.adapter = kAdapterName;
+  }
   if (parts.empty()) {
     found.name = "model";
     return found;
   }
+  found.name = parts.size() == 1
+                   ? "model.gguf"
+                   : gguf::SplitName{"model", 1, static_cast<uint32_t>(parts.size())}.file_name(1);
   const gguf::SplitName split{"model", 1, static_cast<uint32_t>(parts.size())};
   for (uint32_t i = 0; i < parts.size(); ++i)
     found.files.push_back(
         {parts.size() == 1 ? "model.gguf" : split.file_name(i + 1), parts[i].digest, parts[i].size_bytes});
-  found.name = found.files.front().name;
   return found;
 }
 

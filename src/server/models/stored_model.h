@@ -31,8 +31,10 @@ struct StoredModel {
     };
     std::string name;  // of the model among them: one of the files, or the folder that all of them are in
     std::vector<File> files;
+    std::string adapter = {};  // one of the files, a GGUF file that is applied; empty: none is
   };
-  // One GGUF file, the parts of a split one, or the files of a Hugging Face folder. Only where it is usable.
+  // One GGUF file, the parts of a split one, or the files of a Hugging Face folder, and an adapter's. Only
+  // where it is usable.
   Files files() const;
   // The template that stands over the weights' own; empty where there is none, or it is Go's and stands in
   // for a renderer that the config names, which is code of Ollama's. kIo, kMalformed where it is damaged.

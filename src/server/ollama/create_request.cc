@@ -22,7 +22,7 @@ void refuse_what_is_not_there(const JsonBody& body) {
   };
   static constexpr std::array<NotThere, 7> kNotThere{
       {{"draft_files", "draft models are not part of this version"},
-       {"adapters", "adapters are not applied by this version"},
+       {"adapters", "adapters are taken by hearth create, and not by this request yet"},
        {"draft_quantize", "draft models are not part of this version"},
        {"renderer", "renderers are not part of this version: the model's template is rendered"},
        {"parser", "parsers are not part of this version"},
