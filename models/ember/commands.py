@@ -22,7 +22,7 @@ CONSTRAINTS_SOURCE = "src/cli/constraint.cc"
 OTHER_PROGRAMS = ("cmake --preset release", "cmake --build --preset release")
 
 COMMANDS = {
-    "run": ("src/cli/run.cc", {"--system", "--raw", "--verbose", "--json", "--template", "--chat-option"}),
+    "run": ("src/cli/run.cc", {"--adapter", "--system", "--raw", "--verbose", "--json", "--template", "--chat-option"}),
     "serve": (
         "src/cli/serve.cc",
         {
@@ -64,7 +64,16 @@ COMMANDS = {
     "perplexity": ("src/cli/perplexity.cc", {"--context", "--json"}),
     "logits": ("src/cli/logits.cc", {"--tokens", "--out", "--json"}),
     "quantize": ("src/cli/quantize.cc", {"--type", "--force", "--allow-requantize", "--verbose", "--json"}),
-    "train": ("src/cli/train.cc", {"--threads", "--json"}),
+    "train": ("src/cli/train.cc", {"--json"}),
+    "finetune": (
+        "src/cli/finetune.cc",
+        {
+            "--data", "--held-out", "--loss-on", "--output", "--rank", "--alpha", "--rslora", "--targets", "--steps",
+            "--epochs", "--learning-rate", "--sequences", "--sequence-tokens", "--json",
+        },
+    ),
+    "distill": ("src/cli/distill.cc", {"--weight", "--temperature", "--answers", "--json"}),
+    "merge": ("src/cli/merge.cc", {"--type", "--force", "--json"}),
     "tokenizer train": (
         "src/cli/tokenizer.cc",
         {"--vocabulary", "--output", "--pre", "--special", "--bos", "--eos", "--chat-template", "--force", "--json"},
@@ -115,4 +124,6 @@ def options_of(command):
         options = options | CACHE_TYPES | {"--num-thread"}
     if command in ("bench", "perplexity", "embed"):
         options = options | {"--num-thread"}
+    if command in ("quantize", "train", "distill", "finetune", "merge"):
+        options = options | {"--threads"}
     return options

@@ -70,7 +70,7 @@ class CommandsTest(unittest.TestCase):
         self.assert_defined("--stop", commands.PARAMETERS_SOURCE)
         for option in commands.CONSTRAINTS:
             self.assert_defined(option, commands.CONSTRAINTS_SOURCE)
-        for option in commands.CACHE_TYPES | {"--num-thread"}:
+        for option in commands.CACHE_TYPES | {"--num-thread", "--threads"}:
             self.assert_defined(option, commands.OPTIONS_SOURCE)
         for option in commands.COMMON:
             self.assert_defined(option, commands.COMMON_SOURCE)

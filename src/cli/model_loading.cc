@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "cli/nearest_names.h"
 #include "cli/terminal.h"
+#include "models/builtin_model.h"
 
 namespace hearth::cli {
 namespace {
@@ -28,8 +29,14 @@ std::vector<std::string> model_files_beside(const fs::path& path) {
 Result<std::unique_ptr<const models::Checkpoint>> open_model(const std::string& path) {
   std::error_code error;
   if (fs::exists(path, error)) return models::open_checkpoint(path);
+  if (is_builtin_model(path)) return models::open_builtin_model();
   return make_error(ErrorCode::kNotFound, "{}: no such file; expected the path of a GGUF model{}", path,
                     did_you_mean(path, model_files_beside(path)));
+}
+
+bool is_builtin_model(const std::string& path) {
+  std::error_code error;
+  return path == models::kBuiltinModelName && !fs::exists(path, error);
 }
 
 int threads_or_default(int64_t n_threads) {

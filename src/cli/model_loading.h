@@ -11,8 +11,11 @@
 
 namespace hearth::cli {
 
-// The checkpoint opened and checked. Where there is none, the error names files beside it that the name may
-// have meant.
+// Whether `path` is the name of the model that is a part of the program, and of no file.
+bool is_builtin_model(const std::string& path);
+
+// The checkpoint opened and checked, or the built-in one. Where there is none, the error names files beside
+// it that the name may have meant.
 Result<std::unique_ptr<const models::Checkpoint>> open_model(const std::string& path);
 
 struct RunnableModel {

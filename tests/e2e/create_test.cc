@@ -143,7 +143,7 @@ TEST_F(CreateCommand, WhatCannotBe_IsSaidAndLeavesNothing) {
       {{"x", "-f", "-"}, "FROM nobody\n", 1, "no such model in the store"},
       {{"x", "-f", "-"}, "FROM ./none\n", 1, "no such file"},
       {{"x", "-f", "-"}, "SYSTEM hi\n", 1, "expected a line FROM"},
-      {{"x", "-f", "-"}, "FROM " + file + "\nADAPTER a.gguf\n", 1, "adapters are not applied"},
+      {{"x", "-f", "-"}, "FROM " + file + "\nADAPTER a.gguf\n", 1, "expected a GGUF file, found none"},
       {{"x", "-f", "-"}, "FROM " + file + "\nPARAMETER top_k many\n", 1, "line 2: PARAMETER.top_k"},
       {{"x", "-f", "-"}, "FROM " + file + "\nTEMPLATE {% for %}\n", 1, "TEMPLATE"},
       {{"x", "-f", "-"}, "FROM " + file + "\nREQUIRES 99.0.0\n", 1, "requires Ollama 99.0.0"},

@@ -36,12 +36,12 @@ Pipe make_pipe() {
 }
 
 // In the child: never returns.
-[[noreturn]] void become_hearth(const Arguments& arguments, const Environment& environment) {
+[[noreturn]] void become(const char* program, const Arguments& arguments, const Environment& environment) {
   for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-  std::vector<char*> argv{const_cast<char*>(HEARTH_PROGRAM)};
+  std::vector<char*> argv{const_cast<char*>(program)};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  execv(HEARTH_PROGRAM, argv.data());
+  execvp(program, argv.data());
   _exit(127);
 }
 
@@ -83,6 +83,11 @@ void exchange(std::string_view input, int in, int out, int err, Outcome& outcome
 
 Outcome run_hearth(const Arguments& arguments, const std::optional<std::string>& input,
                    const Environment& environment) {
+  return run_program(HEARTH_PROGRAM, arguments, input, environment);
+}
+
+Outcome run_program(const char* program, const Arguments& arguments, const std::optional<std::string>& input,
+                    const Environment& environment) {
   signal(SIGPIPE, SIG_IGN);  // a program that does not read its input must not end the test
   const Pipe in = make_pipe();
   const Pipe out = make_pipe();
@@ -94,7 +99,7 @@ Outcome run_hearth(const Arguments& arguments, const std::optional<std::string>&
     dup2(input ? in.read_end : open("/dev/null", O_RDONLY), STDIN_FILENO);
     dup2(out.write_end, STDOUT_FILENO);
     dup2(err.write_end, STDERR_FILENO);
-    become_hearth(arguments, environment);
+    become(program, arguments, environment);
   }
   for (const int end : {in.read_end, out.write_end, err.write_end}) close(end);
   fcntl(in.write_end, F_SETFL, O_NONBLOCK);
@@ -114,7 +119,7 @@ HearthProcess HearthProcess::start(const Arguments& arguments) {
   if (pid == 0) {
     dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
     dup2(out.write_end, STDOUT_FILENO);
-    become_hearth(arguments, {});
+    become(HEARTH_PROGRAM, arguments, {});
   }
   close(out.write_end);
   return {pid, out.read_end};
@@ -127,7 +132,7 @@ HearthProcess HearthProcess::start_on_terminal(const Arguments& arguments, const
   HEARTH_CHECK(pid >= 0);
   if (pid == 0) {
     setenv("TERM", "xterm", 1);
-    become_hearth(arguments, environment);
+    become(HEARTH_PROGRAM, arguments, environment);
   }
   return {pid, terminal};
 }

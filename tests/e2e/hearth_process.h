@@ -28,6 +28,11 @@ struct Outcome {
 Outcome run_hearth(const Arguments& arguments, const std::optional<std::string>& input = std::nullopt,
                    const Environment& environment = {});
 
+// The same of another program, found in PATH where it is no path.
+Outcome run_program(const char* program, const Arguments& arguments,
+                    const std::optional<std::string>& input = std::nullopt,
+                    const Environment& environment = {});
+
 // A `hearth` that runs while the test looks. Killed at the end, if it still does.
 class HearthProcess {
  public:

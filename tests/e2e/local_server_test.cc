@@ -57,6 +57,50 @@ TEST_F(LocalServer, CommandsOfItsUser_NeedNoKey) {
   EXPECT_CONTAINS(with_key.err, "no such API key") << "a key that was given is used";
 }
 
+TEST_F(LocalServer, ModelWithAnAdapter_AnswersWithIt) {
+  const auto path = [&](const char* name) { return (folder_ / name).string(); };
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "a cat sat on a mat. the dog ran to the den. ";
+  std::ofstream(path("text.txt")) << text;
+  const std::string base = path("models/tiny.gguf");
+  const Outcome learnt =
+      run_hearth({"finetune", base, "--data", path("text.txt"), "--output", path("tuned"), "--steps", "40",
+                  "--learning-rate", "0.02", "--sequence-tokens", "16", "--rank", "4"});
+  ASSERT_EQ(learnt.exit_code, 0) << learnt.err;
+  std::ofstream(path("Modelfile")) << "FROM ./models/tiny.gguf\nADAPTER ./tuned\n";
+  const Outcome created = hearth({"create", "tuned", "-f", path("Modelfile"), "--models", path("models")});
+  ASSERT_EQ(created.exit_code, 0) << created.err;
+  EXPECT_CONTAINS(created.err, "adapter.gguf");
+
+  HearthProcess server = serve();
+  const Arguments ask{"a cat", "--raw", "--num-predict", "12", "--temperature", "0"};
+  const auto answer_of = [&](Arguments arguments) {
+    arguments.insert(arguments.end(), ask.begin(), ask.end());
+    const Outcome answer = hearth(arguments);
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    return answer.out;
+  };
+  const std::string with = answer_of({"run", "tuned"});
+  EXPECT_EQ(with, answer_of({"run", base, "--adapter", path("tuned")}));
+  EXPECT_EQ(answer_of({"run", "tiny"}), answer_of({"run", base}));
+  EXPECT_NE(with, answer_of({"run", "tiny"}));
+}
+
+TEST_F(LocalServer, ModelWithoutATemplate_GoesOnWithTheText) {
+  HearthProcess server = serve();
+  const Arguments how{"a cat", "--num-predict", "12", "--temperature", "0"};
+  Arguments of_server{"run", "tiny"};
+  Arguments of_file{"run", (folder_ / "models/tiny.gguf").string()};
+  for (Arguments* arguments : {&of_server, &of_file})
+    arguments->insert(arguments->end(), how.begin(), how.end());
+  const Outcome answer = hearth(of_server);
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  EXPECT_EQ(answer.out, hearth(of_file).out);
+  EXPECT_CONTAINS(answer.err, "tiny has no chat template: it goes on with the text as it is");
+  of_server.insert(of_server.end(), {"--system", "Be brief."});
+  EXPECT_CONTAINS(hearth(of_server).err, "no place for it");
+}
+
 TEST_F(LocalServer, RequireKey_MakesNoSocket) {
   HearthProcess server = serve({"--require-key"});
   EXPECT_CONTAINS(hearth({"rm", "none"}).err, "needs an API key");

@@ -456,6 +456,29 @@ KEEPING = (
         ["what does hearth train do?"],
     ),
     _how(
+        "finetune",
+        [
+            "(fine-tune|finetune) a model", "teach a model my (own |)(texts|documents|files)",
+            "adapt a model to my (texts|documents|files)", "train (an adapter|a LoRA)", "make (an adapter|a LoRA)",
+        ],
+        "Use `hearth finetune MODEL.gguf --data FOLDER`: it learns an adapter and leaves the model as it is.",
+        ["what does hearth finetune do?", "can Hearth (fine-tune|finetune)( a model|)?"],
+    ),
+    _how(
+        "adapter",
+        ["use (an adapter|a LoRA)", "run a model with (an adapter|a LoRA)", "load (an adapter|a LoRA)"],
+        "Use `hearth run MODEL.gguf --adapter ADAPTER`.",
+    ),
+    _how(
+        "merge",
+        [
+            "merge (an adapter|a LoRA)( into a model|)", "put an adapter into a model",
+            "make one model of a model and an adapter",
+        ],
+        "Use `hearth merge MODEL.gguf ADAPTER OUTPUT.gguf`.",
+        ["what does hearth merge do?"],
+    ),
+    _how(
         "train a tokenizer",
         ["train a tokenizer", "make a tokenizer( of my own|)", "make a (vocabulary|BPE)( from my texts|)"],
         "Use `hearth tokenizer train FOLDER --vocabulary 4096 --output tokenizer.gguf`.",
