@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kDescription = "Runs AI models on hardware that you own.";
 constexpr const char* kCommandLineExamples = R"(Examples:
+  hearth run "How do I pull a model?"
   hearth run model.gguf "Once upon a time"
   hearth inspect model.gguf
   hearth bench model.gguf
