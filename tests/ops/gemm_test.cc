@@ -30,6 +30,9 @@ std::vector<Isa> gemm_isas() {
   return isas;
 }
 
+constexpr double kRounding = 0x1p-24;  // of a float, relative
+constexpr double kLambda = 3.0;        // deviations that are allowed
+
 struct DenseProduct {
   int64_t m, n, k;
   int64_t c_stride;
@@ -70,9 +73,16 @@ struct DenseProduct {
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < c_stride; ++j) {
         double sum = adds || j >= n ? c[static_cast<size_t>(i * c_stride + j)] : 0;
-        for (int64_t p = 0; j < n && p < k; ++p)
-          sum += double{*view_a().from(i, p).data} * *view_b().from(p, j).data;
-        const double tolerance = j < n ? 4e-6 * std::sqrt(static_cast<double>(k + 1)) : 0;
+        double magnitude = std::abs(sum);
+        for (int64_t p = 0; j < n && p < k; ++p) {
+          const double product = double{*view_a().from(i, p).data} * *view_b().from(p, j).data;
+          sum += product;
+          magnitude += std::abs(product);
+        }
+        // What as many roundings of partial sums add up to where they are independent (Higham and Mary, SIAM
+        // J. Sci. Comput. 41(5), 2019, theorem 2.4).
+        const double tolerance =
+            j < n ? kLambda * kRounding * std::sqrt(static_cast<double>(k + 1)) * magnitude : 0;
         ASSERT_NEAR(out[static_cast<size_t>(i * c_stride + j)], sum, tolerance)
             << m << " x " << n << " x " << k << " at " << i << ", " << j;
       }
