@@ -139,6 +139,9 @@ Result<void> run(RunOptions options, const Context& context) {
   if (options.json && options.prompt.empty() && is_terminal(STDIN_FILENO))
     return Error(ErrorCode::kUsage, "--json: expected a PROMPT; a session cannot be one JSON object");
   if (is_builtin_model(options.model)) {
+    if (options.prompt.empty() && !is_terminal(STDIN_FILENO) && !has_piped_input())
+      return Error(ErrorCode::kUsage,
+                   "expected a PROMPT, found none (hearth run --help shows what is possible)");
     use_builtin_defaults(options, context.console);
   } else if (is_server_model(options.model)) {
     return run_on_server(options, context);

@@ -72,7 +72,9 @@ TEST(CommandLine, MissingArgument_IsNamed) {
   const Outcome outcome = run_hearth({"perplexity", "x.gguf"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_CONTAINS(outcome.err, "FILE");
-  EXPECT_EQ(run_hearth({"run"}).exit_code, 2);
+  const Outcome no_prompt = run_hearth({"run"});
+  EXPECT_EQ(no_prompt.exit_code, 2);
+  EXPECT_CONTAINS(no_prompt.err, "PROMPT");
 }
 
 TEST(CommandLine, MissingFile_FailsAndNamesItsNeighbour) {
