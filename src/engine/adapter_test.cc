@@ -48,7 +48,7 @@ class Adapters : public ::testing::Test {
 };
 
 std::vector<std::vector<double>> probabilities(LoadedModel& model, std::span<const text::TokenId> tokens,
-                                               Adapter adapter) {
+                                               const Adapter& adapter) {
   std::vector<std::vector<double>> rows;
   const auto evaluated = model.engine().evaluate(
       tokens,
@@ -61,7 +61,7 @@ std::vector<std::vector<double>> probabilities(LoadedModel& model, std::span<con
         rows.push_back(std::move(row));
         return true;
       },
-      std::move(adapter));
+      adapter);
   EXPECT_TRUE(evaluated) << evaluated.error().message();
   return rows;
 }

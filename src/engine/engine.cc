@@ -200,7 +200,7 @@ Result<void> Engine::run(std::span<const Slice> slices) {
 
 Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
                               const std::function<bool(int64_t, std::span<const float>)>& on_logits,
-                              std::shared_ptr<const models::LoadedAdapter> adapter) {
+                              const std::shared_ptr<const models::LoadedAdapter>& adapter) {
   if (has_work()) return make_error(ErrorCode::kUnavailable, "the engine is answering requests");
   if (static_cast<int64_t>(tokens.size()) > options_.context_tokens) {
     return make_error(ErrorCode::kResourceExhausted, "{} tokens do not fit the context of {}", tokens.size(),
@@ -213,7 +213,7 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
   // A sequence of its own: it only lends blocks, and gives them back whatever happens.
   Request request;
   request.prompt.assign(tokens.begin(), tokens.end());
-  request.adapter = adapter != nullptr ? std::move(adapter) : options_.adapter;
+  request.adapter = adapter != nullptr ? adapter : options_.adapter;
   Sequence sequence(next_id_++, std::move(request), options_.context_tokens, tokenizer_, blocks_);
   const int64_t chunk = std::min(runner_->max_step_tokens(), runner_->max_step_logits());
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());

@@ -81,7 +81,7 @@ class Engine {
   // on_logits returns false.
   Result<void> evaluate(std::span<const text::TokenId> tokens,
                         const std::function<bool(int64_t position, std::span<const float> logits)>& on_logits,
-                        std::shared_ptr<const models::LoadedAdapter> adapter = nullptr);
+                        const std::shared_ptr<const models::LoadedAdapter>& adapter = nullptr);
 
  private:
   Engine(std::unique_ptr<Runner> runner, const text::Tokenizer& tokenizer, const EngineOptions& options);
