@@ -181,6 +181,11 @@ TEST_F(LoraFiles, WhatDoesNotFit_IsRefused) {
   adapter = whole;
   ASSERT_TRUE(write_gguf_adapter(folder / "other.gguf", adapter, "qwen2"));
   expect_refused(refusal(folder / "other.gguf"), {"general.architecture: expected llama", "qwen2"});
+  testing::GgufWriter activated;
+  activated.add_string("general.architecture", "llama").add_string("general.type", "adapter");
+  activated.add_string("adapter.type", "lora").add_string("adapter.alora.invocation_tokens", "x");
+  activated.write(folder / "activated.gguf");
+  expect_refused(refusal(folder / "activated.gguf"), {"adapter.alora.invocation_tokens"});
   std::ofstream(folder / "model.gguf", std::ios::binary) << bytes;
   expect_refused(refusal(folder / "model.gguf"), {"general.type: expected adapter"});
   const std::string file = testing::read_file(folder / "other.gguf");

@@ -25,6 +25,12 @@ Result<void> check_kind(const gguf::File& file, const Checkpoint& base) {
   };
   HEARTH_TRY(expect("general.type", "adapter"));
   HEARTH_TRY(expect("adapter.type", "lora"));
+  if (file.find("adapter.alora.invocation_tokens") != nullptr) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: expected an adapter of whole sequences, found one that begins with certain tokens "
+                      "(adapter.alora.invocation_tokens)",
+                      file.name());
+  }
   HEARTH_ASSIGN(const std::string_view architecture, base.string("general.architecture"));
   return expect("general.architecture", architecture);
 }
