@@ -71,7 +71,7 @@ class Weights {
   std::shared_ptr<tensor::Buffer> buffer_;
 };
 
-void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t m) {
+void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t m, tensor::Phase phase) {
   auto backend = std::move(cpu::make_cpu_backend({isa, thread_count()})).value();
   const Weights weights(*backend, dtype, m, kWidth);
   std::vector<float> x(static_cast<size_t>(n * kWidth));
@@ -80,7 +80,8 @@ void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t 
   std::normal_distribution<float> normal;
   for (float& v : x) v = normal(random);
   for (auto _ : state) {
-    backend->matmul({DType::kF32, {n, kWidth}, x.data()}, weights.tensor, {DType::kF32, {n, m}, out.data()});
+    backend->matmul({DType::kF32, {n, kWidth}, x.data()}, weights.tensor, {DType::kF32, {n, m}, out.data()},
+                    phase);
     backend->synchronize();
     benchmark::DoNotOptimize(out.data());
   }
@@ -215,14 +216,14 @@ void register_all() {
     for (const tensor::DTypeTraits& type : tensor::all_dtypes()) {
       if (!quant::can_dequantize(type.dtype)) continue;
       const size_t stride = *tensor::row_bytes(type.dtype, static_cast<uint64_t>(kWidth));
-      const auto add = [&](const char* name, int64_t n, int64_t m) {
+      const auto add = [&](const char* name, int64_t n, int64_t m, tensor::Phase phase) {
         benchmark::RegisterBenchmark(fmt::format("{}/{}/{}", name, isa_name(isa), type.name).c_str(),
-                                     multiply, isa, type.dtype, n, m)
+                                     multiply, isa, type.dtype, n, m, phase)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
       };
-      add("Decode", 1, static_cast<int64_t>(kDecodeBytes / stride));
-      add("Prompt", kPromptRows, kPromptOutputs);
+      add("Decode", 1, static_cast<int64_t>(kDecodeBytes / stride), tensor::Phase::kDecode);
+      add("Prompt", kPromptRows, kPromptOutputs, tensor::Phase::kPrefill);
     }
   }
 }

@@ -24,7 +24,7 @@ struct DistillOptions {
   std::string recipe;
   std::string folder;
   double weight = 0.5;
-  double temperature = 2.0;
+  double temperature = 1.0;
   bool answers = false;
   int64_t n_threads = 0;
   bool json = false;
@@ -91,7 +91,7 @@ FOLDER gets what hearth train writes: model.gguf at the end, and a checkpoint fr
 
 Examples:
   hearth distill teacher.gguf student.json student/
-  hearth distill teacher-q8_0.gguf student.json student/ --weight 0.7 --temperature 1.5)";
+  hearth distill teacher-q8_0.gguf student.json student/ --weight 0.7 --temperature 2)";
 
 }  // namespace
 

@@ -193,7 +193,7 @@ Result<void> Engine::run(std::span<const Slice> slices) {
         s.tokens().subspan(static_cast<size_t>(s.n_evaluated()), static_cast<size_t>(slice.n_tokens));
     step.push_back({tokens, s.n_evaluated(), s.block_tables(), s.state_slot(),
                     slice.wants_logits && !s.is_embedded() ? 1 : 0, s.n_hidden(slice.n_tokens), &hidden_[i],
-                    s.adapter()});
+                    s.adapter(), s.phase()});
   }
   return runner_->run(step, logits_);
 }
@@ -227,7 +227,8 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
                             count,
                             /*n_hidden=*/0,
                             /*hidden=*/nullptr,
-                            sequence.adapter()};
+                            sequence.adapter(),
+                            tensor::Phase::kPrefill};
     HEARTH_TRY(runner_->run({&step, 1}, logits_));
     sequence.advance(count);
     for (int64_t i = 0; i < count; ++i) {

@@ -31,9 +31,9 @@ class LocalRunner : public Runner {
     HEARTH_CHECK(static_cast<int64_t>(tokens_.size()) <= options_.max_step_tokens);
     HEARTH_CHECK(static_cast<int64_t>(output_rows_.size()) <= options_.max_step_logits);
     const models::Workspace::Scope scope(workspace_);
-    const models::StepOutput out =
-        model_.forward({tokens_, positions_, sequences_by_group_, output_rows_, hidden_rows_, adapters_},
-                       cache_, workspace_);
+    const models::StepOutput out = model_.forward(
+        {tokens_, positions_, sequences_by_group_, output_rows_, hidden_rows_, adapters_, n_prefill_rows_},
+        cache_, workspace_);
     backend_.synchronize();
     logits.resize(static_cast<size_t>(out.logits.shape.n_elements()));
     backend_.read(out.logits, logits);
@@ -42,7 +42,7 @@ class LocalRunner : public Runner {
   }
 
  private:
-  // Sequences side by side: one row a token.
+  // Sequences side by side, those that read before those that generate: one row a token.
   void lay_out(std::span<const StepSequence> step) {
     tokens_.clear();
     positions_.clear();
@@ -50,19 +50,32 @@ class LocalRunner : public Runner {
     output_rows_.clear();
     hidden_rows_.clear();
     adapters_.clear();
-    for (const StepSequence& s : step) {
+    first_rows_.resize(step.size());
+    add_rows(step, tensor::Phase::kPrefill);
+    n_prefill_rows_ = static_cast<int64_t>(tokens_.size());
+    add_rows(step, tensor::Phase::kDecode);
+    for (size_t i = 0; i < step.size(); ++i) {
+      const int64_t end = first_rows_[i] + static_cast<int64_t>(step[i].tokens.size());
+      for (int64_t row = end - step[i].n_logits; row < end; ++row)
+        output_rows_.push_back(static_cast<int32_t>(row));
+      for (int64_t row = end - step[i].n_hidden; row < end; ++row)
+        hidden_rows_.push_back(static_cast<int32_t>(row));
+    }
+  }
+
+  void add_rows(std::span<const StepSequence> step, tensor::Phase phase) {
+    for (size_t i = 0; i < step.size(); ++i) {
+      const StepSequence& s = step[i];
+      if (s.phase != phase) continue;
       const auto first_row = static_cast<int64_t>(tokens_.size());
       const auto n = static_cast<int64_t>(s.tokens.size());
+      first_rows_[i] = first_row;
       for (size_t group = 0; group < sequences_by_group_.size(); ++group) {
         sequences_by_group_[group].push_back(
             {first_row, n, s.start_position, s.block_tables[group], s.state_slot});
       }
       tokens_.insert(tokens_.end(), s.tokens.begin(), s.tokens.end());
-      for (int64_t i = 0; i < n; ++i) positions_.push_back(static_cast<int32_t>(s.start_position + i));
-      for (int64_t i = n - s.n_logits; i < n; ++i)
-        output_rows_.push_back(static_cast<int32_t>(first_row + i));
-      for (int64_t i = n - s.n_hidden; i < n; ++i)
-        hidden_rows_.push_back(static_cast<int32_t>(first_row + i));
+      for (int64_t t = 0; t < n; ++t) positions_.push_back(static_cast<int32_t>(s.start_position + t));
       if (s.adapter != nullptr) add_adapted(first_row, n, *s.adapter);
     }
   }
@@ -100,6 +113,8 @@ class LocalRunner : public Runner {
   std::vector<int32_t> tokens_;
   std::vector<int32_t> positions_;
   std::vector<std::vector<tensor::SequenceRows>> sequences_by_group_;
+  int64_t n_prefill_rows_ = 0;
+  std::vector<int64_t> first_rows_;  // of the step's sequences
   std::vector<int32_t> output_rows_;
   std::vector<int32_t> hidden_rows_;
   std::vector<models::AdaptedRows> adapters_;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "models/adapter/loaded_adapter.h"
 #include "models/kv_cache.h"
+#include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::engine {
@@ -27,6 +28,7 @@ struct StepSequence {
   int64_t n_hidden = 0;
   std::vector<float>* hidden = nullptr;
   const models::LoadedAdapter* adapter = nullptr;  // of all its tokens
+  tensor::Phase phase = tensor::Phase::kPrefill;   // the same
 };
 
 // Not thread-safe.

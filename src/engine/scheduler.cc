@@ -157,8 +157,8 @@ void Scheduler::share_among_prompts(int64_t room, std::vector<int64_t>& n_tokens
       demands.push_back(0);
     }
     tenant->prompts.push_back(i);
-    tenant->demands.push_back(running_[i]->n_pending());
-    demands[static_cast<size_t>(tenant - tenants.begin())] += running_[i]->n_pending();
+    tenant->demands.push_back(running_[i]->n_next());
+    demands[static_cast<size_t>(tenant - tenants.begin())] += running_[i]->n_next();
   }
   const std::vector<int64_t> rooms = fair_shares(demands, room);
   for (size_t t = 0; t < tenants.size(); ++t) {

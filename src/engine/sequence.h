@@ -8,6 +8,7 @@
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
 #include "sampling/sampler.h"
+#include "tensor/backend.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::engine {
@@ -19,7 +20,10 @@ namespace hearth::engine {
 //     gives all of them back.
 //  3. Once finished, it takes no further token.
 //  4. What it will generate depends on tokens() and on the state of sampler, detokenizer and stop matcher,
-//     never on where keys and values come from: they can be given back and evaluated again at any time.
+//  not
+//     on where keys and values come from: they can be given back and evaluated again at any time. One thing
+//     they keep: what another request generated, and this one's prompt repeats, was evaluated in its phase
+//     (tensor::Phase), by roundings of its own.
 class Sequence {
  public:
   // `request` has been checked. It ends when it has `context_tokens`, which is more than its prompt has,
@@ -37,6 +41,14 @@ class Sequence {
   int64_t n_evaluated() const noexcept { return n_evaluated_; }
   int64_t n_generated() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_prompt_; }
   int64_t n_pending() const noexcept { return static_cast<int64_t>(tokens_.size()) - n_evaluated_; }
+  // What the next of them are evaluated for, and how many of them may stand in one step: a prompt is read,
+  // and what was generated is evaluated as it was the first time, also after a preemption.
+  tensor::Phase phase() const noexcept {
+    return n_evaluated_ < n_prompt_ ? tensor::Phase::kPrefill : tensor::Phase::kDecode;
+  }
+  int64_t n_next() const noexcept {
+    return phase() == tensor::Phase::kPrefill ? n_prompt_ - n_evaluated_ : n_pending();
+  }
   // Its next step brings its next token: nothing of the prompt, or of what a preemption took, is left.
   bool is_decoding() const noexcept { return n_generated() > 0 && n_pending() == 1; }
   bool is_finished() const noexcept { return finished_; }

@@ -181,7 +181,8 @@ Result<std::vector<float>> Bert::encode_tokens(std::span<const std::vector<int32
     lengths.push_back(static_cast<int64_t>(sequence.size()));
   const Layout layout(sequences);
   HEARTH_ASSIGN(Workspace workspace, Workspace::create(backend_, workspace_bytes(lengths)));
-  const StepInput input{layout.tokens, layout.positions, {}, {}};
+  StepInput input{layout.tokens, layout.positions, {}, {}};
+  input.n_prefill_rows = static_cast<int64_t>(layout.tokens.size());
   const StepContext step{backend_, workspace, input, layout.rows};
   const tensor::Shape shape{step.n_rows(), config_.transformer.width};
   const Tensor x = workspace.take(shape);

@@ -41,7 +41,7 @@ struct AdaptedRows {
   const LoadedAdapter* adapter = nullptr;
 };
 
-// The tokens of one step. Rows are tokens, grouped by sequence.
+// The tokens of one step. Rows are tokens, grouped by sequence; those of tensor::Phase::kPrefill come first.
 struct StepInput {
   std::span<const int32_t> tokens;     // each < vocabulary_size
   std::span<const int32_t> positions;  // of each token in its sequence
@@ -51,6 +51,7 @@ struct StepInput {
   std::span<const int32_t> hidden_rows =
       {};  // rows whose final state is wanted, normalised for the output matrix
   std::span<const AdaptedRows> adapters = {};  // of rows that have one; they share none
+  int64_t n_prefill_rows = 0;
 };
 
 // In the workspace until its scope ends.

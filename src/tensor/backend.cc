@@ -67,13 +67,13 @@ void Backend::rms_norm(const Tensor& x, const Tensor& weight, float epsilon, con
   do_rms_norm(x, weight, epsilon, out);
 }
 
-void Backend::matmul(const Tensor& x, const Tensor& w, const Tensor& out) {
+void Backend::matmul(const Tensor& x, const Tensor& w, const Tensor& out, Phase phase) {
   check_f32(x, 2);
   check_f32(out, 2);
   HEARTH_CHECK(w.shape.rank() == 2 && supports_weight(w.dtype));
   HEARTH_CHECK(x.shape[1] == w.shape[1]);
   HEARTH_CHECK(out.shape == Shape({x.shape[0], w.shape[0]}));
-  do_matmul(x, w, out);
+  do_matmul(x, w, out, phase);
 }
 
 void Backend::rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args) {
@@ -183,7 +183,8 @@ void Backend::route(const Tensor& logits, const RouteArgs& args, const Tensor& e
   do_route(logits, args, experts, weights);
 }
 
-void Backend::matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out) {
+void Backend::matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out,
+                             Phase phase) {
   check_f32(x, 3);
   check_f32(out, 3);
   HEARTH_CHECK(w.shape.rank() == 3 && supports_weight(w.dtype));
@@ -191,7 +192,7 @@ void Backend::matmul_experts(const Tensor& x, const Tensor& w, const Tensor& exp
   HEARTH_CHECK(x.shape[0] == experts.shape[0] && (x.shape[1] == 1 || x.shape[1] == experts.shape[1]));
   HEARTH_CHECK(x.shape[2] == w.shape[2]);
   HEARTH_CHECK(out.shape == Shape({experts.shape[0], experts.shape[1], w.shape[1]}));
-  do_matmul_experts(x, w, experts, out);
+  do_matmul_experts(x, w, experts, out, phase);
 }
 
 void Backend::combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out) {

@@ -8,9 +8,9 @@
 //    reads a model file has compared its tensors with the architecture before building anything from them.
 //  - Inputs and outputs do not overlap, except where an op says "in place".
 //  - Ops run in the order of the calls. Their results may be read after synchronize().
-//  - Row i of an output depends on row i of the inputs only, bit by bit: not on how many other rows stand in
-//  the
-//    batch, nor on the number of threads. Where a backend has a faster op without this property, it says so.
+//  - Row i of an output depends on row i of the inputs (and on its phase) only, bit by bit: not on how many
+//    other rows stand in the batch, nor on the number of threads. Where a backend has a faster op without
+//    this property, it says so.
 //
 // One thread at a time may use a backend. Oracle of every op: backends/cpu/ref.
 #pragma once
@@ -62,6 +62,14 @@ struct PagedKv {
 
 // In a block table: the cache no longer holds what stood there.
 inline constexpr int32_t kNoBlock = -1;
+
+// What the rows of a product are evaluated for. A backend may have kernels of its own for each, which round
+// differently: units that are fast for many rows are slow for one. A row's bits depend on its phase, never on
+// how many others come with it.
+enum class Phase {
+  kPrefill,  // reading what is given: prompts, texts to embed or to measure
+  kDecode,   // generating, a row at a time for each sequence
+};
 
 // The tokens of one sequence in a step: rows first_row .. first_row + n_tokens - 1 of the batch, standing at
 // positions start_position ... of their sequence.
@@ -169,7 +177,7 @@ class Backend {
 
   // out = x w^T
   //   x [n, k] f32;  w [m, k] any weight type;  out [n, m] f32, overwritten
-  void matmul(const Tensor& x, const Tensor& w, const Tensor& out);
+  void matmul(const Tensor& x, const Tensor& w, const Tensor& out, Phase phase = Phase::kDecode);
 
   // Turns q or k in place.
   //   x [n, n_heads, head_dim] f32, head_dim >= args.n_rotated;  positions [n]
@@ -220,7 +228,8 @@ class Backend {
   // out[i, j, :] = x[i, j, :] w[experts[i, j]]^T, reading each expert that is used once.
   //   x [n, n_used, k] f32, or [n, 1, k]: the same row for every expert;  w [n_experts, m, k] any weight type
   //   experts [n, n_used] i32, from route();  out [n, n_used, m] f32, overwritten
-  void matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out);
+  void matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out,
+                      Phase phase = Phase::kDecode);
 
   // out[i, :] = sum over j of weights[i, j] * x[i, j, :], in the order of j
   //   x [n, n_used, width] f32;  weights [n, n_used] f32;  out [n, width] f32, overwritten
@@ -277,7 +286,7 @@ class Backend {
  protected:
   virtual void do_embed(const Tensor& table, std::span<const int32_t> tokens, const Tensor& out) = 0;
   virtual void do_rms_norm(const Tensor& x, const Tensor& weight, float epsilon, const Tensor& out) = 0;
-  virtual void do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) = 0;
+  virtual void do_matmul(const Tensor& x, const Tensor& w, const Tensor& out, Phase phase) = 0;
   virtual void do_rope(const Tensor& x, std::span<const int32_t> positions, const RopeArgs& args) = 0;
   virtual void do_store_kv(const Tensor& k, const Tensor& v, const PagedKv& cache,
                            std::span<const SequenceRows> sequences) = 0;
@@ -292,8 +301,8 @@ class Backend {
                              const Tensor& out) = 0;
   virtual void do_route(const Tensor& logits, const RouteArgs& args, const Tensor& experts,
                         const Tensor& weights) = 0;
-  virtual void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
-                                 const Tensor& out) = 0;
+  virtual void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out,
+                                 Phase phase) = 0;
   virtual void do_combine_experts(const Tensor& x, const Tensor& weights, const Tensor& out) = 0;
   virtual void do_take_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) = 0;
   virtual void do_soft_cap(const Tensor& x, float cap) = 0;

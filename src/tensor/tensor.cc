@@ -24,6 +24,15 @@ Tensor Tensor::first(int64_t n) const noexcept {
   return {dtype, to, data};
 }
 
+Tensor Tensor::slice(int64_t begin, int64_t n) const noexcept {
+  HEARTH_CHECK(shape.rank() > 0 && begin >= 0 && n >= 0 && begin + n <= shape[0]);
+  if (n == 0) return first(0);
+  Tensor rows = first(n);
+  const auto row_bytes = static_cast<int64_t>(size_bytes()) / shape[0];
+  rows.data = as<std::byte>() + begin * row_bytes;
+  return rows;
+}
+
 Tensor Tensor::reshaped(Shape to) const noexcept {
   HEARTH_CHECK(to.n_elements() == shape.n_elements());
   return {dtype, to, data};

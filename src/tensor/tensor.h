@@ -66,8 +66,9 @@ struct Tensor {
     return static_cast<float*>(data);
   }
   size_t size_bytes() const noexcept;
-  // The first `n` of the outermost dimension.
+  // The first `n` of the outermost dimension; `n` of them from `begin` on.
   Tensor first(int64_t n) const noexcept;
+  Tensor slice(int64_t begin, int64_t n) const noexcept;
   // The same memory in another shape of as many elements.
   Tensor reshaped(Shape to) const noexcept;
 };

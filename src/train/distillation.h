@@ -47,7 +47,7 @@ struct Distillation {
   Teacher* teacher = nullptr;
   std::string teacher_digest;  // of all that it computes with
   double weight = 0.5;         // SoftTargets'
-  double temperature = 2.0;
+  double temperature = 1.0;
 };
 
 }  // namespace hearth::train

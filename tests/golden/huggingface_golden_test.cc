@@ -229,7 +229,9 @@ TEST_P(HuggingFaceGolden, PackedModels_AnswerAsTheirValuesDo) {
       }
       // The same numbers; with desc_act added up in another order, and a key or value now and then rounds to
       // the next F16.
-      EXPECT_LE(error / power, options.desc_act ? 1e-7 : 1e-12);
+      // On AMX prompts are read in bf16, to which the packed weights are rounded and the plain ones are not.
+      const double in_floats = options.desc_act ? 1e-7 : 1e-12;
+      EXPECT_LE(error / power, GetParam() == Isa::kAmx ? 2e-3 : in_floats);
       EXPECT_GT(power, 0);
     }
   }

@@ -37,12 +37,12 @@ class RoundingBackend final : public cpu::RefBackend {
     for (int64_t i = 0; i < gate.shape.n_elements(); ++i) gate.f32()[i] *= up.f32()[i];
   }
 
-  void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
-                         const Tensor& out) override {
+  void do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out,
+                         tensor::Phase phase) override {
     std::vector<float> values(x.f32(), x.f32() + x.shape.n_elements());
     const Tensor rounded{x.dtype, x.shape, values.data()};
     if (w.dtype == tensor::DType::kF16) round(rounded);
-    cpu::RefBackend::do_matmul_experts(rounded, w, experts, out);
+    cpu::RefBackend::do_matmul_experts(rounded, w, experts, out, phase);
   }
 
  private:

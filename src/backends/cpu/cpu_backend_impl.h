@@ -47,6 +47,7 @@ class CpuBackend final : public HostBackend {
       : isa_(isa),
         kernels_(*set.kernels),
         tiles_(set.tiles),
+        bf16_(set.bf16),
         pool_(n_threads),
         thread_scratch_(static_cast<size_t>(n_threads)) {}
 
@@ -57,7 +58,8 @@ class CpuBackend final : public HostBackend {
                 const tensor::Tensor& out) override;
   void do_rms_norm(const tensor::Tensor& x, const tensor::Tensor& weight, float epsilon,
                    const tensor::Tensor& out) override;
-  void do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
+  void do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out,
+                 tensor::Phase phase) override;
   void do_rope(const tensor::Tensor& x, std::span<const int32_t> positions,
                const tensor::RopeArgs& args) override;
   void do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
@@ -76,7 +78,7 @@ class CpuBackend final : public HostBackend {
   void do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args, const tensor::Tensor& experts,
                 const tensor::Tensor& weights) override;
   void do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& experts,
-                         const tensor::Tensor& out) override;
+                         const tensor::Tensor& out, tensor::Phase phase) override;
   void do_combine_experts(const tensor::Tensor& x, const tensor::Tensor& weights,
                           const tensor::Tensor& out) override;
   void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
@@ -119,12 +121,15 @@ class CpuBackend final : public HostBackend {
   // Rounds the rows of x for weights of `block` elements to a scale; the result stands in scratch_.
   QuantizedRows quantize_rows(const tensor::Tensor& x, int64_t block);
 
+  void matmul_bf16(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out);
+
   // For weights of a type that the set has no kernel for: rows are dequantised to F32, some at a time.
   void matmul_dequantized(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out);
 
   const Isa isa_;
   const Kernels& kernels_;
   const TileKernels* const tiles_;
+  const Bf16Kernels* const bf16_;
   ThreadPool pool_;
   Scratch scratch_;         // quantised activations, attention states
   Scratch expert_scratch_;  // activations and products of one expert

@@ -8,22 +8,23 @@ extern const Kernels kAvx2Kernels;
 extern const TileKernels kAvx2Tiles;
 extern const Kernels kAvx512Kernels;
 extern const TileKernels kAmxTiles;
+extern const Bf16Kernels kAmxBf16;
 #endif
 
 KernelSet kernels_for(Isa isa) noexcept {
   switch (isa) {
     case Isa::kScalar:
-      return {&kScalarKernels, nullptr};
+      return {&kScalarKernels, nullptr, nullptr};
 #if defined(__x86_64__)
     case Isa::kAvx2:
-      return {&kAvx2Kernels, &kAvx2Tiles};
+      return {&kAvx2Kernels, &kAvx2Tiles, nullptr};
     case Isa::kAvx512:
-      return {&kAvx512Kernels, nullptr};
+      return {&kAvx512Kernels, nullptr, nullptr};
     case Isa::kAmx:
-      return {&kAvx512Kernels, &kAmxTiles};
+      return {&kAvx512Kernels, &kAmxTiles, &kAmxBf16};
 #endif
     default:
-      return {nullptr, nullptr};
+      return {nullptr, nullptr, nullptr};
   }
 }
 

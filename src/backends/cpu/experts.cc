@@ -33,8 +33,8 @@ PairsByExpert group_pairs(const int32_t* experts, int64_t n_pairs, int64_t n_exp
 
 }  // namespace
 
-void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts,
-                                   const Tensor& out) {
+void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tensor& experts, const Tensor& out,
+                                   tensor::Phase phase) {
   const int64_t n_experts = w.shape[0];
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];
@@ -58,7 +58,8 @@ void CpuBackend::do_matmul_experts(const Tensor& x, const Tensor& w, const Tenso
       std::memcpy(gathered + i * k, x.f32() + x_row * k, static_cast<size_t>(k) * sizeof(float));
     }
     const Tensor expert{w.dtype, {m, k}, w.as<std::byte>() + static_cast<size_t>(e) * expert_bytes};
-    do_matmul({tensor::DType::kF32, {n, k}, gathered}, expert, {tensor::DType::kF32, {n, m}, products});
+    do_matmul({tensor::DType::kF32, {n, k}, gathered}, expert, {tensor::DType::kF32, {n, m}, products},
+              phase);
     for (int64_t i = 0; i < n; ++i) {
       std::memcpy(out.f32() + pair_at(i) * m, products + i * m, static_cast<size_t>(m) * sizeof(float));
     }
@@ -104,7 +105,8 @@ void CpuBackend::do_matmul_heads(const Tensor& x, const Tensor& w, const Tensor&
     for (int64_t row = 0; row < n; ++row)
       std::copy_n(x.f32() + (row * n_heads + head) * k, k, gathered + row * k);
     const Tensor own{w.dtype, {m, k}, w.as<std::byte>() + static_cast<size_t>(head) * head_bytes};
-    do_matmul({tensor::DType::kF32, {n, k}, gathered}, own, {tensor::DType::kF32, {n, m}, products});
+    do_matmul({tensor::DType::kF32, {n, k}, gathered}, own, {tensor::DType::kF32, {n, m}, products},
+              tensor::Phase::kDecode);
     for (int64_t row = 0; row < n; ++row)
       std::copy_n(products + row * m, m, out.f32() + (row * n_heads + head) * m);
   }

@@ -19,6 +19,10 @@ struct QuantizedRows {
   int16_t* sums;  // [n, k / 16], of each 16 q
 };
 
+// Dequantises elements begin .. begin + count - 1 of a row, whole blocks of its type, whose number (a
+// tensor::DType) is handed through.
+using DequantizePart = void (*)(int type, const void* row, int64_t begin, int64_t count, float* out) noexcept;
+
 // out[i, r] = sum_j x[i, j] w[r, j] for rows row_begin <= r < row_end of w and 0 <= i < n.
 struct MatmulTask {
   const void* w;        // row 0 of the weights
@@ -28,11 +32,14 @@ struct MatmulTask {
   int64_t row_end;
   const float* x;      // [n, k]: for F32, F16 and BF16 weights
   QuantizedRows q;     // for quantised weights
-  const void* packed;  // for TileKernels: what pack() wrote
+  const void* packed;  // for TileKernels and Bf16Kernels: what pack() wrote
   int64_t n;
   float* out;  // [n, out_stride]
   int64_t out_stride;
-  void* scratch;  // for TileKernels: scratch_bytes(n), aligned to 64 bytes
+  void* scratch;  // for TileKernels and Bf16Kernels: scratch_bytes(n), aligned to 64 bytes
+  // For Bf16Kernels::dequantized.
+  DequantizePart dequantize;
+  int type;
 };
 using MatmulKernel = void (*)(const MatmulTask& task) noexcept;
 
@@ -59,6 +66,20 @@ struct TileKernels {
   void (*pack)(const QuantizedRows& rows, int64_t n, int64_t k, int64_t block, int64_t tile_begin,
                int64_t tile_end, void* packed) noexcept;
   MatmulKernels matmul;
+};
+
+// Products in bf16 (tensor::Phase::kPrefill): both sides are rounded to it, sums are f32. They unpack weights
+// once for all activation rows, and a row's bits are the same for any number of them. Types that have none
+// are multiplied by the others' rules.
+struct Bf16Kernels {
+  // Size of n activation rows in the tiles' order; the kernels' scratch memory.
+  size_t (*packed_bytes)(int64_t n, int64_t k) noexcept;
+  size_t (*scratch_bytes)(int64_t n) noexcept;
+  // Packs the tiles of rows 16 tile_begin .. 16 tile_end (of n) of x [n, k].
+  void (*pack)(const float* x, int64_t n, int64_t k, int64_t tile_begin, int64_t tile_end,
+               void* packed) noexcept;
+  MatmulKernels matmul;      // none for F32
+  MatmulKernel dequantized;  // of any other type
 };
 
 // Expands a row of the cache to floats: n elements, a whole number of its type's blocks.

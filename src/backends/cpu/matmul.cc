@@ -7,6 +7,7 @@ namespace hearth::cpu {
 namespace {
 
 using tensor::DType;
+using tensor::Phase;
 using tensor::Tensor;
 
 MatmulKernel kernel_for(const MatmulKernels& kernels, DType dtype) {
@@ -48,6 +49,21 @@ int64_t rows_of_a_pass(int64_t all_bytes, int64_t row_bytes) {
   return std::max<int64_t>(16, all_bytes / std::max<int64_t>(1, row_bytes) / 16 * 16);
 }
 
+// Whether rounding weights to bf16 takes nothing away that their type meant: the steps of quantised ones are
+// coarser.
+bool fits_bf16(DType dtype) {
+  return dtype != DType::kF32 && dtype != DType::kF16;
+}
+
+void dequantize_part(int type, const void* row, int64_t begin, int64_t count, float* out) noexcept {
+  const auto dtype = static_cast<DType>(type);
+  const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+  const int64_t first_block = begin / static_cast<int64_t>(traits.block_elements);
+  quant::dequantize_row(
+      dtype, static_cast<const std::byte*>(row) + first_block * static_cast<int64_t>(traits.block_bytes), out,
+      count);
+}
+
 }  // namespace
 
 QuantizedRows CpuBackend::quantize_rows(const Tensor& x, int64_t block) {
@@ -68,11 +84,12 @@ QuantizedRows CpuBackend::quantize_rows(const Tensor& x, int64_t block) {
   return rows;
 }
 
-void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) {
+void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out, Phase phase) {
   const int64_t n = x.shape[0];
   const int64_t m = w.shape[0];
   const int64_t k = w.shape[1];
   if (n == 0 || m == 0) return;
+  if (phase == Phase::kPrefill && bf16_ != nullptr && fits_bf16(w.dtype)) return matmul_bf16(x, w, out);
   const MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
   if (kernel == nullptr) return matmul_dequantized(x, w, out);
   const int64_t block = tensor::dtype_traits(w.dtype).block_elements;
@@ -119,6 +136,34 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out) 
       part.out = task.out + first * m;
       kernel(part);
     }
+  });
+}
+
+void CpuBackend::matmul_bf16(const Tensor& x, const Tensor& w, const Tensor& out) {
+  const int64_t n = x.shape[0];
+  const int64_t m = w.shape[0];
+  const int64_t k = w.shape[1];
+  const MatmulKernel own = kernel_for(bf16_->matmul, w.dtype);
+  const MatmulKernel kernel = own != nullptr ? own : bf16_->dequantized;
+  MatmulTask task{};
+  task.w = w.data;
+  task.w_row_bytes = static_cast<int64_t>(*tensor::row_bytes(w.dtype, static_cast<uint64_t>(k)));
+  task.k = k;
+  task.n = n;
+  task.out = out.f32();
+  task.out_stride = m;
+  task.dequantize = dequantize_part;
+  task.type = static_cast<int>(w.dtype);
+  void* packed = packed_scratch_.take(bf16_->packed_bytes(n, k));
+  parallel((n + 15) / 16, 1, 16 * k,
+           [&](int, int64_t begin, int64_t end) { bf16_->pack(x.f32(), n, k, begin, end, packed); });
+  task.packed = packed;
+  parallel(m, kRowGrain, k, [&](int thread, int64_t begin, int64_t end) {
+    MatmulTask part = task;
+    part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(bf16_->scratch_bytes(n));
+    part.row_begin = begin;
+    part.row_end = end;
+    kernel(part);
   });
 }
 

@@ -38,14 +38,14 @@ void GatedDeltaNet::apply(const StepContext& step, const tensor::RecurrentState&
   const Tensor recalled = step.workspace.take({n, config_.value_width()});
 
   tensor::Backend& backend = step.backend;
-  backend.matmul(x, qkv_, projected);
+  step.matmul(x, qkv_, projected);
   backend.causal_conv(projected, conv_, state, step.sequences, mixed);
   recall(step, state, x, mixed, recalled);
   const Tensor heads = recalled.reshaped({n * config_.n_heads, config_.value_dim});
   norm_.apply(step, heads, heads);
-  backend.matmul(x, gate_, gate);
+  step.matmul(x, gate_, gate);
   backend.activate_gate(tensor::Activation::kSilu, gate, recalled);
-  backend.matmul(gate, output_, out);
+  step.matmul(gate, output_, out);
 }
 
 void GatedDeltaNet::recall(const StepContext& step, const tensor::RecurrentState& state, const Tensor& x,
@@ -64,8 +64,8 @@ void GatedDeltaNet::recall(const StepContext& step, const tensor::RecurrentState
   backend.copy_columns(mixed, 0, q, 0, key_width);
   backend.copy_columns(mixed, key_width, k, 0, key_width);
   backend.copy_columns(mixed, 2 * key_width, v, 0, value_width);
-  backend.matmul(x, beta_, beta);
-  backend.matmul(x, alpha_, alpha);
+  step.matmul(x, beta_, beta);
+  step.matmul(x, alpha_, alpha);
   const tensor::Shape key_heads{n, config_.n_key_heads, config_.key_dim};
   const tensor::Shape value_heads{n, config_.n_heads, config_.value_dim};
   const tensor::DeltaRuleInputs inputs{

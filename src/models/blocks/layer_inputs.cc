@@ -26,7 +26,7 @@ void LayerInputs::apply(const StepContext& step, const Tensor& embedded, const T
   const int64_t n = step.n_rows();
   const Tensor looked_up = step.workspace.take({n, width()});
   tensor::Backend& backend = step.backend;
-  backend.matmul(embedded, projection_, out);
+  step.matmul(embedded, projection_, out);
   backend.scale(out, 1.0F / std::sqrt(static_cast<float>(config_.width)));
   const Tensor rows = out.reshaped({n * config_.n_layers, config_.layer_width});
   norm_.apply(step, rows, rows);

@@ -53,9 +53,9 @@ void Linear::apply(const StepContext& step, const tensor::Tensor& x, const tenso
     const Workspace::Scope scope(step.workspace);
     const tensor::Tensor ordered = step.workspace.take({x.shape[0], order_->shape[0]});
     step.backend.gather_columns(x, *order_, ordered);
-    step.backend.matmul(ordered, weight_, out);
+    step.matmul(ordered, weight_, out);
   } else {
-    step.backend.matmul(x, weight_, out);
+    step.matmul(x, weight_, out);
   }
   if (bias_) step.backend.add_bias(out, *bias_);
   if (!step.input.adapters.empty()) apply_adapters(step, x, out);

@@ -82,15 +82,15 @@ void MoeMlp::project_inward(const StepContext& step, const Tensor& x, const Tens
   tensor::Backend& backend = step.backend;
   const Tensor x_for_all = x.reshaped({x.shape[0], 1, config_.width});
   if (!config_.fused_gate_up) {
-    backend.matmul_experts(x_for_all, gate_, experts, gate);
-    backend.matmul_experts(x_for_all, up_, experts, up);
+    step.matmul_experts(x_for_all, gate_, experts, gate);
+    step.matmul_experts(x_for_all, up_, experts, up);
     return;
   }
   const Workspace::Scope scope(step.workspace);
   const int64_t n = x.shape[0] * config_.n_used;
   const int64_t width = config_.expert_ffn_width;
   const Tensor both = step.workspace.take({x.shape[0], config_.n_used, 2 * width});
-  backend.matmul_experts(x_for_all, up_, experts, both);
+  step.matmul_experts(x_for_all, up_, experts, both);
   backend.copy_columns(both.reshaped({n, 2 * width}), 0, gate.reshaped({n, width}), 0, width);
   backend.copy_columns(both.reshaped({n, 2 * width}), width, up.reshaped({n, width}), 0, width);
 }
@@ -108,7 +108,7 @@ void MoeMlp::apply_routed(const StepContext& step, const Tensor& x, const Tensor
   const Tensor down = step.workspace.take({n, n_used, config_.width});
 
   tensor::Backend& backend = step.backend;
-  backend.matmul(router_x, router_, logits);
+  step.matmul(router_x, router_, logits);
   if (config_.has_biases) backend.add_bias(logits, router_bias_);
   backend.route(logits, config_.route, experts, weights);
   project_inward(step, x, experts, gate, up);
@@ -122,7 +122,7 @@ void MoeMlp::apply_routed(const StepContext& step, const Tensor& x, const Tensor
   } else {
     backend.activate_gate(config_.activation, gate.reshaped(flat), up.reshaped(flat));
   }
-  backend.matmul_experts(gate, down_, experts, down);
+  step.matmul_experts(gate, down_, experts, down);
   if (config_.has_biases) backend.add_expert_bias(down, down_bias_, experts);
   backend.combine_experts(down, weights, out);
   if (config_.shared_ffn_width > 0) add_shared(step, x, out);
@@ -134,7 +134,7 @@ void MoeMlp::add_shared(const StepContext& step, const Tensor& x, const Tensor& 
   shared_.apply(step, x, answer);
   if (config_.has_shared_gate) {
     const Tensor gate = step.workspace.take({step.n_rows(), 1});
-    step.backend.matmul(x, shared_gate_, gate);
+    step.matmul(x, shared_gate_, gate);
     step.backend.gate_by_sigmoid(answer, gate);
   }
   step.backend.add(out, answer);

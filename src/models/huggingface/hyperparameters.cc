@@ -10,7 +10,7 @@
 namespace hearth::models {
 namespace {
 
-constexpr std::array kFamilies{
+constexpr std::array kHuggingFaceFamilies{
     HuggingFaceFamily{.class_name = "LlamaForCausalLM", .architecture = "llama"},
     HuggingFaceFamily{.class_name = "MistralForCausalLM", .architecture = "llama"},
     HuggingFaceFamily{.class_name = "Qwen2ForCausalLM", .architecture = "qwen2"},
@@ -238,17 +238,17 @@ class Reader {
 }  // namespace
 
 std::span<const HuggingFaceFamily> huggingface_families() noexcept {
-  return kFamilies;
+  return kHuggingFaceFamilies;
 }
 
 Result<const HuggingFaceFamily*> find_huggingface_family(const HuggingFaceConfig& config) {
   HEARTH_ASSIGN(const std::vector<std::string> names, config.texts("architectures"));
-  for (const HuggingFaceFamily& family : kFamilies) {
+  for (const HuggingFaceFamily& family : kHuggingFaceFamilies) {
     if (names.size() == 1 && names.front() == family.class_name) return &family;
   }
   std::vector<std::string_view> known;
-  known.reserve(std::size(kFamilies));
-  for (const HuggingFaceFamily& family : kFamilies) known.push_back(family.class_name);
+  known.reserve(std::size(kHuggingFaceFamilies));
+  for (const HuggingFaceFamily& family : kHuggingFaceFamilies) known.push_back(family.class_name);
   const std::string found =
       names.empty() ? "none" : quoted_excerpt(fmt::format("{}", fmt::join(names, ", ")));
   return make_error(ErrorCode::kUnsupported, "config.json: architectures: expected one of {}, found {}",

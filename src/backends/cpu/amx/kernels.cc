@@ -1,4 +1,5 @@
-// Matrix-unit products for quantised weights. Everything else of the AMX set is the AVX-512 set's.
+// Matrix-unit products: in bytes, bit-identical to those of the AVX-512 set, and in bf16. Everything else of
+// the AMX set is the AVX-512 set's.
 #define HEARTH_ISA amx
 
 // The kernels are written in terms of the vector type, which therefore comes first.
@@ -11,6 +12,10 @@
 #include "backends/cpu/amx/pack-inl.h"
 #include "backends/cpu/amx/matmul_k_quants-inl.h"
 #include "backends/cpu/amx/matmul_small-inl.h"
+#include "backends/cpu/amx/bf16_tiles-inl.h"
+#include "backends/cpu/amx/bf16_pack-inl.h"
+#include "backends/cpu/amx/bf16_expand-inl.h"
+#include "backends/cpu/amx/bf16_matmul-inl.h"
 // clang-format on
 
 namespace hearth::cpu {
@@ -30,10 +35,22 @@ constexpr TileKernels kTiles{
      matmul_k_quant<Q4_KWeights>, matmul_k_quant<Q5_KWeights>, matmul_k_quant<Q6_KWeights>},
 };
 
+constexpr Bf16Kernels kBf16{
+    bf16::packed_bytes,
+    bf16::scratch_bytes,
+    bf16::pack,
+    {nullptr, nullptr, bf16::matmul<bf16::BF16Rows>, bf16::matmul<bf16::SmallBlocks<quant::BlockQ4_0>>,
+     bf16::matmul<bf16::SmallBlocks<quant::BlockQ8_0>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ4_K>>,
+     bf16::matmul<bf16::SuperBlocks<quant::BlockQ5_K>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ6_K>>},
+    bf16::matmul<bf16::DequantizedRows>,
+};
+
 }  // namespace
 }  // namespace amx
 
 extern const TileKernels kAmxTiles;
 const TileKernels kAmxTiles = amx::kTiles;
+extern const Bf16Kernels kAmxBf16;
+const Bf16Kernels kAmxBf16 = amx::kBf16;
 
 }  // namespace hearth::cpu

@@ -1,5 +1,6 @@
 // AMX tiles: eight registers of up to 16 rows of 64 bytes (Intel SDM volume 1, chapter 18). One product of
-// tiles multiplies 16 rows of weights by 16 activations over 64 elements, 32-bit sums.
+// tiles multiplies 16 rows of weights by 16 activations, over 64 elements of bytes or 32 of bf16, with 32-bit
+// sums.
 
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
@@ -22,7 +23,7 @@ inline void publish_to_tiles(const void* memory) {
   __asm__ volatile("" : : "r"(memory) : "memory");
 }
 
-// Tiles 0-3 hold sums, 4 and 5 weights, 6 and 7 activations, each product over k_bytes elements.
+// Tiles 0-3 hold sums, 4 and 5 weights, 6 and 7 activations, each product over k_bytes of a row.
 inline void configure_tiles(int k_bytes) {
   TileConfig config;
   for (int t = 0; t < 8; ++t) {

@@ -5,7 +5,8 @@
 
 namespace hearth::cpu {
 
-void RefBackend::do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) {
+void RefBackend::do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out,
+                           tensor::Phase /*phase*/) {
   const int64_t k = w.shape[1];
   const int64_t m = w.shape[0];
   std::vector<float> weights(static_cast<size_t>(k));

@@ -6,7 +6,8 @@
 namespace hearth::cpu {
 
 void RefBackend::do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w,
-                                   const tensor::Tensor& experts, const tensor::Tensor& out) {
+                                   const tensor::Tensor& experts, const tensor::Tensor& out,
+                                   tensor::Phase /*phase*/) {
   const int64_t m = w.shape[1];
   const int64_t k = w.shape[2];
   const int64_t n_used = experts.shape[1];

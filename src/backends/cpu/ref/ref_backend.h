@@ -15,7 +15,8 @@ class RefBackend : public HostBackend {
                 const tensor::Tensor& out) override;
   void do_rms_norm(const tensor::Tensor& x, const tensor::Tensor& weight, float epsilon,
                    const tensor::Tensor& out) override;
-  void do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out) override;
+  void do_matmul(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out,
+                 tensor::Phase phase) override;
   void do_rope(const tensor::Tensor& x, std::span<const int32_t> positions,
                const tensor::RopeArgs& args) override;
   void do_store_kv(const tensor::Tensor& k, const tensor::Tensor& v, const tensor::PagedKv& cache,
@@ -34,7 +35,7 @@ class RefBackend : public HostBackend {
   void do_route(const tensor::Tensor& logits, const tensor::RouteArgs& args, const tensor::Tensor& experts,
                 const tensor::Tensor& weights) override;
   void do_matmul_experts(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& experts,
-                         const tensor::Tensor& out) override;
+                         const tensor::Tensor& out, tensor::Phase phase) override;
   void do_combine_experts(const tensor::Tensor& x, const tensor::Tensor& weights,
                           const tensor::Tensor& out) override;
   void do_take_rows(const tensor::Tensor& x, std::span<const int32_t> rows,
