@@ -15,9 +15,14 @@ namespace {
 
 using hearth::testing::TinyLlama;
 
+// Quantised weights, for which sets have kernels that depend on the number of rows, and on their phase.
+std::string tiny_model() {
+  const auto codec = hearth::testing::MatrixCodec::quantized(tensor::DType::kQ8_0);
+  return TinyLlama({.n_layers = 2, .context_tokens = 128}, 5, codec).gguf().build();
+}
+
 struct Loaded {
-  explicit Loaded(const LoadOptions& options)
-      : bytes(TinyLlama({.n_layers = 2, .context_tokens = 128}, 5).gguf().build()) {
+  explicit Loaded(const LoadOptions& options) : bytes(tiny_model()) {
     auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "tiny.gguf");
     EXPECT_TRUE(file);
     auto loaded =

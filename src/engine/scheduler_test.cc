@@ -213,6 +213,48 @@ TEST(Scheduler, PoolWithWindowsTooSmallForAll_EveryAnswer_IsThatOfTheRequestAlon
   EXPECT_EQ(f.n_held(), 0);
 }
 
+// Prompts of one length, of which no slice has a token that was generated, nor is one of those read again.
+class PhaseRunner : public HashRunner {
+ public:
+  static constexpr int64_t kPrompt = 24;
+  using HashRunner::HashRunner;
+  Result<void> run(std::span<const StepSequence> step, std::vector<float>& logits) override {
+    for (const StepSequence& s : step) {
+      const int64_t end = s.start_position + static_cast<int64_t>(s.tokens.size());
+      if (s.phase == tensor::Phase::kPrefill) {
+        EXPECT_LE(end, kPrompt);
+      } else {
+        EXPECT_GE(s.start_position, kPrompt);
+        n_read_again += end - s.start_position - 1;
+      }
+    }
+    return HashRunner::run(step, logits);
+  }
+  static inline int64_t n_read_again = 0;  // tokens after the first of a slice
+};
+
+TEST(Scheduler, PhasesOfAStep_ArePromptsAndWhatWasGenerated_AlsoAfterPreemptions) {
+  const LetterTokenizer tokenizer;
+  auto engine =
+      std::move(*Engine::create(std::make_unique<PhaseRunner>(std::vector<models::KvGroup>{{0, 16}}, 20),
+                                tokenizer, {.context_tokens = 60, .max_sequences = 6}));
+  std::mt19937 random(24);
+  for (int i = 0; i < 40; ++i) {
+    Request request = random_request(random, 30, 40);
+    request.prompt.resize(PhaseRunner::kPrompt, request.prompt.front());
+    ASSERT_TRUE(engine->submit(request));
+  }
+  int64_t n_preemptions = 0;
+  PhaseRunner::n_read_again = 0;
+  while (engine->has_work()) {
+    const auto report = engine->step();
+    ASSERT_TRUE(report);
+    n_preemptions += report->n_preemptions;
+  }
+  EXPECT_GT(n_preemptions, 0);
+  EXPECT_GT(PhaseRunner::n_read_again, 0);
+}
+
 // Sequences with a state must be evaluated without a gap from their first token on, each in a slot of its
 // own.
 class StatefulRunner : public HashRunner {

@@ -3,7 +3,24 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/quant.h"
+
 namespace hearth::testing {
+
+MatrixCodec MatrixCodec::quantized(tensor::DType dtype) {
+  return {dtype,
+          [dtype](std::span<const float> values) {
+            std::string bytes(*tensor::row_bytes(dtype, values.size()), '\0');
+            quant::quantize_row(dtype, values.data(), bytes.data(), static_cast<int64_t>(values.size()));
+            return bytes;
+          },
+          [dtype](std::string_view bytes) {
+            const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+            std::vector<float> values(bytes.size() / traits.block_bytes * traits.block_elements);
+            quant::dequantize_row(dtype, bytes.data(), values.data(), static_cast<int64_t>(values.size()));
+            return values;
+          }};
+}
 
 MatrixCodec MatrixCodec::f32() {
   return {tensor::DType::kF32,

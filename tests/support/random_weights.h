@@ -23,6 +23,8 @@ struct MatrixCodec {
   std::function<std::vector<float>(std::string_view)> decode;
 
   static MatrixCodec f32();
+  // Of a type that can be quantised to.
+  static MatrixCodec quantized(tensor::DType dtype);
 };
 
 class RandomWeights {
