@@ -1,9 +1,11 @@
 // Matrix products through the backend's own interface: bytes of weights per second for one activation row,
 // beside what the memory gives in the same run, and operations per second for a prompt of 512 rows. Dense
-// products as training has them (Gemm/SET/M x N x K of an output, of an input's and of weights' derivatives),
-// beside what fused multiplications and additions of registers give.
+// products as training has them (Gemm/SET/M x N x K of an output, of an input's and of weights' derivatives).
+// Beside both, what fused multiplications and additions of registers give (MultiplyAdd; on AMX tiles of
+// bf16).
 //
 //   kernel_bench --benchmark_filter='Decode/avx512/.*'
+//   kernel_bench --benchmark_filter='Prompt/amx/|MultiplyAdd/amx'
 //   kernel_bench --benchmark_filter='Gemm|MultiplyAdd'
 //
 // HEARTH_BENCH_THREADS (default: the physical cores) sets the number of threads.
@@ -23,6 +25,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/gemm.h"
 #include "base/thread_pool.h"
+#include "metrics/read_bandwidth.h"
 #include "quant/quant.h"
 
 namespace hearth {
@@ -95,22 +98,12 @@ void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t 
 
 // The memory's rate for plain reading, with as many threads.
 void read_memory(benchmark::State& state) {
-  std::vector<uint64_t> memory(kDecodeBytes / sizeof(uint64_t), 1);
-  ThreadPool pool(thread_count());
-  std::vector<uint64_t> sums(static_cast<size_t>(pool.size()));
+  double rate = 0.0;
   for (auto _ : state) {
-    pool.run([&](int thread) {
-      const Range range = split_range(static_cast<int64_t>(memory.size()), 512, thread, pool.size());
-      uint64_t sum[8] = {};
-      for (int64_t i = range.begin; i < range.end; i += 8) {
-        __builtin_prefetch(&memory[static_cast<size_t>(i)] + 256);
-        for (int64_t j = 0; j < 8; ++j) sum[j] += memory[static_cast<size_t>(i + j)];
-      }
-      for (const uint64_t s : sum) sums[static_cast<size_t>(thread)] += s;
-    });
-    benchmark::DoNotOptimize(sums.data());
+    rate =
+        metrics::measure_read_bandwidth({.n_threads = thread_count(), .buffer_bytes = kDecodeBytes}).value();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(kDecodeBytes) * state.iterations());
+  state.counters["weights_B/s"] = rate;
 }
 
 void set_operations(benchmark::State& state, double per_iteration) {
@@ -144,6 +137,35 @@ __attribute__((target("avx512f"))) float multiply_add_avx512(float x) {
   }
   for (int c = 1; c < kChains; ++c) sums[0] = _mm512_add_ps(sums[0], sums[c]);
   return _mm512_cvtss_f32(sums[0]);
+}
+
+// Products of tiles of bf16, 16 x 16 sums of 32 each, from registers alone: what prompts are read with on
+// AMX.
+constexpr int kTiles = 4;
+constexpr double kTileProduct = 2.0 * 16 * 16 * 32;
+
+__attribute__((target("amx-tile,amx-bf16"))) void multiply_add_amx() {
+  struct alignas(64) {
+    uint8_t palette = 1;
+    uint8_t reserved[15] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } config;
+  __asm__ volatile("" : : "r"(&config) : "memory");
+  _tile_loadconfig(&config);
+  for (int64_t i = 0; i < kLinks; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 5, 6);
+    _tile_dpbf16ps(2, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+}
+
+void multiply_add_tiles(benchmark::State& state) {
+  ThreadPool pool(thread_count());
+  for (auto _ : state) pool.run([&](int) { multiply_add_amx(); });
+  set_operations(state, kTileProduct * kTiles * static_cast<double>(kLinks) * pool.size());
 }
 
 // The most that the processor's units give, with as many threads.
@@ -205,11 +227,12 @@ void register_dense(Isa isa) {
     benchmark::RegisterBenchmark(fmt::format("MultiplyAdd/{}", isa_name(isa)).c_str(), multiply_add, isa)
         ->UseRealTime();
   }
+  if (isa == Isa::kAmx) benchmark::RegisterBenchmark("MultiplyAdd/amx", multiply_add_tiles)->UseRealTime();
 #endif
 }
 
 void register_all() {
-  benchmark::RegisterBenchmark("ReadMemory", read_memory)->UseRealTime();
+  benchmark::RegisterBenchmark("ReadMemory", read_memory)->Iterations(1);
   for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     if (!check_isa(isa)) continue;
     register_dense(isa);
