@@ -20,9 +20,8 @@ void refuse_what_is_not_there(const JsonBody& body) {
     const char* field;
     const char* why;
   };
-  static constexpr std::array<NotThere, 7> kNotThere{
+  static constexpr std::array<NotThere, 6> kNotThere{
       {{"draft_files", "draft models are not part of this version"},
-       {"adapters", "adapters are taken by hearth create, and not by this request yet"},
        {"draft_quantize", "draft models are not part of this version"},
        {"renderer", "renderers are not part of this version: the model's template is rendered"},
        {"parser", "parsers are not part of this version"},
@@ -64,6 +63,17 @@ std::vector<UploadedFile> read_files(const Field& field) {
   return files;
 }
 
+// One GGUF file, which is what an engine applies.
+std::optional<UploadedFile> read_adapter(const Field& field) {
+  if (!field.present()) return std::nullopt;
+  const std::vector<UploadedFile> files = read_files(field);
+  if (files.size() > 1) field.reject(fmt::format("expected one adapter, found {}", files.size()));
+  if (files.size() != 1) return std::nullopt;
+  if (!files.front().name.ends_with(".gguf"))
+    field[files.front().name].reject("expected a GGUF file, NAME.gguf");
+  return files.front();
+}
+
 }  // namespace
 
 ApiResult<CreateRequest> read_create_request(std::string_view text) {
@@ -75,6 +85,7 @@ ApiResult<CreateRequest> read_create_request(std::string_view text) {
   refuse_what_is_not_there(body);
   request.from = body["from"].string().value_or("");
   request.files = read_files(body["files"]);
+  request.adapter = read_adapter(body["adapters"]);
   if (request.from.empty() == request.files.empty())
     body["from"].reject("expected either a model to start from, or files that were uploaded to /api/blobs");
   request.texts.template_source = body["template"].string();

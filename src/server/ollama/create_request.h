@@ -1,6 +1,7 @@
 // What /api/create is asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,9 @@ namespace hearth::server::ollama {
 
 struct CreateRequest {
   store::ModelName name;
-  std::string from;                 // a model of the store, or ...
-  std::vector<UploadedFile> files;  // ... these
+  std::string from;                     // a model of the store, or ...
+  std::vector<UploadedFile> files;      // ... these
+  std::optional<UploadedFile> adapter;  // of the new model; nothing: that of the model to start from, if any
   store::ModelTexts texts;
   std::string quantize;  // the type that the weights are to have; empty: as they are
   bool stream = true;

@@ -103,13 +103,30 @@ Task<ApiResult<Requantized>> quantize(OllamaApi api, const Looked& looked, std::
   co_return made;
 }
 
+// The layers with the adapter that was asked for, in the place of one that they had.
+Task<ApiResult<std::vector<store::Layer>>> with_adapter(OllamaApi api, std::optional<UploadedFile> adapter,
+                                                        std::vector<store::Layer> layers) {
+  if (!adapter) co_return layers;
+  Result<store::Layer> layer = adapter_layer(api.store->store(), *adapter);
+  if (!layer) co_return store_error(api, layer.error());
+  const Result<void> verified = co_await api.store->ensure_verified(adapter->digest);
+  if (!verified) co_return store_error(api, verified.error().in(fmt::format("adapters.{}", adapter->name)));
+  std::erase_if(layers, [](const store::Layer& other) { return other.media_type == media::kAdapter; });
+  layers.push_back(std::move(*layer));
+  co_return layers;
+}
+
 Task<Created> create_from_model(OllamaApi api, const CreateRequest& request, TellProgress tell) {
   const auto from = find_stored(api, request.from);
   if (!from) co_return from.error();
   // What the new model says stands over what the one says that it comes from.
   const ApiResult<StoredLayers> layers = read_stored_layers(**from);
   if (!layers) co_return layers.error();
-  store::NewModel model{request.name, (*from)->manifest.manifest.layers, "", request.texts};
+  std::optional<UploadedFile> adapter = request.adapter;
+  std::vector<store::Layer> old = (*from)->manifest.manifest.layers;
+  const auto adapted = co_await with_adapter(api, std::move(adapter), std::move(old));
+  if (!adapted) co_return adapted.error();
+  store::NewModel model{request.name, *adapted, "", request.texts};
   if (model.texts.parameters) {
     Json parameters = layers->parameters;
     for (const auto& [name, value] : model.texts.parameters->items()) parameters[name] = value;
@@ -129,7 +146,9 @@ Task<Created> create_from_model(OllamaApi api, const CreateRequest& request, Tel
     // Which no engine knows.
     if (model.texts.requires_version.empty()) model.texts.requires_version = (*from)->config.requires_version;
   } else {
-    if (request.texts.template_source && text::is_template(*request.texts.template_source)) {
+    const bool new_template =
+        request.texts.template_source && text::is_template(*request.texts.template_source);
+    if (new_template || request.adapter) {
       const ApiResult<Looked> looked = co_await look_at(api, request, model.layers);
       if (!looked) co_return looked.error();
     }
@@ -142,12 +161,15 @@ Task<Created> create_from_model(OllamaApi api, const CreateRequest& request, Tel
 }
 
 Task<Created> create_from_files(OllamaApi api, const CreateRequest& request, TellProgress tell) {
-  auto layers = layers_of(api.store->store(), request.files);
-  if (!layers) co_return store_error(api, layers.error());
+  auto weights = layers_of(api.store->store(), request.files);
+  if (!weights) co_return store_error(api, weights.error());
   for (const UploadedFile& file : request.files) {
     const Result<void> verified = co_await api.store->ensure_verified(file.digest);
     if (!verified) co_return store_error(api, verified.error().in(fmt::format("files.{}", file.name)));
   }
+  std::optional<UploadedFile> adapter = request.adapter;
+  const auto layers = co_await with_adapter(api, std::move(adapter), std::move(*weights));
+  if (!layers) co_return layers.error();
   const ApiResult<Looked> looked = co_await look_at(api, request, *layers);
   if (!looked) co_return looked.error();
   store::NewModel model{request.name, *layers, config_of(looked->opened).serialise(), request.texts};

@@ -34,6 +34,13 @@ class CreateRoutes : public OllamaTest {
     const auto parsed = *store::ModelName::parse(name);
     return StoredModel::read(*store_, {parsed, store_.root() / "manifests" / parsed.manifest_path()});
   }
+  // Lets requests start from a model that was created.
+  void put_into_catalog(const std::string& name) {
+    auto model = stored(name);
+    ASSERT_TRUE(model) << model.error().message();
+    service_.add(store::ModelName::parse(name)->text()).entry.stored =
+        std::make_shared<const StoredModel>(std::move(*model));
+  }
   // What an engine would be given.
   std::vector<std::string> files_of(const StoredModel& model) {
     std::vector<std::string> files;
@@ -88,6 +95,52 @@ TEST_F(CreateRoutes, PartsOfASplit_AreOneModelInTheirOrder) {
   const auto opened = open_model_files(entry);
   ASSERT_TRUE(opened) << opened.error().message();
   EXPECT_EQ(opened->name, "model-00001-of-00002.gguf");
+}
+
+TEST_F(CreateRoutes, Adapter_IsTheNewModelsOnlyOne) {
+  create({{"model", "new"},
+          {"files", files({{"tiny.gguf", "weights"}})},
+          {"adapters", files({{"notes.gguf", "adapter"}})}});
+  auto model = stored("new");
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ(model->unusable, "");
+  EXPECT_EQ(files_of(*model), (std::vector<std::string>{"adapter.gguf", "model.gguf"}));
+  EXPECT_EQ(model->files().files[0].digest, store::Digest::of("adapter"));
+
+  // Of a model that has one, it takes the place; without, that one stays.
+  put_into_catalog("new");
+  const auto answer =
+      create({{"model", "newer"}, {"from", "new"}, {"adapters", files({{"other.gguf", "other"}})}});
+  EXPECT_EQ(answer.lines().back()["status"], "success") << answer.body();
+  model = stored("newer");
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ(model->unusable, "");
+  EXPECT_EQ(model->files().files[0].digest, store::Digest::of("other"));
+  create({{"model", "copy"}, {"from", "new"}, {"system", "Be brief."}});
+  EXPECT_EQ(stored("copy")->files().files[0].digest, store::Digest::of("adapter"));
+  // An engine has looked at both together.
+  ASSERT_EQ(service_.described_entries.size(), 2U);
+  EXPECT_EQ(service_.described_entries[1].stored->files().adapter, "adapter.gguf");
+}
+
+TEST_F(CreateRoutes, AdaptersThatAreNone_AreRefused) {
+  create({{"model", "base"}, {"files", files({{"tiny.gguf", "weights"}})}});
+  put_into_catalog("base");
+  const auto refused = [&](json named) {
+    return error(create({{"model", "new"}, {"from", "base"}, {"adapters", std::move(named)}}), 400);
+  };
+  EXPECT_NE(refused(files({{"a.gguf", "a"}, {"b.gguf", "b"}})).find("expected one adapter, found 2"),
+            std::string::npos);
+  EXPECT_NE(refused(files({{"adapter_model.safetensors", "a"}})).find("expected a GGUF file"),
+            std::string::npos);
+  EXPECT_NE(refused({{"a.gguf", store::Digest::of("none").text()}}).find("adapters"), std::string::npos);
+  store_.put_file("blobs/" + store::Digest::of("right").file_name(), "wrong");
+  EXPECT_NE(refused({{"a.gguf", store::Digest::of("right").text()}}).find("adapters.a.gguf"),
+            std::string::npos);
+  service_.entry_description =
+      Error(ErrorCode::kMalformed, "adapter.gguf: expected a LoRA adapter, found a model");
+  EXPECT_NE(refused(files({{"a.gguf", "a"}})).find("expected a LoRA adapter"), std::string::npos);
+  EXPECT_FALSE(stored("new"));
 }
 
 TEST_F(CreateRoutes, FolderOfSafetensors_IsKeptFileByFile) {

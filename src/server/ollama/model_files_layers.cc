@@ -14,18 +14,21 @@ namespace {
 
 namespace media = store::media_type;
 
-Error wrong(const UploadedFile& file, std::string_view what) {
-  return make_error(ErrorCode::kInvalidArgument, "files: {}: {}", quoted_excerpt(file.name), what);
+Error wrong(const UploadedFile& file, std::string_view what, std::string_view field = "files") {
+  return make_error(ErrorCode::kInvalidArgument, "{}: {}: {}", field, quoted_excerpt(file.name), what);
 }
 
 bool is_safetensors(const UploadedFile& file) {
   return file.name.ends_with(".safetensors");
 }
 
-Result<store::Layer> layer_of(const store::Store& store, const UploadedFile& file, std::string_view type) {
+Result<store::Layer> layer_of(const store::Store& store, const UploadedFile& file, std::string_view type,
+                              std::string_view field = "files") {
   const auto size = store.blob_size(file.digest);
-  if (!size)
-    return wrong(file, fmt::format("there is no blob {}; POST it to /api/blobs before", file.digest.text()));
+  if (!size) {
+    return wrong(file, fmt::format("there is no blob {}; POST it to /api/blobs before", file.digest.text()),
+                 field);
+  }
   return store::Layer{std::string(type), file.digest, *size, "", ""};
 }
 
@@ -92,6 +95,10 @@ Result<std::vector<store::Layer>> layers_of(const store::Store& store,
   if (files.empty()) return Error(ErrorCode::kInvalidArgument, "files: expected at least one");
   if (std::ranges::any_of(files, is_safetensors)) return folder_layers(store, files);
   return gguf_layers(store, files);
+}
+
+Result<store::Layer> adapter_layer(const store::Store& store, const UploadedFile& file) {
+  return layer_of(store, file, media::kAdapter, "adapters");
 }
 
 store::ModelConfig config_of(const protocol::Opened& opened) {

@@ -22,6 +22,9 @@ struct UploadedFile {
 Result<std::vector<store::Layer>> layers_of(const store::Store& store,
                                             const std::vector<UploadedFile>& files);
 
+// The layer of an adapter. The same errors.
+Result<store::Layer> adapter_layer(const store::Store& store, const UploadedFile& file);
+
 // What the config blob says of a model that an engine has looked at.
 store::ModelConfig config_of(const protocol::Opened& opened);
 
