@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
-#include <charconv>
 #include <variant>
+
+#include "server/http/byte_range.h"
 
 namespace hearth::server {
 namespace {
@@ -35,28 +36,6 @@ bool is_from_here(const std::string& peer) {
   return !error && address.is_loopback();
 }
 
-bool take_number(std::string_view& text, uint64_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return false;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return true;
-}
-
-// "bytes=FIRST-LAST" and "bytes=FIRST-"; more than one range is none. False: it is no such thing.
-bool read_range(std::string_view text, SharedBlob& blob) {
-  constexpr std::string_view kUnit = "bytes=";
-  uint64_t last = UINT64_MAX - 1;
-  if (!text.starts_with(kUnit)) return false;
-  text.remove_prefix(kUnit.size());
-  if (!take_number(text, blob.begin) || !text.starts_with('-')) return false;
-  text.remove_prefix(1);
-  if (!text.empty() && (!take_number(text, last) || last == UINT64_MAX)) return false;
-  if (!text.empty() || last < blob.begin) return false;
-  blob.end = std::min(last + 1, blob.size_bytes);
-  blob.is_range = true;
-  return true;
-}
-
 std::variant<SharedBlob, http::Response> find(const ModelStore& store, const http::Request& request) {
   if (request.identity.key_id.empty() && !is_from_here(request.peer))
     return refusal(request, 401, "copying models to another machine needs an API key");
@@ -69,10 +48,14 @@ std::variant<SharedBlob, http::Response> find(const ModelStore& store, const htt
   SharedBlob blob;
   blob.file = std::make_shared<const UniqueDescriptor>(std::move(*file));
   blob.end = blob.size_bytes = static_cast<uint64_t>(info.st_size);
-  const auto range = request.header("range");
-  if (!range) return blob;
-  if (!read_range(*range, blob))
+  const auto header = request.header("range");
+  if (!header) return blob;
+  const auto range = http::parse_range(*header);
+  if (!range)
     return refusal(request, 400, "Range: expected one range, bytes=FIRST-LAST, found something else");
+  blob.is_range = true;
+  blob.begin = range->first;
+  blob.end = std::min(range->last + 1, blob.size_bytes);
   if (blob.begin < blob.size_bytes) return blob;
   http::Response beyond = refusal(request, 416, "Range: expected a beginning within the blob");
   beyond.headers.emplace_back("Content-Range", fmt::format("bytes */{}", blob.size_bytes));
