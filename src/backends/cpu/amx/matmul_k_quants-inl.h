@@ -73,12 +73,14 @@ struct Q6_KWeights {
 };
 
 template <typename Weights>
-inline void unpack_panel(const Panel& panel, int64_t b, WeightBlock& out) {
+inline void unpack_panel(const MatmulTask& task, const Panel& panel, int64_t b, WeightBlock& out) {
   alignas(32) uint16_t d[kTileSide];
   alignas(32) uint16_t dmin[kTileSide];
   for (int64_t r = 0; r < kTileSide; ++r) {
-    const auto* blocks = reinterpret_cast<const typename Weights::Block*>(panel.rows[r]);
-    Weights::unpack_row(blocks[b], r, out, d[r], dmin[r]);
+    using Block = typename Weights::Block;
+    const Block* block = reinterpret_cast<const Block*>(panel.rows[r]) + b;
+    prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(block), task);
+    Weights::unpack_row(*block, r, out, d[r], dmin[r]);
   }
   store(out.d, load_f16(d));
   store(out.dmin, load_f16(dmin));
@@ -90,13 +92,15 @@ struct alignas(64) TileSums {
   int32_t high[2][kTileSide][kTileSide];
 };
 
-inline void multiply_chunk(const WeightBlock& w, const SuperUnit& first, const SuperUnit& second, int chunk) {
+// By one tile of activations, or (second != null) two.
+inline void multiply_chunk(const WeightBlock& w, const SuperUnit& first, const SuperUnit* second, int chunk) {
   _tile_loadd(4, w.low[chunk], 64);
   _tile_loadd(6, first.q[chunk], 64);
   _tile_dpbusd(0, 4, 6);
   _tile_loadd(5, w.high[chunk], 64);
   _tile_dpbssd(1, 5, 6);
-  _tile_loadd(7, second.q[chunk], 64);
+  if (second == nullptr) return;
+  _tile_loadd(7, second->q[chunk], 64);
   _tile_dpbusd(2, 4, 7);
   _tile_dpbssd(3, 5, 7);
 }
@@ -127,8 +131,7 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
   for (int64_t pair = 0; pair <= n_pairs; ++pair) {
     const bool multiplies = pair < n_pairs;
     const SuperUnit* units = x + 2 * pair;
-    // An odd last tile is multiplied twice, and its second sums are left alone.
-    const SuperUnit& second = 2 * pair + 1 < n_tiles ? units[1] : units[0];
+    const SuperUnit* second = 2 * pair + 1 < n_tiles ? units + 1 : nullptr;
     if (multiplies) {
       _tile_zero(0);
       _tile_zero(1);
@@ -151,8 +154,8 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
       TileSums& to = integers[pair % 2];
       _tile_stored(0, to.low[0], 64);
       _tile_stored(1, to.high[0], 64);
-      _tile_stored(2, to.low[1], 64);
-      _tile_stored(3, to.high[1], 64);
+      if (second != nullptr) _tile_stored(2, to.low[1], 64);
+      if (second != nullptr) _tile_stored(3, to.high[1], 64);
     }
   }
 }
@@ -168,7 +171,7 @@ void matmul_k_quant(const MatmulTask& task) noexcept {
     const Panel panel = make_panel(task, row);
     for (int64_t i = 0; i < n_tiles * kTileSide; ++i) store(sums + i * kTileSide, zero());
     for (int64_t b = 0; b < task.k / quant::kSuperBlock; ++b) {
-      unpack_panel<Weights>(panel, b, weights);
+      unpack_panel<Weights>(task, panel, b, weights);
       publish_to_tiles(&weights);
       multiply_block<Weights::kHasMins>(weights, units + b * n_tiles, n_tiles, sums);
     }

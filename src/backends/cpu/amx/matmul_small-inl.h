@@ -21,13 +21,15 @@ inline __m256i signed_elements(const quant::BlockQ4_0& block) {
 }
 
 template <typename Block>
-inline void unpack_small(const Panel& panel, int64_t first, int64_t n_blocks, SmallWeights& out) {
+inline void unpack_small(const MatmulTask& task, const Panel& panel, int64_t first, int64_t n_blocks,
+                         SmallWeights& out) {
   for (int64_t b = 0; b < kSmallGroup; ++b) {
     alignas(32) uint16_t d[kTileSide] = {};
     for (int64_t r = 0; r < kTileSide; ++r) {
       __m256i q = _mm256_setzero_si256();
       if (first + b < n_blocks) {
         const Block& block = reinterpret_cast<const Block*>(panel.rows[r])[first + b];
+        prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(&block), task);
         q = signed_elements(block);
         d[r] = block.d;
       }
@@ -89,7 +91,7 @@ void matmul_small(const MatmulTask& task) noexcept {
     const Panel panel = make_panel(task, row);
     for (int64_t i = 0; i < n_tiles * kTileSide; ++i) store(sums + i * kTileSide, zero());
     for (int64_t b = 0; b < n_blocks; b += kSmallGroup) {
-      unpack_small<Block>(panel, b, n_blocks, weights);
+      unpack_small<Block>(task, panel, b, n_blocks, weights);
       publish_to_tiles(&weights);
       multiply_group(weights, units + b * n_tiles, n_tiles, sums);
     }

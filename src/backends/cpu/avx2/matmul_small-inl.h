@@ -34,7 +34,7 @@ inline void small_panel(const MatmulTask& task, const Panel& panel, int64_t row,
     alignas(16) uint16_t d[kLanes];
     for (int r = 0; r < kLanes; ++r) {
       const auto& block = reinterpret_cast<const typename Small::Block*>(panel.rows[r])[b];
-      if (kActivations == 1) prefetch_next_panel<sizeof(block)>(reinterpret_cast<const char*>(&block), task);
+      prefetch_next_panel<sizeof(block)>(reinterpret_cast<const char*>(&block), task);
       d[r] = block.d;
       const I w = Small::load(block);
       for (int a = 0; a < kActivations; ++a) dots[a][r] = dot_signed(w, load_bytes(x + a * task.k));

@@ -137,6 +137,14 @@ inline void multiply_all(const Weights& w, const Row* x, int64_t n, float* sums)
   }
 }
 
+// Asks for a block of the rows of the next panel, as prefetch_next_panel() does for one row.
+inline void prefetch_next_block(const Panel& panel, int64_t offset, int64_t n_bytes, const MatmulTask& task) {
+  for (const char* row : panel.rows) {
+    const char* next = row + offset + kPanelRows * task.w_row_bytes;
+    for (int64_t i = 0; i < n_bytes; i += 64) prefetch_l2(next + i);
+  }
+}
+
 template <typename Weights>
 void matmul_tiles(const MatmulTask& task) noexcept {
   const int64_t n_blocks = task.k / Weights::kBlock;
@@ -147,7 +155,10 @@ void matmul_tiles(const MatmulTask& task) noexcept {
     const HalvedPanel panel = make_halved_panel(task, row);
     clear_sums(task);
     for (int64_t b = 0; b < n_blocks; ++b) {
-      for (int h = 0; h < kHalves; ++h) weights.unpack(panel.halves[h], b, h);
+      for (int h = 0; h < kHalves; ++h) {
+        prefetch_next_block(panel.halves[h], b * Weights::kBlockBytes, Weights::kBlockBytes, task);
+        weights.unpack(panel.halves[h], b, h);
+      }
       multiply_all(weights, rows + b * task.n, task.n, sums);
     }
     write_sums(task, panel, row);

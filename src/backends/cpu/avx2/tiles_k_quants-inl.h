@@ -31,6 +31,7 @@ template <typename Type>
 struct alignas(kVectorBytes) SuperWeights {
   using Row = SuperRow;
   static constexpr int kBlock = quant::kSuperBlock;
+  static constexpr int64_t kBlockBytes = sizeof(typename Type::Block);
   static constexpr int kGroups = kBlock / Type::kGroup;
   static constexpr int kSteps = kBlock / 4;
   static constexpr bool kHasMins = Type::kGroup == 32;

@@ -10,6 +10,7 @@ template <typename Small>
 struct alignas(kVectorBytes) SmallWeights {
   using Row = SmallRow;
   static constexpr int kBlock = quant::kSmallBlock;
+  static constexpr int64_t kBlockBytes = sizeof(typename Small::Block);
 
   uint8_t q[kSmallSteps][kHalves][kVectorBytes];
   float d[kHalves][kLanes];

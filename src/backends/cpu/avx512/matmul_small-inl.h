@@ -19,9 +19,7 @@ inline void multiply_small(const MatmulTask& task, const Panel& panel, int64_t a
   alignas(32) uint16_t d[2][kLanes];
   for (int r = 0; r < kLanes; ++r) {
     const auto* blocks = reinterpret_cast<const typename Small::Block*>(panel.rows[r]) + b;
-    if (kActivations == 1) {
-      prefetch_next_panel<2 * sizeof(*blocks)>(reinterpret_cast<const char*>(blocks), task);
-    }
+    prefetch_next_panel<2 * sizeof(*blocks)>(reinterpret_cast<const char*>(blocks), task);
     d[0][r] = blocks[0].d;
     if constexpr (kPair) d[1][r] = blocks[1].d;
     I w;

@@ -46,7 +46,7 @@ inline void affine_panel(const MatmulTask& task, const Panel& panel, int64_t row
     alignas(32) uint16_t dmin[kLanes];
     for (int r = 0; r < kLanes; ++r) {
       const Block& block = reinterpret_cast<const Block*>(panel.rows[r])[b];
-      if (kActivations == 1) prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(&block), task);
+      prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(&block), task);
       d[r] = block.d;
       dmin[r] = block.dmin;
       const SixBitScales scales = unpack_six_bits(block.scales);
@@ -87,7 +87,7 @@ inline void centred_panel(const MatmulTask& task, const Panel& panel, int64_t ro
     alignas(32) uint16_t d[kLanes];
     for (int r = 0; r < kLanes; ++r) {
       const Block& block = reinterpret_cast<const Block*>(panel.rows[r])[b];
-      if (kActivations == 1) prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(&block), task);
+      prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(&block), task);
       d[r] = block.d;
       const __m256i scales =
           _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block.scales)));
