@@ -80,9 +80,11 @@ TEST_P(Matmul, Row_WhateverBatchAndThreads_HasTheSameBits) {
 }
 
 // More activations than one pass takes and more of their elements than the cache keeps, weight rows whose
-// sums stand unfinished together and some that are left over, and a k that ends within a panel.
+// sums stand unfinished together and some that are left over, and a k that ends within a panel. And few
+// activations of more elements than the cache keeps.
 TEST_P(Matmul, PrefillInSeveralPasses_AgreesWithTheOracle) {
-  for (const auto& [n, m, k] : std::vector<std::array<int64_t, 3>>{{530, 300, 608}, {97, 289, 3200}}) {
+  for (const auto& [n, m, k] :
+       std::vector<std::array<int64_t, 3>>{{530, 300, 608}, {97, 289, 3200}, {20, 289, 9472}}) {
     const Owned x = random_tensor(DType::kF32, {n, k}, 17);
     for (const DType dtype : {DType::kQ8_0, DType::kBF16}) {
       const Owned w = random_tensor(dtype, {m, k}, 18, 0.02F);

@@ -1,12 +1,12 @@
-// Products of weights of any type with any number of activation rows, in bf16: 16 x 16 sums at a
-// time, in f32. A sum's terms are added in the order of k, kTileDepth elements to a step (of which the even
+// Products of weights of any type with any number of activation rows, in bf16: 16 x 16 sums at a time, in
+// f32. A sum's terms are added in the order of k, kTileDepth elements to a step (of which the even
 // ones and the odd ones are summed first, each in order: Intel SDM, TDPBF16PS), so that a row's bits are the
 // same in any company.
 //
 // A panel of kPanelRows by kPanelDepth weights is dequantised once and multiplied with all activations, two
 // tiles of them by two of weights at a time; meanwhile the vector units dequantise the next panel. The panel
-// stays in the first-level cache, so that of the loads of a product of tiles, which together take longer
-// than the product where all come from the second, no more than a quarter do.
+// stays in the first-level cache: where the loads of both sides come from the second, they take longer than
+// the products.
 
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
@@ -179,7 +179,10 @@ inline void multiply_pass(const MatmulTask& task, int64_t first_tile, int64_t n_
   const int64_t x_bytes = n_tiles * n_steps * kTileElements * static_cast<int64_t>(sizeof(uint16_t));
   const int64_t n_pairs = (n_tiles + 1) / 2;
   WeightPanel panels[2];
-  PanelOrder order(task, x_bytes <= kCachedActivations ? kPanelRows : kUnfinishedRows);
+  // The sums of a single pair stay in the registers from one depth to the next.
+  const bool stays_in_registers = n_pairs == 1;
+  const bool finishes_panels = stays_in_registers || x_bytes <= kCachedActivations;
+  PanelOrder order(task, finishes_panels ? kPanelRows : kUnfinishedRows);
   PanelOrder next = order;
   expand_rows<Weights>(task, order.place(), 0, kPanelRows, panels[0]);
   for (int current = 0; !order.done(); order.advance(), current ^= 1) {
@@ -200,7 +203,7 @@ inline void multiply_pass(const MatmulTask& task, int64_t first_tile, int64_t n_
       expand_rows<Weights>(task, next_place, first, n_expanded, panels[current ^ 1]);
     };
     const bool is_last = order.is_last_depth();
-    const SumsUse use{place.begin == 0, n_pairs > 1, n_pairs > 1 || is_last};
+    const SumsUse use{place.begin == 0, !stays_in_registers, !stays_in_registers || is_last};
     const uint16_t* x = static_cast<const uint16_t*>(task.packed) +
                         packed_offset(count_tiles(task.n), n_steps, first_tile, first_step);
     PanelSums* sums = static_cast<PanelSums*>(task.scratch) + order.index() * n_tiles;
