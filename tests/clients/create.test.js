@@ -66,7 +66,9 @@ test('create makes a model of an uploaded file', async () => {
   assert.ok(answer.eval_count <= 3, 'its parameters are the defaults');
   const rendered = await ollama.chat({ model: 'created', messages, _debug_render_only: true });
   assert.match(rendered._debug_info.rendered_template, /<system>Be brief\.<user>/, 'its template stands over the file\'s');
-  await assert.rejects(ollama.create({ ...wish, adapters: { 'a.gguf': digest } }), /adapters/);
+  await assert.rejects(ollama.create({ ...wish, adapters: { 'a.gguf': digest } }),
+    /general\.type: expected adapter/, 'a model is none');
+  await assert.rejects(ollama.create({ ...wish, adapters: { 'a.gguf': digest, 'b.gguf': digest } }), /expected one adapter/);
 
   if (/^(F32|F16|BF16)$/.test(shown.details.quantization_level)) await expectQuantized(ollama);
   await assert.rejects(ollama.create({ ...wish, quantize: 'q9_K' }), /quantize: .*q9_K/);
