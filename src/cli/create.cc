@@ -26,6 +26,7 @@
 #include "store/modelfile.h"
 #include "store/new_model.h"
 #include "text/chat/template_language.h"
+#include "worker/adapters.h"
 #include "worker/description.h"
 #include "worker/opened_model.h"
 
@@ -172,10 +173,10 @@ Result<std::vector<SourceFile>> source_files(const fs::path& path) {
 // That Hearth can do something with it, and what it is. `adapter` is what the source calls the wished one.
 Result<protocol::Opened> look_at(const FileSource& source, const std::string& path,
                                  const std::string& adapter, const Wish& wish, const Context& context) {
-  const worker::OpenExtras extras{.chat_template = wish.chat_template,
-                                  .adapter = wish.adapter.empty() ? "" : adapter};
+  const worker::OpenExtras extras{.chat_template = wish.chat_template};
   HEARTH_ASSIGN(const auto model, worker::OpenedModel::open(source, path, {}, context.make_backend,
                                                             physical_core_count(), extras));
+  if (!wish.adapter.empty()) HEARTH_TRY(worker::Adapters().load(*model, adapter, source, adapter));
   protocol::Opened opened = worker::describe(*model);
   if (!wish.chat_template.empty() && !opened.chat_template_problem().empty()) {
     return make_error(ErrorCode::kMalformed, "TEMPLATE: {}", opened.chat_template_problem());

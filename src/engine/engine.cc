@@ -131,7 +131,6 @@ Result<void> Engine::check_vector(const Request& request) const {
 Result<RequestId> Engine::submit(Request request) {
   HEARTH_TRY(check_request(request));
   HEARTH_TRY(scheduler_.check_queue());
-  if (request.adapter == nullptr) request.adapter = options_.adapter;
   const RequestId id = next_id_++;
   const int64_t context_tokens = context_of(request);
   scheduler_.add(std::make_unique<Sequence>(id, std::move(request), context_tokens, tokenizer_, blocks_,
@@ -213,7 +212,7 @@ Result<void> Engine::evaluate(std::span<const text::TokenId> tokens,
   // A sequence of its own: it only lends blocks, and gives them back whatever happens.
   Request request;
   request.prompt.assign(tokens.begin(), tokens.end());
-  request.adapter = adapter != nullptr ? adapter : options_.adapter;
+  request.adapter = adapter;
   Sequence sequence(next_id_++, std::move(request), options_.context_tokens, tokenizer_, blocks_);
   const int64_t chunk = std::min(runner_->max_step_tokens(), runner_->max_step_logits());
   const auto vocabulary = static_cast<size_t>(runner_->vocabulary_size());

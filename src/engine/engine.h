@@ -27,8 +27,6 @@ struct EngineOptions {
   // Of prompts, at most so many tokens in a step that also has answers' tokens: what bounds the time between
   // two tokens of an answer. A hundred rows keep the arithmetic units as busy as a full step nearly does.
   int64_t prompt_tokens_beside_answers = 128;
-  // Of requests that name none themselves; null: none.
-  std::shared_ptr<const models::LoadedAdapter> adapter = {};
 };
 
 // What a step did, for rates and progress.

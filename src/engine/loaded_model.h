@@ -75,10 +75,6 @@ class LoadedModel {
   Result<std::shared_ptr<const models::LoadedAdapter>> load_adapter(const std::filesystem::path& path);
   // The same for one that models::check_lora_adapter() accepts of checkpoint().
   Result<std::shared_ptr<const models::LoadedAdapter>> load_adapter(const models::LoraAdapter& adapter);
-  // Before start(): from then on requests that name no adapter have this one.
-  void set_adapter(std::shared_ptr<const models::LoadedAdapter> adapter) {
-    engine_options_.adapter = std::move(adapter);
-  }
   MemoryDemand memory_demand() const;
   Engine& engine() noexcept { return *engine_; }  // once started
 

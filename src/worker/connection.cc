@@ -24,17 +24,50 @@ bool is_gone(int error) {
 
 Result<bool> Connection::receive() {
   std::array<char, 65536> bytes;
+  // A message carries one file at most: frames of calls that have one are sent by themselves.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
   while (true) {
-    const ssize_t n = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    iovec part{bytes.data(), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n > 0) {
       reader_.append({bytes.data(), static_cast<size_t>(n)});
-      if (static_cast<size_t>(n) < bytes.size()) return true;
+      const bool has_file = message.msg_controllen > 0;
+      if (has_file) HEARTH_TRY(take_file(message));
+      // Its call is taken before another file may come.
+      if (has_file || static_cast<size_t>(n) < bytes.size()) return true;
       continue;
     }
     if (n == 0 || is_gone(errno)) return false;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
     if (errno != EINTR) return socket_error("read");
   }
+}
+
+Result<void> Connection::take_file(const msghdr& message) {
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  int descriptor = -1;
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof(descriptor)))
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
+  UniqueDescriptor file(descriptor);
+  if (!file || (message.msg_flags & MSG_CTRUNC) != 0 || file_)
+    return Error(ErrorCode::kMalformed, "the socket to the front: expected one file with a call");
+  file_ = std::move(file);
+  return {};
+}
+
+// The descriptor comes with the first byte of its frame, and so is here before the call is whole.
+Result<bool> Connection::next(protocol::Call& call) {
+  HEARTH_ASSIGN(const bool is_whole, reader_.next(call));
+  if (!is_whole || !call.has_load_adapter()) return is_whole;
+  if (!file_) return Error(ErrorCode::kMalformed, "the socket to the front: an adapter without its file");
+  call.mutable_load_adapter()->set_descriptor(file_.release());
+  return true;
 }
 
 void Connection::send(const protocol::Reply& reply) {

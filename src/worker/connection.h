@@ -1,6 +1,8 @@
 // The socket to the front: calls in, replies out, and never a wait for the other side to read.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <string>
 
 #include "base/result.h"
@@ -15,10 +17,12 @@ class Connection {
   // A connected stream socket.
   explicit Connection(UniqueDescriptor socket) : socket_(std::move(socket)) {}
 
-  // Takes in what has come. False: the other side is gone. kIo.
+  // Takes in what has come. False: the other side is gone. kIo; kMalformed for files that are not one with a
+  // call.
   Result<bool> receive();
-  // The next call that is whole: false where there is none. kMalformed: the connection is of no more use.
-  Result<bool> next(protocol::Call& call) { return reader_.next(call); }
+  // The next call that is whole: false where there is none. One that a file comes with says by which
+  // descriptor: who takes the call owns it. kMalformed: the connection is of no more use.
+  Result<bool> next(protocol::Call& call);
 
   // Queues a reply; one that is too long for a frame is replaced by a failure.
   void send(const protocol::Reply& reply);
@@ -30,8 +34,11 @@ class Connection {
   void wait() const;
 
  private:
+  Result<void> take_file(const msghdr& message);
+
   UniqueDescriptor socket_;
   protocol::FrameReader reader_;
+  UniqueDescriptor file_;  // that came with a call which is not whole yet
   std::string out_;
   size_t sent_ = 0;
 };

@@ -14,7 +14,8 @@ DecoderEmbeddings::DecoderEmbeddings(engine::Engine& engine, const text::Tokeniz
       limits_(limits),
       send_(std::move(send)) {}
 
-Result<void> DecoderEmbeddings::begin(uint64_t call_id, const protocol::Embed& call) {
+Result<void> DecoderEmbeddings::begin(uint64_t call_id, const protocol::Embed& call,
+                                      std::shared_ptr<const models::LoadedAdapter> adapter) {
   if (limits_.max_waiting > 0 && static_cast<int64_t>(jobs_.size()) >= limits_.max_waiting) {
     return make_error(ErrorCode::kUnavailable,
                       "the model is busy: {} requests for vectors wait; try again later", jobs_.size());
@@ -40,6 +41,7 @@ Result<void> DecoderEmbeddings::begin(uint64_t call_id, const protocol::Embed& c
   }
   job.vectors.resize(job.sequences.size());
   job.tenant = call.tenant();
+  job.adapter = std::move(adapter);
   Job& begun = jobs_.emplace(call_id, std::move(job)).first->second;
   if (begun.sequences.empty()) {
     finish(call_id);
@@ -60,6 +62,7 @@ Result<void> DecoderEmbeddings::submit_next(uint64_t call_id, Job& job) {
   engine::Request request;
   request.prompt = job.sequences[job.n_submitted];
   request.tenant = job.tenant;
+  request.adapter = job.adapter;
   request.pooling = pooling_;
   auto id = engine_.submit(std::move(request));
   if (!id) return id.error().in(fmt::format("text {}", job.n_submitted + 1));

@@ -26,7 +26,9 @@ class DecoderEmbeddings {
   // Tokenizes all texts and hands the first ones to the engine. Errors, with the text's number:
   // kInvalidArgument for one without tokens, kResourceExhausted for one that the context does not hold;
   // kInvalidArgument for more dimensions than the model has; kUnavailable where too many calls wait already.
-  Result<void> begin(uint64_t call_id, const protocol::Embed& call);
+  // `adapter`: that the texts are evaluated with; null: none.
+  Result<void> begin(uint64_t call_id, const protocol::Embed& call,
+                     std::shared_ptr<const models::LoadedAdapter> adapter = nullptr);
   // False: there is no such call.
   bool cancel(uint64_t call_id);
 
@@ -38,6 +40,7 @@ class DecoderEmbeddings {
  private:
   struct Job {
     std::string tenant;
+    std::shared_ptr<const models::LoadedAdapter> adapter;
     VectorShape shape;
     std::vector<std::vector<text::TokenId>> sequences;
     std::vector<std::vector<float>> vectors;  // of each sequence, once it is there

@@ -1,10 +1,12 @@
 #include "worker/engine_process.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -73,6 +75,69 @@ TEST(EngineReplies, ProgressIsSentAtOnceAndTheRestQueued) {
   ASSERT_TRUE(*reader.next(reply) && reply.has_started());
   ASSERT_TRUE(*reader.next(reply) && reply.has_progress());
   EXPECT_EQ(reply.progress().stage(), "reading weights");
+}
+
+// A file comes with its call, and with no other, however the bytes are cut up.
+TEST(EngineCalls, AdapterComesWithItsFile) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const UniqueDescriptor front(pair[0]);
+  Connection connection{UniqueDescriptor(pair[1])};
+  const auto send_call = [&](const protocol::Call& call, int file) {
+    std::string frame;
+    ASSERT_TRUE(protocol::append_frame(frame, call));
+    iovec part{frame.data(), file < 0 ? frame.size() : 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (file >= 0) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(sizeof(file));
+      std::memcpy(CMSG_DATA(header), &file, sizeof(file));
+    }
+    ASSERT_EQ(::sendmsg(front.get(), &message, MSG_NOSIGNAL), static_cast<ssize_t>(part.iov_len));
+    if (file < 0) return;
+    ASSERT_EQ(::send(front.get(), frame.data() + 1, frame.size() - 1, 0),
+              static_cast<ssize_t>(frame.size() - 1));
+  };
+  protocol::Call inspect;
+  inspect.set_id(1);
+  inspect.mutable_inspect();
+  protocol::Call load;
+  load.set_id(2);
+  load.mutable_load_adapter()->set_path("adapter.gguf");
+  std::array<UniqueDescriptor, 2> files;
+  for (UniqueDescriptor& file : files) file.reset(::memfd_create("file", MFD_CLOEXEC));
+  send_call(inspect, -1);
+  for (size_t i = 0; i < files.size(); ++i) {
+    ASSERT_EQ(::pwrite(files[i].get(), i == 0 ? "a" : "b", 1, 0), 1);
+    send_call(load, files[i].get());
+    send_call(inspect, -1);
+  }
+  std::string seen;
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(*connection.receive());
+    for (protocol::Call call; *connection.next(call);) {
+      if (!call.has_load_adapter()) {
+        seen += 'i';
+        continue;
+      }
+      const UniqueDescriptor file(call.load_adapter().descriptor());
+      char byte = 0;
+      ASSERT_EQ(::pread(file.get(), &byte, 1, 0), 1);
+      seen += byte;
+    }
+  }
+  EXPECT_EQ(seen, "iaibi");
+  send_call(load, -1);
+  ASSERT_TRUE(*connection.receive());
+  protocol::Call call;
+  EXPECT_EQ(connection.next(call).error().code(), ErrorCode::kMalformed) << "no file came with it";
 }
 
 // More calls than the socket's buffers hold replies to, before the first reply is read.

@@ -111,6 +111,7 @@ Result<void> Generations::begin(uint64_t call_id, const protocol::Generate& aske
   call->request.prompt = std::move(prompt.tokens);
   call->request.visible_control_tokens = std::move(prompt.visible_control_tokens);
   call->request.grammar = std::move(grammar);
+  call->request.adapter = std::move(prompt.adapter);
   call->calls = std::move(prompt.calls);
   call->answers.resize(n_answers);
   for (uint32_t i = 0; i < n_answers; ++i) {

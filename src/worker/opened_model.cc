@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "models/adapter/lora_gguf.h"
 #include "text/chat/template_language.h"
 #include "worker/tool_calls.h"
 
@@ -64,10 +63,6 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source,
   auto model = std::unique_ptr<OpenedModel>(new OpenedModel());
   model->chat_template_ = extras.chat_template;
   if (models::is_encoder(*checkpoint)) {
-    if (!extras.adapter.empty()) {
-      return make_error(ErrorCode::kUnsupported, "{}: expected a model that writes texts, found an encoder",
-                        extras.adapter);
-    }
     HEARTH_ASSIGN(model->encoder_,
                   engine::LoadedEncoder::load(std::move(checkpoint), std::move(backend), extras.on_step));
   } else {
@@ -81,19 +76,9 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(const FileSource& source,
     }
     HEARTH_ASSIGN(model->generator_,
                   engine::LoadedModel::prepare(std::move(checkpoint), std::move(backend), load));
-    if (!extras.adapter.empty()) HEARTH_TRY(model->load_adapter(source, extras.adapter));
     model->find_chat_formats();
   }
   return model;
-}
-
-Result<void> OpenedModel::load_adapter(const FileSource& source, const std::string& path) {
-  HEARTH_ASSIGN(const gguf::File file, gguf::File::open(source, path));
-  HEARTH_ASSIGN(const models::LoraAdapter adapter, models::read_gguf_adapter(file, checkpoint()));
-  HEARTH_TRY(models::check_lora_adapter(adapter, checkpoint()));
-  HEARTH_ASSIGN(auto loaded, generator_->load_adapter(adapter));
-  generator_->set_adapter(std::move(loaded));
-  return {};
 }
 
 // A template that cannot be used does not keep the model from continuing texts.

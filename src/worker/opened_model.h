@@ -20,7 +20,6 @@ Result<engine::LoadOptions> load_options_of(const protocol::StartOptions& option
 
 struct OpenExtras {
   std::string chat_template = {};  // where it is not empty, it takes the place of the model's own
-  std::string adapter = {};        // where it is not empty, a GGUF file of the source: applied to all answers
   models::OnLoadStep on_step = {};
 };
 
@@ -29,7 +28,7 @@ class OpenedModel {
  public:
   // Parses the files; computes and allocates nothing large, but for weights that do not lie on disk as they
   // are computed with. `source` must outlive the model. n_default_threads is for options that leave it open.
-  // Errors: those of open_checkpoint, LoadedModel::prepare, its load_adapter and LoadedEncoder::load.
+  // Errors: those of open_checkpoint, LoadedModel::prepare and LoadedEncoder::load.
   static Result<std::unique_ptr<OpenedModel>> open(const FileSource& source, const std::string& path,
                                                    const protocol::StartOptions& options,
                                                    const BackendFactory& make_backend, int n_default_threads,
@@ -57,7 +56,6 @@ class OpenedModel {
   using FoundFormat = Result<std::optional<models::ModelChatFormat>>;
 
   OpenedModel() = default;
-  Result<void> load_adapter(const FileSource& source, const std::string& path);
   void find_chat_formats();
 
   std::unique_ptr<engine::LoadedModel> generator_;

@@ -1,11 +1,13 @@
 // From what a call brings along (a conversation, a text, tokens) to the tokens that the engine continues.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "models/adapter/loaded_adapter.h"
 #include "protocol/engine.pb.h"
 #include "text/chat/reasoning.h"
 #include "text/chat_template/value.h"
@@ -24,6 +26,7 @@ struct Prompt {
   // How the answer is divided into texts and calls; without tools, where even texts have a mark. Absent: it
   // is passed on as it is.
   std::optional<CallRules> calls;
+  std::shared_ptr<const models::LoadedAdapter> adapter;  // that it is evaluated with; null: none
 };
 
 // The context of a chat template: the conversation, add_generation_prompt and those of the template's

@@ -41,6 +41,11 @@ Result<void> Service::answer(const protocol::Call& call) {
       return detokenize(call.id(), call.detokenize());
     case protocol::Call::kQuantize:
       return quantize(call.id(), call.quantize());
+    case protocol::Call::kLoadAdapter:
+      return load_adapter(call.id(), call.load_adapter());
+    case protocol::Call::kUnloadAdapter:
+      adapters_.unload(call.unload_adapter().id());
+      return {};
     case protocol::Call::kCancel:
       cancel(call.cancel());
       return {};
@@ -79,7 +84,6 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
   }
   path_ = open.path();
   chat_template_ = open.chat_template();
-  adapter_ = open.adapter();
   HEARTH_TRY(reopen(id, open.options()));
   protocol::Reply reply;
   reply.set_id(id);
@@ -90,10 +94,10 @@ Result<void> Service::open(uint64_t id, const protocol::Open& open) {
 }
 
 Result<void> Service::reopen(uint64_t id, const protocol::StartOptions& options) {
+  adapters_.clear();
   model_.reset();
   LoadReport report(id, send_);
   const OpenExtras extras{.chat_template = chat_template_,
-                          .adapter = adapter_,
                           .on_step = [&report](const models::LoadStep& step) { report.tell(step); }};
   HEARTH_ASSIGN(model_, OpenedModel::open(files_, path_, options, options_.make_backend,
                                           options_.n_default_threads, extras));
@@ -148,6 +152,7 @@ Result<void> Service::generate(uint64_t id, const protocol::Generate& call) {
                       model->checkpoint().name());
   }
   HEARTH_ASSIGN(Prompt prompt, prompt_of(*model, call));
+  HEARTH_ASSIGN(prompt.adapter, adapters_.find(call.adapter()));
   if (!is_constrained(call)) return generations_->begin(id, call, std::move(prompt));
   if (auto grammar = constraints_->find(call, prompt))
     return generations_->begin(id, call, std::move(prompt), std::move(grammar));
@@ -172,8 +177,22 @@ void Service::begin_prepared() {
 Result<void> Service::embed(uint64_t id, const protocol::Embed& call) {
   HEARTH_ASSIGN(const OpenedModel* model, started_model());
   if (embeddings_) return embeddings_->begin(id, call);
-  if (decoder_embeddings_) return decoder_embeddings_->begin(id, call);
+  HEARTH_ASSIGN(auto adapter, adapters_.find(call.adapter()));
+  if (decoder_embeddings_) return decoder_embeddings_->begin(id, call, std::move(adapter));
   return model->generator()->pooling().error();
+}
+
+Result<void> Service::load_adapter(uint64_t id, const protocol::LoadAdapter& call) {
+  HEARTH_ASSIGN(UniqueDescriptor file, taken_over(call.path(), call.descriptor()));
+  HEARTH_ASSIGN(const OpenedModel* model, this->model());
+  InheritedFiles source;
+  HEARTH_TRY(source.add(call.path(), std::move(file)));
+  HEARTH_ASSIGN(const uint64_t size_bytes, adapters_.load(*model, call.id(), source, call.path()));
+  protocol::Reply reply;
+  reply.set_id(id);
+  reply.mutable_adapter_loaded()->set_size_bytes(static_cast<int64_t>(size_bytes));
+  send_(reply);
+  return {};
 }
 
 Result<void> Service::quantize(uint64_t id, const protocol::Quantize& call) {

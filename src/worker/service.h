@@ -6,6 +6,7 @@
 #include <string>
 
 #include "protocol/engine.pb.h"
+#include "worker/adapters.h"
 #include "worker/backend_factory.h"
 #include "worker/constraints.h"
 #include "worker/decoder_embeddings.h"
@@ -27,7 +28,7 @@ class Service {
  public:
   Service(ServiceOptions options, ReplySink send) : options_(std::move(options)), send_(std::move(send)) {}
 
-  // Takes over the descriptors that Open and Quantize name.
+  // Takes over the descriptors that Open, Quantize and LoadAdapter name.
   void handle(const protocol::Call& call);
 
   bool has_work() const noexcept;
@@ -40,6 +41,7 @@ class Service {
   Result<void> start(uint64_t id, const protocol::Start& start);
   Result<void> generate(uint64_t id, const protocol::Generate& call);
   Result<void> embed(uint64_t id, const protocol::Embed& call);
+  Result<void> load_adapter(uint64_t id, const protocol::LoadAdapter& call);
   Result<void> quantize(uint64_t id, const protocol::Quantize& call);
   Result<void> detokenize(uint64_t id, const protocol::Detokenize& call);
   void cancel(const protocol::Cancel& cancel);
@@ -56,10 +58,10 @@ class Service {
   InheritedFiles files_;
   std::string path_;           // the model's among them
   std::string chat_template_;  // in the place of the model's own; empty: none is
-  std::string adapter_;        // as Open has it
   std::string opened_with_;    // the options, as bytes
   // In the order in which they need each other.
   std::unique_ptr<OpenedModel> model_;
+  Adapters adapters_;
   std::optional<Generations> generations_;               // of a model that writes texts
   std::optional<Constraints> constraints_;               // on them
   std::optional<DecoderEmbeddings> decoder_embeddings_;  // of such a model's too, if it can be pooled

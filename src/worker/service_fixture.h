@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/cpu/cpu_backend.h"
+#include "models/adapter/lora_gguf.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_bert.h"
 #include "tests/support/tiny_llama.h"
@@ -70,6 +71,19 @@ class ServiceTest : public ::testing::Test {
     Call start = call();
     *start.mutable_start()->mutable_options() = options;
     ASSERT_TRUE(only_reply_to(start).has_started());
+  }
+
+  // What load_adapter() gives to the service.
+  void write_adapter(const models::LoraAdapter& adapter) {
+    ASSERT_TRUE(models::write_gguf_adapter(folder_ / "adapter.gguf", adapter, "llama"));
+  }
+  Reply load_adapter(const std::string& id) {
+    Call load = call();
+    const UniqueDescriptor opened(::open((folder_ / "adapter.gguf").c_str(), O_RDONLY | O_CLOEXEC));
+    load.mutable_load_adapter()->set_id(id);
+    load.mutable_load_adapter()->set_path("adapter.gguf");
+    load.mutable_load_adapter()->set_descriptor(::fcntl(opened.get(), F_DUPFD_CLOEXEC, 10));
+    return only_reply_to(load);
   }
 
   Call generation(const std::string& text, int64_t n_tokens, float temperature = 0) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "models/adapter/lora_gguf.h"
 #include "tests/support/random_adapter.h"
 #include "worker/service_fixture.h"
 
@@ -267,51 +267,57 @@ TEST_F(ServiceTest, OtherTemplate_TakesThePlaceOfTheModels) {
   EXPECT_EQ(only_reply_to(render).tokens().text(), "[user: hi]");
 }
 
-// Applied to all that the model computes; one that is not for the model is said when it is opened.
-TEST_F(ServiceTest, Adapter_IsApplied) {
+// Calls of several and of none side by side; who has one keeps it when it is unloaded.
+TEST_F(ServiceTest, Adapters_AreForTheCallsThatNameThem) {
   make_llama();
-  const auto base = models::open_checkpoint(folder_ / "tiny.gguf");
-  models::LoraAdapter adapter = hearth::testing::random_adapter(**base, hearth::testing::kLlamaTargets, 3, 1);
-  ASSERT_TRUE(models::write_gguf_adapter(folder_ / "adapter.gguf", adapter, "llama"));
-  const auto service = [this] {
-    return std::make_unique<Service>(ServiceOptions{"nothing",
-                                                    [](int n) {
-                                                      return cpu::make_cpu_backend({*choose_isa(), n});
-                                                    },
-                                                    1},
-                                     [this](const Reply& reply) { replies_.push_back(reply); });
-  };
-  const auto open_with_adapter = [&](Service& opening) {
-    Call open = call();
-    for (const char* name : {"tiny.gguf", "adapter.gguf"}) {
-      protocol::Open::File& file = *open.mutable_open()->add_files();
-      const UniqueDescriptor opened(::open((folder_ / name).c_str(), O_RDONLY | O_CLOEXEC));
-      file.set_path(name);
-      file.set_descriptor(::fcntl(opened.get(), F_DUPFD_CLOEXEC, 10));
-    }
-    open.mutable_open()->set_path("tiny.gguf");
-    open.mutable_open()->set_adapter("adapter.gguf");
-    opening.handle(open);
-    return replies_.back();
-  };
   start();
-  const std::string without = text_of(replies_to(generation("a", 12)));
-  const auto with = service();
-  ASSERT_TRUE(open_with_adapter(*with).has_opened()) << replies_.back().failure().message();
-  Call begin = call();
-  begin.mutable_start();
-  with->handle(begin);
-  ASSERT_TRUE(replies_.back().has_started());
-  const Call asked = generation("a", 12);
-  with->handle(asked);
-  while (with->has_work()) with->step();
-  EXPECT_NE(text_of(replies_of(asked.id())), without);
+  const auto base = models::open_checkpoint(folder_ / "tiny.gguf");
+  for (const uint32_t seed : {1U, 2U}) {
+    write_adapter(hearth::testing::random_adapter(**base, hearth::testing::kLlamaTargets, 3, seed));
+    const Reply loaded = load_adapter(fmt::format("adapter {}", seed));
+    ASSERT_TRUE(loaded.has_adapter_loaded()) << loaded.failure().message();
+    EXPECT_GT(loaded.adapter_loaded().size_bytes(), 0);
+  }
+  const auto adapted = [this](const std::string& adapter) {
+    Call asked = generation("a", 12);
+    asked.mutable_generate()->set_adapter(adapter);
+    return asked;
+  };
+  const std::string without = text_of(replies_to(adapted("")));
+  const std::string first = text_of(replies_to(adapted("adapter 1")));
+  const std::string second = text_of(replies_to(adapted("adapter 2")));
+  EXPECT_NE(without, first);
+  EXPECT_NE(without, second);
+  EXPECT_NE(first, second);
 
+  const std::vector<Call> together = {adapted("adapter 1"), adapted(""), adapted("adapter 2")};
+  for (const Call& one : together) service_.handle(one);
+  service_.step();
+  Call unload = call();
+  unload.mutable_unload_adapter()->set_id("adapter 1");
+  service_.handle(unload);
+  while (service_.has_work()) service_.step();
+  EXPECT_EQ(text_of(replies_of(together[0].id())), first);
+  EXPECT_EQ(text_of(replies_of(together[1].id())), without);
+  EXPECT_EQ(text_of(replies_of(together[2].id())), second);
+  EXPECT_EQ(only_reply_to(adapted("adapter 1")).failure().code(), protocol::Failure::NOT_FOUND);
+}
+
+TEST_F(ServiceTest, AdapterThatIsNotForTheModel_IsRefused) {
+  make_llama();
+  ASSERT_TRUE(open().has_opened());
+  const auto base = models::open_checkpoint(folder_ / "tiny.gguf");
+  models::LoraAdapter adapter = hearth::testing::random_adapter(**base, {"attn_q"}, 3, 1);
+  write_adapter(adapter);
+  EXPECT_TRUE(load_adapter("good").has_adapter_loaded()) << "before the model is started";
+  EXPECT_EQ(load_adapter("good").failure().code(), protocol::Failure::USAGE);
   adapter.matrices[0].weight = "blk.9.attn_q.weight";
-  ASSERT_TRUE(models::write_gguf_adapter(folder_ / "adapter.gguf", adapter, "llama"));
-  const Reply refused = open_with_adapter(*service());
+  write_adapter(adapter);
+  const Reply refused = load_adapter("bad");
   ASSERT_TRUE(refused.has_failure());
   EXPECT_NE(refused.failure().message().find("blk.9.attn_q.weight"), std::string::npos);
+  std::ofstream(folder_ / "adapter.gguf") << "no adapter";
+  EXPECT_NE(load_adapter("bad").failure().message().find("adapter.gguf"), std::string::npos);
 }
 
 TEST_F(ServiceTest, OtherTemplateInGosLanguage_RendersConversations) {

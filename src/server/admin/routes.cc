@@ -51,8 +51,8 @@ http::Response metrics_text(const AdminDeps& deps) {
     const protocol::Memory& memory = model.description.memory();
     state.n_running_requests += static_cast<uint64_t>(model.n_requests);
     state.models.push_back(
-        {model.entry.name,
-         static_cast<uint64_t>(memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes())});
+        {model.entry.name, static_cast<uint64_t>(memory.weights_bytes() + memory.kv_bytes() +
+                                                 memory.work_bytes() + memory.adapters_bytes())});
   }
   state.n_models_loading = deps.models->loading().size();
   http::Response response;

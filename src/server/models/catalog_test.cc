@@ -194,6 +194,7 @@ TEST_F(StoredModelsTest, WhatCannotBeRead_IsLeftOutAndSaid) {
 
 TEST_F(StoredModelsTest, Adapter_IsAFileOfTheModel_AndTheOnlyOne) {
   auto manifest = *store::Manifest::parse(store_.put_manifest_blobs("weights"));
+  store_.put_file("manifests/registry.ollama.ai/library/base/latest", manifest.serialise());
   const auto opened = [&] {
     store_.put_file("manifests/registry.ollama.ai/library/tuned/latest", manifest.serialise());
     return open_model_files(*catalog_.find("tuned"));
@@ -202,13 +203,21 @@ TEST_F(StoredModelsTest, Adapter_IsAFileOfTheModel_AndTheOnlyOne) {
   const auto files = opened();
   ASSERT_TRUE(files) << files.error().message();
   EXPECT_EQ(files->name, "model.gguf");
-  EXPECT_EQ(files->adapter, "adapter.gguf");
-  ASSERT_EQ(files->files.size(), 2U);
-  for (const ModelFiles::File& file : files->files) {
-    char bytes[7];
-    EXPECT_EQ(::pread(file.descriptor.get(), bytes, sizeof(bytes), 0), 7);
-    EXPECT_EQ(std::string(bytes, sizeof(bytes)), file.name == files->adapter ? "adapter" : "weights");
-  }
+  const auto bytes_of = [](const UniqueDescriptor& file) {
+    std::string bytes(7, '\0');
+    EXPECT_EQ(::pread(file.get(), bytes.data(), bytes.size(), 0), 7);
+    return bytes;
+  };
+  ASSERT_EQ(files->files.size(), 1U);
+  EXPECT_EQ(bytes_of(files->files[0].descriptor), "weights");
+  ASSERT_TRUE(files->adapter);
+  EXPECT_EQ(files->adapter->name, "adapter.gguf");
+  EXPECT_EQ(files->adapter->id, store::Digest::of("adapter").text());
+  EXPECT_EQ(files->adapter->size_bytes, 7U);
+  EXPECT_EQ(bytes_of(files->adapter->descriptor), "adapter");
+  EXPECT_EQ(open_model_files(*catalog_.find("base"))->weights_id, files->weights_id);
+  store_.put_file("manifests/registry.ollama.ai/library/other/latest", store_.put_manifest_blobs("strange"));
+  EXPECT_NE(open_model_files(*catalog_.find("other"))->weights_id, files->weights_id);
   manifest.layers.push_back(store_.put_blob(store::media_type::kAdapter, "another"));
   const auto refused = opened();
   ASSERT_FALSE(refused);

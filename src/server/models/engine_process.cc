@@ -67,7 +67,21 @@ class Process final : public EngineProcess, public ChildProcess {
     return call;
   }
 
-  std::unique_ptr<EngineCall> call(protocol::Call call) override;
+  std::unique_ptr<EngineCall> call(protocol::Call call) override { return begin(std::move(call), {}); }
+
+  std::unique_ptr<EngineCall> load_adapter(const std::string& id, AdapterFile adapter) override {
+    protocol::Call call;
+    call.mutable_load_adapter()->set_id(id);
+    call.mutable_load_adapter()->set_path(adapter.name);
+    return begin(std::move(call), std::move(adapter.descriptor));
+  }
+
+  void unload_adapter(const std::string& id) override {
+    if (has_ended_) return;
+    protocol::Call call;
+    call.mutable_unload_adapter()->set_id(id);
+    send_unanswered(std::move(call));
+  }
 
   pid_t pid() const override { return process_id(); }
   bool has_ended() const override { return has_ended_; }
@@ -88,13 +102,19 @@ class Process final : public EngineProcess, public ChildProcess {
   void send_cancel(uint64_t id) {
     if (!calls_.contains(id)) return;
     protocol::Call call;
-    call.set_id(++last_id_);
     call.mutable_cancel()->set_call(id);
+    send_unanswered(std::move(call));
+  }
+
+ private:
+  std::unique_ptr<EngineCall> begin(protocol::Call call, UniqueDescriptor file);
+
+  void send_unanswered(protocol::Call call) {
+    call.set_id(++last_id_);
     std::string frame;
     if (protocol::append_frame(frame, call)) send(frame);
   }
 
- private:
   bool accept(std::string_view bytes) override {
     reader_.append(bytes);
     for (protocol::Reply reply;;) {
@@ -167,7 +187,7 @@ bool can_be_read(std::string_view frame) {
   return is_whole && *is_whole;
 }
 
-std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
+std::unique_ptr<EngineCall> Process::begin(protocol::Call call, UniqueDescriptor file) {
   const auto state = std::make_shared<CallState>(executor_, ++last_id_);
   call.set_id(state->id);
   if (call.has_generate()) state->n_answers = std::max(call.generate().n(), uint32_t{1});
@@ -183,7 +203,7 @@ std::unique_ptr<EngineCall> Process::call(protocol::Call call) {
     fail(*state, Error(ErrorCode::kInvalidArgument, "expected texts in UTF-8, found bytes that are none"));
   } else {
     calls_.emplace(state->id, state);
-    send(frame);
+    send(frame, std::move(file));
   }
   return made;
 }
@@ -196,7 +216,6 @@ Result<std::shared_ptr<EngineProcess>> EngineProcess::start(const Executor& exec
   protocol::Open open;
   open.set_path(files.name);
   open.set_chat_template(files.chat_template);
-  open.set_adapter(files.adapter);
   std::vector<int> descriptors;
   for (const ModelFiles::File& file : files.files) {
     protocol::Open::File& described = *open.add_files();

@@ -26,6 +26,10 @@ class EngineProcess {
   virtual protocol::Call open_call(const protocol::StartOptions& options) const = 0;
   // The Quantize call for the output that it was started with, which there is once.
   virtual protocol::Call quantize_call(const std::string& scheme) const = 0;
+  // Has it load an adapter for calls that name it by this id; messages call the file `path`. Its reply is
+  // adapter_loaded. As call() for an engine that has ended.
+  virtual std::unique_ptr<EngineCall> load_adapter(const std::string& id, AdapterFile adapter) = 0;
+  virtual void unload_adapter(const std::string& id) = 0;
   // Of an engine that has ended: a failure. kInvalidArgument, as a failure too, for texts that are no UTF-8.
   virtual std::unique_ptr<EngineCall> call(protocol::Call call) = 0;
 

@@ -15,6 +15,11 @@ uint64_t minus(uint64_t a, uint64_t b) {
   return a - std::min(a, b);
 }
 
+// What is no file's.
+uint64_t own_bytes(const protocol::Memory& memory) {
+  return bytes_of(memory.kv_bytes()) + bytes_of(memory.work_bytes()) + bytes_of(memory.adapters_bytes());
+}
+
 // "4.9 GB", "12 MB": powers of ten, as discs and models are sold.
 std::string text_of(uint64_t bytes) {
   if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
@@ -25,19 +30,24 @@ std::string text_of(uint64_t bytes) {
 }  // namespace
 
 uint64_t total_bytes(const protocol::Memory& memory) {
-  return bytes_of(memory.weights_bytes()) + bytes_of(memory.kv_bytes()) + bytes_of(memory.work_bytes());
+  return bytes_of(memory.weights_bytes()) + own_bytes(memory);
 }
 
 uint64_t room_for_models(uint64_t available, uint64_t budget, std::span<const MemoryClaim> claims) {
   uint64_t still_to_come = 0;
   uint64_t promised = 0;
   for (const MemoryClaim& claim : claims) {
-    const uint64_t own = bytes_of(claim.promised.kv_bytes()) + bytes_of(claim.promised.work_bytes());
-    still_to_come += bytes_of(claim.promised.weights_bytes()) + minus(own, claim.private_bytes);
+    still_to_come +=
+        bytes_of(claim.promised.weights_bytes()) + minus(own_bytes(claim.promised), claim.private_bytes);
     promised += total_bytes(claim.promised);
   }
   const uint64_t of_machine = minus(available, still_to_come);
   return budget == 0 ? of_machine : std::min(of_machine, minus(budget, promised));
+}
+
+std::string adapter_shortage_message(const std::string& model, uint64_t need, uint64_t room) {
+  return fmt::format("model '{}': its adapter needs {} of memory beside the weights, and there are {} for it",
+                     model, text_of(need), text_of(room));
 }
 
 std::string shortage_message(const std::string& model, const protocol::Opened& opened, uint64_t room,

@@ -22,6 +22,8 @@ uint64_t total_bytes(const protocol::Memory& memory);
 // unless it is 0, is for all models together.
 uint64_t room_for_models(uint64_t available, uint64_t budget, std::span<const MemoryClaim> claims);
 
+// "model 'x': its adapter needs ...".
+std::string adapter_shortage_message(const std::string& model, uint64_t need, uint64_t room);
 // "model 'x' needs 5.2 GB of memory (...), and there are 3.0 GB ...".
 // `room` is what there would be without any other model.
 std::string shortage_message(const std::string& model, const protocol::Opened& opened, uint64_t room,

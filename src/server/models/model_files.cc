@@ -1,6 +1,8 @@
 #include "server/models/model_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +13,7 @@
 #include "formats/gguf/limits.h"
 #include "formats/gguf/split.h"
 #include "formats/safetensors/folder.h"
+#include "store/file_stamp.h"
 
 namespace hearth::server {
 namespace {
@@ -84,6 +87,20 @@ Result<ModelFiles> open_folder(const fs::path& path) {
   return files;
 }
 
+// By what the descriptors are open on: a model of the store may be a file beside it under a second name. When
+// the inode was changed last does not count, since giving a file another name changes it.
+std::string weights_id_of(const ModelFiles& files) {
+  std::string id;
+  for (const ModelFiles::File& file : files.files) {
+    struct stat info {};
+    // Of a file that was opened, it tells always.
+    if (::fstat(file.descriptor.get(), &info) != 0) continue;
+    const auto stamp = store::FileStamp::of(info);
+    id += fmt::format("{}:{}:{}:{}\n", stamp.device, stamp.inode, stamp.size_bytes, stamp.modified_ns);
+  }
+  return id + files.chat_template;
+}
+
 }  // namespace
 
 Result<ModelFiles> open_model_files(const fs::path& path) {
@@ -92,7 +109,11 @@ Result<ModelFiles> open_model_files(const fs::path& path) {
 }
 
 Result<ModelFiles> open_model_files(const CatalogEntry& entry) {
-  if (!entry.stored) return open_model_files(fs::path(entry.path));
+  if (!entry.stored) {
+    HEARTH_ASSIGN(ModelFiles files, open_model_files(fs::path(entry.path)));
+    files.weights_id = weights_id_of(files);
+    return files;
+  }
   const StoredModel& model = *entry.stored;
   if (!model.unusable.empty()) {
     return make_error(ErrorCode::kUnsupported, "model '{}' cannot be loaded: {}", entry.name, model.unusable);
@@ -103,15 +124,21 @@ Result<ModelFiles> open_model_files(const CatalogEntry& entry) {
                       entry.name, kMaxFiles, stored.files.size());
   }
   ModelFiles files{stored.name, {}};
-  files.adapter = stored.adapter;
   for (const StoredModel::Files::File& file : stored.files) {
     auto blob = model.store.open_blob(file.digest);
     if (!blob) return blob.error().in(entry.name);
     files.files.push_back({file.name, std::move(*blob)});
   }
+  if (stored.adapter) {
+    auto blob = model.store.open_blob(stored.adapter->digest);
+    if (!blob) return blob.error().in(entry.name);
+    files.adapter = {stored.adapter->digest.text(), stored.adapter->name, std::move(*blob),
+                     stored.adapter->size_bytes};
+  }
   auto chat_template = model.chat_template();
   if (!chat_template) return chat_template.error().in(fmt::format("model '{}'", entry.name));
   files.chat_template = std::move(*chat_template);
+  files.weights_id = weights_id_of(files);
   return files;
 }
 

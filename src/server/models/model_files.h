@@ -1,7 +1,9 @@
 // The files of a model, opened by the front for an engine process, which may not open any.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,14 @@
 
 namespace hearth::server {
 
+// What is applied to a model's weights.
+struct AdapterFile {
+  std::string id;    // of these bytes and no others
+  std::string name;  // "adapter.gguf": for messages
+  UniqueDescriptor descriptor;
+  uint64_t size_bytes = 0;
+};
+
 struct ModelFiles {
   struct File {
     std::string name;             // "tiny.gguf", "qwen/config.json": never the path on this machine
@@ -19,7 +29,10 @@ struct ModelFiles {
   std::string name;  // of the model among them: one of the files, or the folder that all of them are in
   std::vector<File> files;
   std::string chat_template = {};  // in the place of the model's own; empty: none is
-  std::string adapter = {};        // one of the files, which is applied; empty: none is
+  // The same for models that are computed from the same files and have the same template, whatever is applied
+  // to them: one engine may serve all of these.
+  std::string weights_id = {};
+  std::optional<AdapterFile> adapter = {};
   int output = -1;  // borrowed: open for writing, for what the engine makes of the model; negative: none
 };
 

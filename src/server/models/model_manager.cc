@@ -128,11 +128,13 @@ Task<Result<void>> ModelManager::check_blob(store::Digest digest, std::function<
 Task<Result<void>> ModelManager::check(CatalogEntry entry, OnBytesChecked on_bytes) {
   if (auto is_signed = check_signed(entry); !is_signed) co_return is_signed.error();
   if (!entry.stored || store_ == nullptr || !entry.stored->unusable.empty()) co_return Result<void>();
-  const StoredModel::Files files = entry.stored->files();
+  StoredModel::Files stored = entry.stored->files();
+  std::vector<StoredModel::Files::File> files = std::move(stored.files);
+  if (stored.adapter) files.push_back(*stored.adapter);
   uint64_t total = 0;
-  for (const StoredModel::Files::File& file : files.files) total += file.size_bytes;
+  for (const StoredModel::Files::File& file : files) total += file.size_bytes;
   uint64_t before = 0;
-  for (const StoredModel::Files::File& file : files.files) {
+  for (const StoredModel::Files::File& file : files) {
     std::function<void(uint64_t)> on_hashed = [on_bytes, before, total](uint64_t n_bytes) {
       on_bytes(before + n_bytes, total);
     };

@@ -141,8 +141,9 @@ class ModelManagerTest : public ::testing::Test {
     return run<Outcome>([&] { return outcome_of(*running); });
   }
 
-  // What the engine says in this process.
-  std::string expected_text(const std::string& name, const std::string& prompt, int64_t n_tokens) {
+  // What the engine says in this process; with an adapter, where a file of one is named.
+  std::string expected_text(const std::string& name, const std::string& prompt, int64_t n_tokens,
+                            const std::string& adapter = "") {
     auto loaded = engine::LoadedModel::load(folder_ / name, *cpu::make_cpu_backend({*choose_isa(), 1}),
                                             {.context_tokens = 256});
     engine::Request request;
@@ -150,6 +151,7 @@ class ModelManagerTest : public ::testing::Test {
     request.sampling.temperature = 0;
     request.max_tokens = n_tokens;
     request.ignore_end = true;
+    if (!adapter.empty()) request.adapter = *(*loaded)->load_adapter(folder_ / adapter);
     EXPECT_TRUE((*loaded)->engine().submit(request));
     std::string text;
     while ((*loaded)->engine().has_work()) {
@@ -173,17 +175,27 @@ class ModelManagerTest : public ::testing::Test {
                        [&](const RunningModel& m) { return m.entry.name == name; });
   }
 
-  // A model of the store whose weights are those of a tiny one.
-  void store_llama(const std::string& name, uint32_t seed) {
+  std::string bytes_of(const std::string& file) {
+    std::ostringstream bytes;
+    bytes << std::ifstream(folder_ / file, std::ios::binary).rdbuf();
+    return bytes.str();
+  }
+
+  // A model of the store whose weights are those of a tiny one; `adapter`: a file of the folder.
+  void store_llama(const std::string& name, uint32_t seed, const std::string& adapter = "") {
     write_llama("weights", seed);
-    std::ostringstream weights;
-    weights << std::ifstream(folder_ / "weights", std::ios::binary).rdbuf();
+    const std::string weights = bytes_of("weights");
     std::filesystem::remove(folder_ / "weights");
     const auto store = store::Store::open(folder_.path());
     store::Manifest manifest;
     manifest.config = {std::string(store::media_type::kConfig), *store->write_blob("{}"), 2, "", ""};
-    manifest.layers = {{std::string(store::media_type::kModel), *store->write_blob(weights.str()),
-                        weights.str().size(), "", ""}};
+    manifest.layers = {
+        {std::string(store::media_type::kModel), *store->write_blob(weights), weights.size(), "", ""}};
+    if (!adapter.empty()) {
+      const std::string bytes = bytes_of(adapter);
+      manifest.layers.push_back(
+          {std::string(store::media_type::kAdapter), *store->write_blob(bytes), bytes.size(), "", ""});
+    }
     ASSERT_TRUE(store->write_manifest(*store::ModelName::parse(name), manifest.serialise()));
   }
 

@@ -14,6 +14,7 @@
 #include "server/models/memory.h"
 #include "server/models/memory_budget.h"
 #include "server/models/monitor.h"
+#include "server/models/shared_engines.h"
 #include "server/models/stall_guard.h"
 
 namespace hearth::server {
@@ -41,7 +42,8 @@ std::chrono::steady_clock::duration duration_of(Seconds seconds) {
 // A model that is loaded.
 struct Loaded {
   CatalogEntry entry;
-  std::shared_ptr<EngineProcess> process;
+  std::shared_ptr<SharedEngine> engine;  // of which it is a user
+  std::string adapter_id;                // in the engine; empty: none
   protocol::Opened description;
   Seconds load_duration{};
   Seconds keep_alive{};
@@ -66,8 +68,8 @@ struct Load {
   LoadingModel progress;
   SteadyTime began;
   std::optional<StallGuard> guard;
-  std::shared_ptr<EngineProcess> process;
-  std::optional<protocol::Memory> promised;  // once memory was found for it
+  std::shared_ptr<SharedEngine> engine;  // of which it is a user, once it has one
+  std::string adapter_id;                // of which too
   Seconds duration{};
   bool is_done = false;
   bool is_unwanted = false;  // unloaded while it was loading
@@ -91,11 +93,12 @@ class Counted {
   size_t& count_;
 };
 
-// An engine that was told to end and still has its memory.
-struct Ending {
-  std::shared_ptr<EngineProcess> process;
-  protocol::Memory promised;
-};
+// What a load waits for.
+enum class Lack { kPlace, kMemory };
+
+Error unloaded_while_loading(const std::string& name) {
+  return make_error(ErrorCode::kUnavailable, "model '{}' was unloaded while it was loading", name);
+}
 
 }  // namespace
 
@@ -104,6 +107,8 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
   State(const Executor& executor, ModelPoolOptions options)
       : executor_(executor), options_(std::move(options)), monitor_(executor) {
     if (!options_.available_bytes) options_.available_bytes = available_memory_bytes;
+    engines_ = std::make_shared<SharedEngines>(options_.available_bytes, options_.memory_bytes,
+                                               [this] { monitor_.notify_all(); });
   }
 
   Task<Result<std::unique_ptr<EngineLease>>> acquire(CatalogEntry entry, LoadWish wish);
@@ -113,7 +118,7 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
   std::vector<LoadingModel> loading() const;
   const protocol::Opened* description(const CatalogEntry& entry) const;
   void close();
-  bool is_empty() const { return loaded_.empty() && loads_.empty() && ending_.empty(); }
+  bool is_empty() const { return loaded_.empty() && loads_.empty() && engines_->is_empty(); }
   Task<void> changed() { return monitor_.changed(); }
 
  private:
@@ -122,31 +127,34 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
                                      Seconds load_duration);
   std::shared_ptr<Load> begin_load(const CatalogEntry& entry, const LoadWish& wish);
   Task<void> run_load(std::shared_ptr<Load> load);
-  Task<Result<protocol::Opened>> open_and_start(std::shared_ptr<Load> load);
+  Task<Result<void>> find_engine_and_adapter(std::shared_ptr<Load> load);
+  Task<Result<void>> find_engine(std::shared_ptr<Load> load, ModelFiles files);
+  Task<Result<void>> start_engine(std::shared_ptr<Load> load, ModelFiles files);
+  Task<Result<void>> find_adapter(std::shared_ptr<Load> load, AdapterFile file);
+  Task<Result<void>> load_adapter(std::shared_ptr<Load> load, AdapterFile file);
+  Task<Result<void>> wait_for_another(std::shared_ptr<Load> load, std::string stage);
   static Task<Result<protocol::Reply>> reply_of_load(const std::shared_ptr<Load>& load, EngineCall& call);
   Task<Result<void>> find_memory(std::shared_ptr<Load> load, const protocol::Opened& opened);
-  void finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened);
+  Task<Result<void>> find_adapter_memory(std::shared_ptr<Load> load, uint64_t need);
+  void finish_load(const std::shared_ptr<Load>& load, const Result<void>& found);
   void give_up(const std::shared_ptr<Load>& load);
   std::optional<Error> pause_of(const std::string& name) const;
 
   void close_when_idle(const std::shared_ptr<Loaded>& loaded);
   void end(const std::shared_ptr<Loaded>& loaded);
-  void end_process(const std::shared_ptr<EngineProcess>& process, const protocol::Memory& promised);
-  void note_death(const std::string& name, const EngineProcess* process);
+  void note_death(const std::string& name);
+  void note_end(const SharedEngine& engine);
   void arm_expiry(const std::shared_ptr<Loaded>& loaded);
-  void evict_one();
-  size_t n_claims() const;
-  std::vector<MemoryClaim> claims() const;
-  uint64_t room() const;
-  uint64_t room_alone() const;
+  bool make_room(Lack lack);
+  std::vector<std::shared_ptr<Loaded>> users_of(const SharedEngine& engine) const;
 
   const Executor executor_;
   ModelPoolOptions options_;
   Monitor monitor_;
+  std::shared_ptr<SharedEngines> engines_;
   std::map<std::string, std::shared_ptr<Loaded>> loaded_;  // by the entry's name
   std::map<std::string, std::shared_ptr<Load>> loads_;
   std::map<std::string, Record> records_;
-  std::vector<Ending> ending_;
   size_t n_waiting_ = 0;
   bool is_closed_ = false;
 };
@@ -172,7 +180,9 @@ class PoolLease final : public EngineLease {
   const protocol::Opened& description() const override { return loaded_->description; }
   Seconds load_duration() const override { return load_duration_; }
   std::unique_ptr<EngineCall> call(protocol::Call call) override {
-    return loaded_->process->call(std::move(call));
+    if (call.has_generate()) call.mutable_generate()->set_adapter(loaded_->adapter_id);
+    if (call.has_embed()) call.mutable_embed()->set_adapter(loaded_->adapter_id);
+    return loaded_->engine->process->call(std::move(call));
   }
 
  private:
@@ -184,9 +194,7 @@ class PoolLease final : public EngineLease {
 }  // namespace
 
 bool ModelPool::State::suffices(const Loaded& loaded, const CatalogEntry& entry, const LoadWish& wish) const {
-  if (loaded.entry.digest != entry.digest) return false;
-  const int64_t has = loaded.description.context_tokens();
-  return wish.context_tokens.value_or(0) <= has || has >= loaded.description.trained_context_tokens();
+  return loaded.entry.digest == entry.digest && loaded.engine->suffices(wish.context_tokens.value_or(0));
 }
 
 Task<Result<std::unique_ptr<EngineLease>>> ModelPool::State::acquire(CatalogEntry entry, LoadWish wish) {
@@ -284,8 +292,8 @@ std::shared_ptr<Load> ModelPool::State::begin_load(const CatalogEntry& entry, co
 
 Task<void> ModelPool::State::run_load(std::shared_ptr<Load> load) {
   const auto self = shared_from_this();
-  Result<protocol::Opened> opened = co_await open_and_start(load);
-  if (!load->is_done) finish_load(load, std::move(opened));
+  const Result<void> found = co_await find_engine_and_adapter(load);
+  if (!load->is_done) finish_load(load, found);
 }
 
 // What hangs cannot be told to end: its process is killed, and who waits is told now.
@@ -300,7 +308,7 @@ void ModelPool::State::give_up(const std::shared_ptr<Load>& load) {
                                at.entry.name, options_.load_timeout.count(), at.stage, how_far));
 }
 
-Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<Load> load) {
+Task<Result<void>> ModelPool::State::find_engine_and_adapter(std::shared_ptr<Load> load) {
   const CatalogEntry& entry = load->progress.entry;
   load->reach("opening", 0, 0);
   if (is_closed_) co_return Error(ErrorCode::kUnavailable, "the server is shutting down");
@@ -318,30 +326,111 @@ Task<Result<protocol::Opened>> ModelPool::State::open_and_start(std::shared_ptr<
   }
   auto files = open_model_files(entry);
   if (!files) co_return files.error();
-  auto process = EngineProcess::start(executor_, options_.executable, entry.name, std::move(*files));
+  std::optional<AdapterFile> adapter = std::exchange(files->adapter, std::nullopt);
+  const Result<void> has_engine = co_await find_engine(load, std::move(*files));
+  if (!has_engine) co_return has_engine.error();
+  if (!adapter) co_return Result<void>();
+  co_return co_await find_adapter(load, std::move(*adapter));
+}
+
+// One that has the weights already, or else a new one.
+Task<Result<void>> ModelPool::State::find_engine(std::shared_ptr<Load> load, ModelFiles files) {
+  while (const auto engine = engines_->find(files.weights_id, load->progress.context_tokens)) {
+    if (engine->is_started) {
+      ++engine->n_users;
+      load->engine = engine;
+      load->progress.description = engine->description;
+      co_return Result<void>();
+    }
+    const Result<void> goes_on = co_await wait_for_another(load, "waiting for its weights");
+    if (!goes_on) co_return goes_on.error();
+  }
+  co_return co_await start_engine(load, std::move(files));
+}
+
+Task<Result<void>> ModelPool::State::start_engine(std::shared_ptr<Load> load, ModelFiles files) {
+  const std::string weights_id = files.weights_id;
+  const auto process =
+      EngineProcess::start(executor_, options_.executable, load->progress.entry.name, std::move(files));
   if (!process) co_return process.error();
-  load->process = *process;
+  const auto engine = engines_->add(weights_id, load->progress.context_tokens, *process);
+  ++engine->n_users;
+  load->engine = engine;
 
   protocol::StartOptions start = options_.start;
   start.set_context_tokens(load->progress.context_tokens);
-  const auto opening = load->process->call(load->process->open_call(start));
+  const auto opening = engine->process->call(engine->process->open_call(start));
   Result<protocol::Reply> opened = co_await reply_of_load(load, *opening);
   if (!opened) co_return opened.error();
   if (load->is_done) co_return *load->error;  // given up while the answer was on its way
-  load->progress.description = opened->opened();
+  engine->description = std::move(*opened->mutable_opened());
+  load->progress.description = engine->description;
 
-  load->reach("waiting for memory", 0, total_bytes(opened->opened().memory()));
-  load->guard->pause();  // for the answers of others, however long they are
-  const Result<void> has_memory = co_await find_memory(load, opened->opened());
+  const Result<void> has_memory = co_await find_memory(load, *engine->description);
   if (!has_memory) co_return has_memory.error();
+  engine->has_memory = true;
 
   load->reach("starting", 0, 0);
   protocol::Call call;
   *call.mutable_start()->mutable_options() = start;
-  const auto starting = load->process->call(std::move(call));
+  const auto starting = engine->process->call(std::move(call));
   const Result<protocol::Reply> started = co_await reply_of_load(load, *starting);
   if (!started) co_return started.error();
-  co_return std::move(*opened->mutable_opened());
+  if (load->is_done) co_return *load->error;
+  engine->is_started = true;
+  engine->process->on_end([weak = weak_from_this(), weak_engine = std::weak_ptr(engine)] {
+    const auto self = weak.lock();
+    const auto ended = weak_engine.lock();
+    if (self && ended) self->note_end(*ended);
+  });
+  monitor_.notify_all();  // others may wait for the weights
+  co_return Result<void>();
+}
+
+// One that the engine has already, or else from its file.
+Task<Result<void>> ModelPool::State::find_adapter(std::shared_ptr<Load> load, AdapterFile file) {
+  SharedEngine& engine = *load->engine;
+  for (auto found = engine.adapters.find(file.id); found != engine.adapters.end();
+       found = engine.adapters.find(file.id)) {
+    if (found->second.is_loaded) {
+      ++found->second.n_users;
+      load->adapter_id = file.id;
+      co_return Result<void>();
+    }
+    const Result<void> goes_on = co_await wait_for_another(load, "waiting for its adapter");
+    if (!goes_on) co_return goes_on.error();
+  }
+  co_return co_await load_adapter(load, std::move(file));
+}
+
+Task<Result<void>> ModelPool::State::load_adapter(std::shared_ptr<Load> load, AdapterFile file) {
+  const std::shared_ptr<SharedEngine> engine = load->engine;
+  const std::string id = file.id;
+  load->adapter_id = id;
+  // Its numbers, of two bytes or more, become four. (References to entries of a map stay.)
+  SharedEngine::Adapter& adapter = engine->adapters[id];
+  adapter = {.size_bytes = 2 * file.size_bytes, .n_users = 1};
+  const Result<void> has_memory = co_await find_adapter_memory(load, adapter.size_bytes);
+  if (!has_memory) co_return has_memory.error();
+  adapter.has_memory = true;
+  load->reach("loading its adapter", 0, 0);
+  const auto loading = engine->process->load_adapter(id, std::move(file));
+  const Result<protocol::Reply> loaded = co_await reply_of_load(load, *loading);
+  if (!loaded) co_return loaded.error();
+  if (load->is_done) co_return *load->error;  // and with it `adapter` may be gone
+  adapter.size_bytes = static_cast<uint64_t>(loaded->adapter_loaded().size_bytes());
+  adapter.is_loaded = true;
+  monitor_.notify_all();
+  co_return Result<void>();
+}
+
+// Of what two models need, one is loaded already on behalf of the other, which may yet fail.
+Task<Result<void>> ModelPool::State::wait_for_another(std::shared_ptr<Load> load, std::string stage) {
+  load->reach(std::move(stage), 0, 0);
+  load->guard->pause();
+  co_await monitor_.changed();
+  if (is_closed_ || load->is_unwanted) co_return unloaded_while_loading(load->progress.entry.name);
+  co_return Result<void>();
 }
 
 Task<Result<protocol::Reply>> ModelPool::State::reply_of_load(const std::shared_ptr<Load>& load,
@@ -355,74 +444,94 @@ Task<Result<protocol::Reply>> ModelPool::State::reply_of_load(const std::shared_
 Task<Result<void>> ModelPool::State::find_memory(std::shared_ptr<Load> load, const protocol::Opened& opened) {
   const std::string& name = load->progress.entry.name;
   const uint64_t need = total_bytes(opened.memory());
+  load->reach("waiting for memory", 0, need);
+  load->guard->pause();  // for the answers of others, however long they are
   while (true) {
-    if (is_closed_ || load->is_unwanted)
-      co_return make_error(ErrorCode::kUnavailable, "model '{}' was unloaded while it was loading", name);
-    const bool has_place = options_.max_loaded == 0 || n_claims() < options_.max_loaded;
-    if (has_place && need <= room()) break;
+    if (is_closed_ || load->is_unwanted) co_return unloaded_while_loading(name);
+    const size_t n_engines = engines_->n_with_memory();
+    const bool has_place = options_.max_loaded == 0 || n_engines < options_.max_loaded;
+    if (has_place && need <= engines_->room()) co_return Result<void>();
     // Nobody is sent away for a model that will not fit even then.
-    if (n_claims() == 0 || need > room_alone()) {
+    const uint64_t room_alone = engines_->room_beside(nullptr);
+    if (n_engines == 0 || need > room_alone) {
       co_return Error(ErrorCode::kResourceExhausted,
-                      shortage_message(name, opened, room_alone(), options_.memory_bytes));
+                      shortage_message(name, opened, room_alone, options_.memory_bytes));
     }
     // The end of one that is idle, or else of the work of another.
-    if (ending_.empty()) evict_one();
+    if (!engines_->has_ending() && make_room(has_place ? Lack::kMemory : Lack::kPlace)) continue;
     co_await monitor_.changed();
   }
-  load->promised = opened.memory();
-  co_return Result<void>();
 }
 
-void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, Result<protocol::Opened> opened) {
+Task<Result<void>> ModelPool::State::find_adapter_memory(std::shared_ptr<Load> load, uint64_t need) {
+  load->reach("waiting for memory", 0, need);
+  load->guard->pause();
+  while (true) {
+    if (is_closed_ || load->is_unwanted) co_return unloaded_while_loading(load->progress.entry.name);
+    if (need <= engines_->room()) co_return Result<void>();
+    const SharedEngine& engine = *load->engine;
+    const uint64_t room_beside = engines_->room_beside(&engine);
+    const bool is_alone = engine.adapters.size() == 1 && engines_->n_with_memory() == 1;
+    if (is_alone || need > room_beside) {
+      co_return Error(ErrorCode::kResourceExhausted,
+                      adapter_shortage_message(load->progress.entry.name, need, room_beside));
+    }
+    if (!engines_->has_ending() && make_room(Lack::kMemory)) continue;
+    co_await monitor_.changed();
+  }
+}
+
+void ModelPool::State::finish_load(const std::shared_ptr<Load>& load, const Result<void>& found) {
   const CatalogEntry& entry = load->progress.entry;
   const Seconds took = now() - load->began;
   loads_.erase(entry.name);
   load->guard.reset();
   load->is_done = true;
   load->duration = took;
-  const bool is_wanted = !is_closed_ && !load->is_unwanted;
-  if (!opened) {
-    load->error = opened.error();
-    if (load->process) {
-      if (load->process->has_failed()) note_death(entry.name, nullptr);
-      end_process(load->process, load->promised.value_or(protocol::Memory()));
-    }
-  } else if (!is_wanted) {
-    load->error =
-        make_error(ErrorCode::kUnavailable, "model '{}' was unloaded while it was loading", entry.name);
-    end_process(load->process, *load->promised);
-  } else {
-    auto loaded = std::make_shared<Loaded>();
-    loaded->entry = entry;
-    loaded->process = load->process;
-    loaded->description = std::move(*opened);
-    loaded->load_duration = took;
-    loaded->keep_alive = load->progress.keep_alive;
-    loaded->loaded_at = loaded->last_used = now();
-    loaded_[entry.name] = loaded;
-    loaded->process->on_end([weak = weak_from_this(), name = entry.name, process = loaded->process.get()] {
-      if (const auto self = weak.lock()) self->note_death(name, process);
-    });
-    // Who asked for it may have gone away meanwhile.
-    if (loaded->keep_alive == Seconds(0)) loaded->keep_alive = Seconds(1);
-    arm_expiry(loaded);
+  if (!found) {
+    load->error = found.error();
+    if (load->engine && load->engine->process->has_failed()) note_death(entry.name);
+  } else if (is_closed_ || load->is_unwanted) {
+    load->error = unloaded_while_loading(entry.name);
+  }
+  if (load->error) {
+    if (load->engine) engines_->leave(load->engine, load->adapter_id);
+    return monitor_.notify_all();
+  }
+  auto loaded = std::make_shared<Loaded>();
+  loaded->entry = entry;
+  loaded->engine = load->engine;
+  loaded->adapter_id = load->adapter_id;
+  loaded->description = *load->engine->description;
+  loaded->load_duration = took;
+  loaded->keep_alive = load->progress.keep_alive;
+  loaded->loaded_at = loaded->last_used = now();
+  loaded_[entry.name] = loaded;
+  // Who asked for it may have gone away meanwhile.
+  if (loaded->keep_alive == Seconds(0)) loaded->keep_alive = Seconds(1);
+  arm_expiry(loaded);
+  monitor_.notify_all();
+}
+
+// The models of an engine that ended by itself are not loaded any more.
+void ModelPool::State::note_end(const SharedEngine& engine) {
+  engines_->forget(engine);
+  for (const std::shared_ptr<Loaded>& loaded : users_of(engine)) {
+    const std::string name = loaded->entry.name;
+    if (now() - loaded->loaded_at > kGoodLife) records_[name].n_deaths = 0;
+    if (loaded->expiry) loaded->expiry->cancel();
+    loaded_.erase(name);
+    note_death(name);
   }
   monitor_.notify_all();
 }
 
-void ModelPool::State::note_death(const std::string& name, const EngineProcess* process) {
+void ModelPool::State::note_death(const std::string& name) {
   Record& record = records_[name];
-  const auto found = loaded_.find(name);
-  if (process != nullptr && found != loaded_.end() && found->second->process.get() == process) {
-    if (now() - found->second->loaded_at > kGoodLife) record.n_deaths = 0;
-    if (found->second->expiry) found->second->expiry->cancel();
-    loaded_.erase(found);
-  }
   ++record.n_deaths;
   const double pause =
       record.n_deaths < 2 ? 0.0 : kFirstPauseS * std::exp2(std::min(record.n_deaths - 2, 16));
   record.not_before = now() + duration_of(Seconds(std::min(pause, kLongestPauseS)));
-  monitor_.notify_all();
 }
 
 void ModelPool::State::close_when_idle(const std::shared_ptr<Loaded>& loaded) {
@@ -437,59 +546,44 @@ void ModelPool::State::end(const std::shared_ptr<Loaded>& loaded) {
   if (loaded->expiry) loaded->expiry->cancel();
   // It has done its work.
   records_.erase(loaded->entry.name);
-  end_process(loaded->process, loaded->description.memory());
+  engines_->leave(loaded->engine, loaded->adapter_id);
 }
 
-void ModelPool::State::end_process(const std::shared_ptr<EngineProcess>& process,
-                                   const protocol::Memory& promised) {
-  if (process->has_ended()) return monitor_.notify_all();
-  ending_.push_back({process, promised});
-  process->on_end([weak = weak_from_this(), ended = process.get()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    std::erase_if(self->ending_, [&](const Ending& ending) { return ending.process.get() == ended; });
-    self->monitor_.notify_all();
-  });
-  process->stop();
-}
-
-// The idle one that was used longest ago, if there is one.
-void ModelPool::State::evict_one() {
-  std::shared_ptr<Loaded> oldest;
+std::vector<std::shared_ptr<Loaded>> ModelPool::State::users_of(const SharedEngine& engine) const {
+  std::vector<std::shared_ptr<Loaded>> users;
   for (const auto& [name, loaded] : loaded_) {
-    if (loaded->n_leases == 0 && (!oldest || loaded->last_used < oldest->last_used)) oldest = loaded;
+    if (loaded->engine.get() == &engine) users.push_back(loaded);
   }
-  if (oldest) close_when_idle(oldest);
+  return users;
 }
 
-size_t ModelPool::State::n_claims() const {
-  const auto n_starting = std::count_if(loads_.begin(), loads_.end(),
-                                        [](const auto& load) { return load.second->promised.has_value(); });
-  return loaded_.size() + static_cast<size_t>(n_starting) + ending_.size();
-}
-
-std::vector<MemoryClaim> ModelPool::State::claims() const {
-  std::vector<MemoryClaim> claims;
-  const auto claim = [&](const EngineProcess& process, const protocol::Memory& promised) {
-    claims.push_back({promised, private_memory_bytes(process.pid())});
+// Of the engines of which no model works the one that was used longest ago; where there is none and memory is
+// what is lacking, of the idle models with an adapter. False: nothing is idle.
+bool ModelPool::State::make_room(Lack lack) {
+  struct Candidate {
+    SteadyTime last_used;
+    std::vector<std::shared_ptr<Loaded>> models;
   };
-  for (const auto& [name, loaded] : loaded_) claim(*loaded->process, loaded->description.memory());
-  for (const auto& [name, load] : loads_) {
-    if (load->promised) claim(*load->process, *load->promised);
+  std::optional<Candidate> oldest;
+  const auto consider = [&oldest](Candidate candidate) {
+    if (!oldest || candidate.last_used < oldest->last_used) oldest = std::move(candidate);
+  };
+  for (const auto& [name, loaded] : loaded_) {
+    const auto users = users_of(*loaded->engine);
+    const bool is_idle = users.size() == loaded->engine->n_users &&
+                         std::ranges::all_of(users, [](const auto& user) { return user->n_leases == 0; });
+    if (!is_idle) continue;
+    const auto latest = std::ranges::max_element(users, {}, &Loaded::last_used);
+    consider({(*latest)->last_used, users});
   }
-  for (const Ending& ending : ending_) claim(*ending.process, ending.promised);
-  return claims;
-}
-
-uint64_t ModelPool::State::room() const {
-  return room_for_models(options_.available_bytes(), options_.memory_bytes, claims());
-}
-
-// If all others were gone.
-uint64_t ModelPool::State::room_alone() const {
-  uint64_t available = options_.available_bytes();
-  for (const MemoryClaim& claim : claims()) available += claim.private_bytes;
-  return room_for_models(available, options_.memory_bytes, {});
+  if (!oldest && lack == Lack::kMemory) {
+    for (const auto& [name, loaded] : loaded_) {
+      if (loaded->n_leases == 0 && !loaded->adapter_id.empty()) consider({loaded->last_used, {loaded}});
+    }
+  }
+  if (!oldest) return false;
+  for (const std::shared_ptr<Loaded>& loaded : oldest->models) close_when_idle(loaded);
+  return true;
 }
 
 bool ModelPool::State::unload(const std::string& name) {
@@ -504,10 +598,26 @@ bool ModelPool::State::unload(const std::string& name) {
   return true;
 }
 
+// The memory of an engine is told of once, so that sums are true: with the first of its models that has no
+// adapter, else with the first.
 std::vector<RunningModel> ModelPool::State::running() const {
+  std::map<const SharedEngine*, const Loaded*> bearers;
+  for (const auto& [name, loaded] : loaded_) {
+    const Loaded*& bearer = bearers[loaded->engine.get()];
+    if (bearer == nullptr || (loaded->adapter_id.empty() && !bearer->adapter_id.empty()))
+      bearer = loaded.get();
+  }
   std::vector<RunningModel> models;
-  for (const auto& [name, loaded] : loaded_)
-    models.push_back({loaded->entry, loaded->description, loaded->expires_at, loaded->n_leases});
+  for (const auto& [name, loaded] : loaded_) {
+    const SharedEngine& engine = *loaded->engine;
+    RunningModel model{loaded->entry, loaded->description, loaded->expires_at, loaded->n_leases};
+    protocol::Memory& memory = *model.description.mutable_memory();
+    if (bearers.at(&engine) != loaded.get()) memory.Clear();
+    const auto adapter = engine.adapters.find(loaded->adapter_id);
+    if (adapter != engine.adapters.end())
+      memory.set_adapters_bytes(static_cast<int64_t>(adapter->second.size_bytes));
+    models.push_back(std::move(model));
+  }
   return models;
 }
 
@@ -525,10 +635,8 @@ const protocol::Opened* ModelPool::State::description(const CatalogEntry& entry)
 
 void ModelPool::State::close() {
   is_closed_ = true;
-  for (const auto& [name, load] : loads_) {
-    if (load->process) load->process->stop();
-  }
   for (const auto& [name, loaded] : std::map(loaded_)) end(loaded);
+  engines_->stop_all();  // those of loads
   monitor_.notify_all();
 }
 

@@ -41,7 +41,8 @@ class Turn {
 
 }  // namespace
 
-Task<Result<protocol::Opened>> ModelProbes::open(EngineProcess& process, std::string name) {
+Task<Result<protocol::Opened>> ModelProbes::open(EngineProcess& process, std::string name,
+                                                 std::optional<AdapterFile> adapter) {
   bool has_stalled = false;
   StallGuard guard(executor_, load_timeout_, [&has_stalled, &process] {
     has_stalled = true;
@@ -53,6 +54,16 @@ Task<Result<protocol::Opened>> ModelProbes::open(EngineProcess& process, std::st
     guard.touch();
   };
   Result<protocol::Reply> opened = co_await only_reply(*opening, std::move(on_progress));
+  if (opened && adapter) {
+    const std::string id = adapter->id;
+    const auto loading = process.load_adapter(id, std::move(*adapter));
+    const Result<protocol::Reply> loaded = co_await only_reply(*loading);
+    if (loaded) {
+      opened->mutable_opened()->mutable_memory()->set_adapters_bytes(loaded->adapter_loaded().size_bytes());
+    } else {
+      opened = loaded.error();
+    }
+  }
   guard.release();
   if (has_stalled) {
     co_return make_error(ErrorCode::kUnavailable,
@@ -69,10 +80,11 @@ Task<Result<ModelProbes::Answer>> ModelProbes::probe(CatalogEntry entry, bool wi
   const Turn turn(n_running_, monitor_);
   auto files = open_model_files(entry);
   if (!files) co_return files.error();
+  std::optional<AdapterFile> adapter = std::exchange(files->adapter, std::nullopt);
   const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
   if (!process) co_return process.error();
   const StopAtEnd stop(**process);
-  Result<protocol::Opened> opened = co_await open(**process, entry.name);
+  Result<protocol::Opened> opened = co_await open(**process, entry.name, std::move(adapter));
   if (!opened) co_return opened.error();
   Answer answer;
   answer.first = std::move(*opened);
@@ -98,7 +110,8 @@ Task<Result<std::string>> ModelProbes::quantize(CatalogEntry entry, QuantizeWish
   const auto process = EngineProcess::start(executor_, executable_, entry.name, std::move(*files));
   if (!process) co_return process.error();
   const StopAtEnd stop(**process);
-  const Result<protocol::Opened> opened = co_await open(**process, entry.name);
+  std::optional<AdapterFile> no_adapter;
+  const Result<protocol::Opened> opened = co_await open(**process, entry.name, std::move(no_adapter));
   if (!opened) co_return opened.error();
   const auto quantizing = (*process)->call((*process)->quantize_call(wish.scheme));
   while (true) {

@@ -39,7 +39,8 @@ class ModelProbes {
  private:
   using Answer = std::pair<protocol::Opened, protocol::Inspection>;
 
-  Task<Result<protocol::Opened>> open(EngineProcess& process, std::string name);
+  Task<Result<protocol::Opened>> open(EngineProcess& process, std::string name,
+                                      std::optional<AdapterFile> adapter);
   Task<Result<Answer>> probe(CatalogEntry entry, bool with_inspection, bool verbose);
 
   const Executor executor_;

@@ -92,10 +92,8 @@ StoredModel::Files StoredModel::files() const {
     if (layer.media_type == media::kFolderFile)
       found.files.push_back({fmt::format("model/{}", layer.name), layer.digest, layer.size_bytes});
   }
-  if (const store::Layer* adapter = manifest.manifest.first(media::kAdapter); adapter != nullptr) {
-    found.files.push_back({kAdapterName, adapter->digest, adapter->size_bytes});
-    found.adapter = kAdapterName;
-  }
+  if (const store::Layer* adapter = manifest.manifest.first(media::kAdapter); adapter != nullptr)
+    found.adapter = {kAdapterName, adapter->digest, adapter->size_bytes};
   if (parts.empty()) {
     found.name = "model";
     return found;

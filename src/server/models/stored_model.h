@@ -1,6 +1,7 @@
 // A model of the store, as the front knows it: its manifest and its config, and no byte of its weights.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +32,9 @@ struct StoredModel {
     };
     std::string name;  // of the model among them: one of the files, or the folder that all of them are in
     std::vector<File> files;
-    std::string adapter = {};  // one of the files, a GGUF file that is applied; empty: none is
+    std::optional<File> adapter = {};  // a GGUF file that is applied
   };
-  // One GGUF file, the parts of a split one, or the files of a Hugging Face folder, and an adapter's. Only
+  // One GGUF file, the parts of a split one, or the files of a Hugging Face folder, and an adapter. Only
   // where it is usable.
   Files files() const;
   // The template that stands over the weights' own; empty where there is none, or it is Go's and stands in

@@ -30,7 +30,7 @@ Json entry_record(const CatalogEntry& entry) {
 }
 
 int64_t size_of(const protocol::Memory& memory) {
-  return memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes();
+  return memory.weights_bytes() + memory.kv_bytes() + memory.work_bytes() + memory.adapters_bytes();
 }
 
 Json running_record(const RunningModel& running) {

@@ -18,6 +18,23 @@ using boost::system::error_code;
 
 constexpr auto kGrace = std::chrono::seconds(2);
 
+// As send(2), which takes what it takes now; the file goes with the first byte.
+ssize_t send_with_file(int socket, std::string_view bytes, int file) {
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};  // which it only reads
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(file));
+  std::memcpy(CMSG_DATA(header), &file, sizeof(file));
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Result<StartedChild> start_child(const std::string& executable, const std::vector<std::string>& arguments,
@@ -51,8 +68,12 @@ void ChildProcess::listen() {
   await_end();
 }
 
-void ChildProcess::send(std::string_view bytes) {
-  out_ += bytes;
+void ChildProcess::send(std::string_view bytes, UniqueDescriptor file) {
+  if (file || out_.empty()) {
+    out_.push_back({std::string(bytes), std::move(file)});
+  } else {
+    out_.back().bytes += bytes;
+  }
   write();
 }
 
@@ -84,19 +105,51 @@ void ChildProcess::read() {
 void ChildProcess::write() {
   if (is_writing_ || out_.empty() || has_hung_up_) return;
   is_writing_ = true;
-  being_written_ = std::exchange(out_, {});
-  write_rest(0);
+  being_written_ = std::move(out_.front());
+  out_.pop_front();
+  if (being_written_.file) {
+    write_with_file();
+  } else {
+    write_rest(0);
+  }
 }
 
 void ChildProcess::write_rest(size_t from) {
-  socket_.async_write_some(asio::buffer(being_written_.data() + from, being_written_.size() - from),
+  const std::string& bytes = being_written_.bytes;
+  socket_.async_write_some(asio::buffer(bytes.data() + from, bytes.size() - from),
                            [self = shared_from_this(), from](const error_code& error, size_t n) {
-                             if (!error && from + n < self->being_written_.size())
-                               return self->write_rest(from + n);
-                             self->is_writing_ = false;
                              // Of an error the reading side learns too.
-                             if (!error) self->write();
+                             if (error) {
+                               self->is_writing_ = false;
+                             } else {
+                               self->note_written(from + n);
+                             }
                            });
+}
+
+void ChildProcess::note_written(size_t n_bytes) {
+  if (n_bytes < being_written_.bytes.size()) return write_rest(n_bytes);
+  is_writing_ = false;
+  write();
+}
+
+void ChildProcess::write_with_file() {
+  socket_.async_wait(asio::socket_base::wait_write, [self = shared_from_this()](const error_code& error) {
+    if (error) {
+      self->is_writing_ = false;
+      return;
+    }
+    const ssize_t n = send_with_file(self->socket_.native_handle(), self->being_written_.bytes,
+                                     self->being_written_.file.get());
+    if (n > 0) {
+      self->being_written_.file.reset();
+      self->note_written(static_cast<size_t>(n));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+      self->write_with_file();
+    } else {
+      self->is_writing_ = false;
+    }
+  });
 }
 
 void ChildProcess::note_hang_up() {

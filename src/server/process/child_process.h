@@ -7,6 +7,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,8 +40,9 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
 
   // Once, when it is owned.
   void listen();
-  // In the order of the calls. A child that cannot be told anything any more is one that has hung up.
-  void send(std::string_view bytes);
+  // In the order of the calls. A child that cannot be told anything any more is one that has hung up. `file`
+  // goes with the first of the bytes (SCM_RIGHTS).
+  void send(std::string_view bytes, UniqueDescriptor file = {});
 
   // Tells the child that nothing more will come; what it still says is heard.
   void finish_sending();
@@ -65,6 +67,8 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
   void read();
   void write();
   void write_rest(size_t from);
+  void write_with_file();
+  void note_written(size_t n_bytes);
   void note_hang_up();
   void await_end();
   void reap();
@@ -76,8 +80,12 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
   boost::asio::posix::stream_descriptor ends_;
   boost::asio::steady_timer kill_timer_;
   std::array<char, 65536> in_{};
-  std::string out_;  // not written yet
-  std::string being_written_;
+  struct Outgoing {
+    std::string bytes;
+    UniqueDescriptor file = {};
+  };
+  std::deque<Outgoing> out_;  // not written yet
+  Outgoing being_written_;
   std::string end_reason_;
   bool is_writing_ = false;
   bool is_kill_planned_ = false;
