@@ -12,6 +12,7 @@
 #include "cli/client/client_commands.h"
 #include "cli/client/columns.h"
 #include "cli/client/http_client.h"
+#include "cli/client/json_access.h"
 
 namespace hearth::cli {
 namespace {
@@ -51,6 +52,21 @@ TEST(ServerAddress, WhatIsNone_IsRefused) {
   for (const char* text :
        {"ftp://a", "http://", "a:99999", "a b", "http://a?x=1", "http://u@a", "a:b:c d", "file:///x"})
     EXPECT_FALSE(parse_server_address(text)) << text;
+}
+
+// --- Fields of answers
+// ------------------------------------------------------------------------------------------------------
+
+TEST(JsonAccess, Parts_AreOfTheAnswerItself) {
+  const Json answer{{"models", {1, 2}}, {"details", {{"a", 1}}}};
+  EXPECT_EQ(&items_of(answer, "models"), &answer["models"]);
+  EXPECT_EQ(&object_of(answer, "details"), &answer["details"]);
+}
+
+TEST(JsonAccess, PartsOfAnotherKind_AreEmpty) {
+  const Json answer{{"models", "none"}, {"details", {1}}};
+  for (const char* name : {"models", "absent"}) EXPECT_EQ(items_of(answer, name), Json::array()) << name;
+  for (const char* name : {"details", "absent"}) EXPECT_EQ(object_of(answer, name), Json::object()) << name;
 }
 
 // --- Columns and times

@@ -66,17 +66,20 @@ size_t width_of(std::string_view text) {
 
 std::string format_columns(const std::vector<std::vector<std::string>>& rows) {
   constexpr size_t kGap = 4;
+  std::vector<std::vector<std::string>> cells;
+  cells.reserve(rows.size());
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(escape_line(row[i])));
+    std::vector<std::string>& escaped = cells.emplace_back();
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(escaped.emplace_back(escape_line(row[i]))));
   }
   std::string text;
-  for (const auto& row : rows) {
+  for (const auto& row : cells) {
     for (size_t i = 0; i < row.size(); ++i) {
-      const std::string cell = escape_line(row[i]);
-      text += cell;
-      if (i + 1 < row.size()) text.append(widths[i] - width_of(cell) + kGap, ' ');
+      text += row[i];
+      if (i + 1 < row.size()) text.append(widths[i] - width_of(row[i]) + kGap, ' ');
     }
     text += '\n';
   }

@@ -22,15 +22,19 @@ inline int64_t count_of(const Json& object, const std::string& name) {
   if (!object.is_object() || !object.contains(name) || !object[name].is_number_integer()) return 0;
   return std::max<int64_t>(object[name].get<int64_t>(), 0);
 }
-// What is empty where there is no such list.
-inline Json items_of(const Json& object, const std::string& name) {
-  if (!object.is_object() || !object.contains(name) || !object[name].is_array()) return Json::array();
+// What is empty where there is no such list. A part of the answer and no copy of it: lists are long.
+inline const Json& items_of(const Json& object, const std::string& name) {
+  static const Json kNone = Json::array();
+  if (!object.is_object() || !object.contains(name) || !object[name].is_array()) return kNone;
   return object[name];
 }
-inline Json object_of(const Json& object, const std::string& name) {
-  if (!object.is_object() || !object.contains(name) || !object[name].is_object()) return Json::object();
+const Json& items_of(Json&& object, const std::string& name) = delete;
+inline const Json& object_of(const Json& object, const std::string& name) {
+  static const Json kNone = Json::object();
+  if (!object.is_object() || !object.contains(name) || !object[name].is_object()) return kNone;
   return object[name];
 }
+const Json& object_of(Json&& object, const std::string& name) = delete;
 // The first twelve digits, which tell models apart.
 inline std::string short_digest(const Json& model) {
   constexpr size_t kShown = 12;

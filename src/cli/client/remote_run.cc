@@ -134,7 +134,7 @@ class LoadWatch {
     next_s_ = monotonic_seconds() + kInterval;
     if (!answer) return;
     for (const Json& model : items_of(*answer, "models")) {
-      const Json loading = object_of(model, "loading");
+      const Json& loading = object_of(model, "loading");
       if (!loading.empty() && same_name(text_of(model, "name"), model_))
         line_.show(fmt::format("{}: {}", text_of(model, "name"), loading_text(loading)));
     }

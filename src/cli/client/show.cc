@@ -68,7 +68,7 @@ std::string shape_text(const Json& tensor) {
 }
 
 std::string overview(const Json& shown, bool verbose) {
-  const Json details = object_of(shown, "details");
+  const Json& details = object_of(shown, "details");
   Rows model;
   add_row(model, "architecture", text_of(details, "family"));
   add_row(model, "parameters", text_of(details, "parameter_size"));
@@ -88,7 +88,7 @@ std::string overview(const Json& shown, bool verbose) {
                      section("License", first_lines(text_of(shown, "license")));
   if (!verbose) return text;
   Rows metadata;
-  const Json info = object_of(shown, "model_info");
+  const Json& info = object_of(shown, "model_info");
   for (const auto& [key, value] : info.items()) metadata.push_back({key, value_text(value)});
   Rows tensors;
   for (const Json& tensor : items_of(shown, "tensors"))
