@@ -11,9 +11,10 @@ hearth::Result<std::unique_ptr<hearth::tensor::Backend>> make_backend(int n_thre
   return hearth::cpu::make_cpu_backend({isa, n_threads});
 }
 
-hearth::Result<std::unique_ptr<hearth::tensor::Gemm>> make_gemm(hearth::ThreadPool& pool) {
+hearth::Result<std::unique_ptr<hearth::tensor::Gemm>> make_gemm(hearth::ThreadPool& pool,
+                                                                hearth::tensor::GemmPrecision precision) {
   HEARTH_ASSIGN(const hearth::Isa isa, hearth::choose_isa());
-  return hearth::cpu::make_gemm(isa, pool);
+  return hearth::cpu::make_gemm(isa, pool, precision);
 }
 
 }  // namespace

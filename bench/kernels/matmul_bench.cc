@@ -185,9 +185,10 @@ void multiply_add(benchmark::State& state, Isa isa) {
 // Which side of a layer's product is wanted: out = x w^T, d_x = d_out w or d_w = d_out^T x.
 enum class Product { kOutput, kInputDerivative, kWeightDerivative };
 
-void multiply_dense(benchmark::State& state, Isa isa, Product product, int64_t m, int64_t n, int64_t k) {
+void multiply_dense(benchmark::State& state, Isa isa, tensor::GemmPrecision precision, Product product,
+                    int64_t m, int64_t n, int64_t k) {
   ThreadPool pool(thread_count());
-  const auto gemm = std::move(cpu::make_gemm(isa, pool)).value();
+  const auto gemm = std::move(cpu::make_gemm(isa, pool, precision)).value();
   std::vector<float> a(static_cast<size_t>(m * k), 0.5F);
   std::vector<float> b(static_cast<size_t>(k * n), 0.5F);
   std::vector<float> c(static_cast<size_t>(m * n));
@@ -217,9 +218,12 @@ void register_dense(Isa isa) {
                                     {"dw_up", Product::kWeightDerivative, 864, 320, 2048},
                                     {"scores", Product::kOutput, 64, 256, 40}};
   for (const Case& c : kCases) {
+    // The AMX set's products of floats are the AVX-512 set's.
+    const bool is_bf16 = isa == Isa::kAmx;
     benchmark::RegisterBenchmark(
-        fmt::format("Gemm/{}/{}/{}x{}x{}", isa_name(isa), c.name, c.m, c.n, c.k).c_str(), multiply_dense, isa,
-        c.product, c.m, c.n, c.k)
+        fmt::format("Gemm/{}/{}/{}x{}x{}", is_bf16 ? "bf16" : isa_name(isa), c.name, c.m, c.n, c.k).c_str(),
+        multiply_dense, isa, is_bf16 ? tensor::GemmPrecision::kBf16 : tensor::GemmPrecision::kF32, c.product,
+        c.m, c.n, c.k)
         ->UseRealTime();
   }
 #if defined(__x86_64__)

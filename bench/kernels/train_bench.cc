@@ -23,9 +23,11 @@ int n_bench_threads() {
   return forced != nullptr ? std::max(1, std::atoi(forced)) : physical_core_count();
 }
 
-void train_step(benchmark::State& state) {
+void train_step(benchmark::State& state, tensor::GemmPrecision precision) {
   ThreadPool pool(n_bench_threads());
-  const auto gemm = std::move(cpu::make_gemm(choose_isa().value(), pool)).value();
+  auto made = cpu::make_gemm(choose_isa().value(), pool, precision);
+  if (!made) return state.SkipWithError(made.error().message().c_str());
+  const auto gemm = std::move(made).value();
   Threads threads(pool, *gemm);
   const LlamaConfig config{.vocabulary = 4096,
                            .width = 320,
@@ -55,7 +57,14 @@ void train_step(benchmark::State& state) {
       6.0 * n_weights * static_cast<double>(shape.rows()) * static_cast<double>(state.iterations()),
       benchmark::Counter::kIsRate);
 }
-BENCHMARK(train_step)->Name("TrainStep")->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(train_step, f32, tensor::GemmPrecision::kF32)
+    ->Name("TrainStep/f32")
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(train_step, bf16, tensor::GemmPrecision::kBf16)
+    ->Name("TrainStep/bf16")
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace hearth::train

@@ -19,7 +19,9 @@ namespace hearth::cli {
 // Makes the backend that computes. The command line does not know which one it is.
 using BackendFactory = std::function<Result<std::unique_ptr<tensor::Backend>>(int n_threads)>;
 // Makes the dense products that training consists of; they compute on the pool, which must outlive them.
-using GemmFactory = std::function<Result<std::unique_ptr<tensor::Gemm>>(ThreadPool& pool)>;
+// kUnsupported for a precision that the processor has no products of.
+using GemmFactory =
+    std::function<Result<std::unique_ptr<tensor::Gemm>>(ThreadPool& pool, tensor::GemmPrecision precision)>;
 
 // What every command has at hand.
 struct Context {

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/recipe_file.h"
 #include "cli/training_progress.h"
+#include "cli/training_threads.h"
 #include "cli/units.h"
 #include "train/base_model.h"
 #include "train/engine_teacher.h"
@@ -69,13 +70,12 @@ Result<void> distill(const DistillOptions& options, const Context& context) {
     HEARTH_TRY(
         let_teacher_answer(options, *teacher_model->model, distillation.teacher_digest, context, recipe));
   }
-  ThreadPool pool(threads_or_default(options.n_threads));
-  HEARTH_ASSIGN(const auto gemm, context.make_gemm(pool));
-  train::Threads threads(pool, *gemm);
+  HEARTH_ASSIGN(const auto compute,
+                TrainingThreads::create(context, options.n_threads, recipe.training.precision));
   TrainingProgress progress(context.console);
   HEARTH_ASSIGN(const train::RunOptions run, progress.run_options());
   HEARTH_ASSIGN(const train::RunResult result,
-                train::run_recipe(std::move(recipe), options.folder, threads, run, &distillation));
+                train::run_recipe(std::move(recipe), options.folder, compute->threads(), run, &distillation));
   return report_recipe_run(progress, result, options.folder, options.json);
 }
 

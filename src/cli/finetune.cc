@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/training_progress.h"
+#include "cli/training_threads.h"
 #include "train/finetune_run.h"
 
 namespace hearth::cli {
@@ -35,6 +36,7 @@ struct FinetuneCommandOptions {
   int64_t n_batches = 1;
   int64_t seed = 1;
   bool recompute = false;
+  std::string precision = "auto";
   int64_t n_threads = 0;
   bool json = false;
 };
@@ -88,6 +90,7 @@ train::FinetuneOptions finetune_options(const FinetuneCommandOptions& options) {
   training.schedule.warmup_steps = 10;
   training.seed = static_cast<uint64_t>(options.seed);
   training.recompute = options.recompute;
+  training.precision = *train::parse_precision(options.precision);
   training.evaluate_every = 20;
   training.checkpoint_every = 20;
   return finetune;
@@ -99,16 +102,16 @@ fs::path folder_of(const FinetuneCommandOptions& options) {
 }
 
 Result<void> finetune(const FinetuneCommandOptions& options, const Context& context) {
-  ThreadPool pool(threads_or_default(options.n_threads));
-  HEARTH_ASSIGN(const auto gemm, context.make_gemm(pool));
-  train::Threads threads(pool, *gemm);
   HEARTH_ASSIGN(const auto base, open_model(options.model));
+  const train::FinetuneOptions learning = finetune_options(options);
+  HEARTH_ASSIGN(const auto compute,
+                TrainingThreads::create(context, options.n_threads, learning.training.precision));
 
   TrainingProgress progress(context.console);
   HEARTH_ASSIGN(const train::RunOptions run, progress.run_options());
   const fs::path folder = folder_of(options);
   HEARTH_ASSIGN(const train::RunResult result,
-                train::run_finetune(*base, finetune_options(options), folder, threads, run));
+                train::run_finetune(*base, learning, folder, compute->threads(), run));
   progress.finish(result, fmt::format("{}: written; hearth run {} --adapter {} talks to it", folder.string(),
                                       options.model, folder.string()));
   if (options.json) {
@@ -138,6 +141,10 @@ Examples:
   hearth run model.gguf --adapter tuned/ "Where is the spare key?"
   hearth merge model.gguf tuned/ tuned.gguf)";
 
+std::string one_of_precisions(const std::string& text) {
+  return train::parse_precision(text) ? "" : fmt::format("expected auto, f32 or bf16, found '{}'", text);
+}
+
 std::string one_of_losses(const std::string& text) {
   if (text == "everything" || text == "answers") return "";
   return fmt::format("expected everything or answers, found '{}'", text);
@@ -162,6 +169,13 @@ void add_learning_options(CLI::App& command, FinetuneCommandOptions& options) {
   count("--sequence-tokens", options.sequence_tokens, 2, kMost, "tokens of each, at most (default: 512)");
   count("--accumulate", options.n_batches, 1, kMost, "how many times that makes a step (default: 1)");
   count("--seed", options.seed, 0, int64_t{1} << 53, "of first weights and the texts' order (default: 1)");
+  command
+      .add_option("--precision", options.precision,
+                  "in which matrices are multiplied: f32, bf16 or auto, bf16 where the processor has it "
+                  "(default: auto)")
+      ->type_name("NAME")
+      ->check(one_of_precisions)
+      ->group("Learning");
   command.add_flag("--recompute-activations", options.recompute, "less memory for a third more work")
       ->group("Learning");
 }

@@ -1,11 +1,10 @@
 // hearth train: a model from nothing but text.
 
-#include "base/thread_pool.h"
 #include "cli/command.h"
-#include "cli/model_loading.h"
 #include "cli/options.h"
 #include "cli/recipe_file.h"
 #include "cli/training_progress.h"
+#include "cli/training_threads.h"
 #include "train/recipe_run.h"
 
 namespace hearth::cli {
@@ -20,14 +19,13 @@ struct TrainOptions {
 
 Result<void> train_model(const TrainOptions& options, const Context& context) {
   HEARTH_ASSIGN(train::Recipe recipe, read_recipe(options.recipe));
-  ThreadPool pool(threads_or_default(options.n_threads));
-  HEARTH_ASSIGN(const auto gemm, context.make_gemm(pool));
-  train::Threads threads(pool, *gemm);
+  HEARTH_ASSIGN(const auto compute,
+                TrainingThreads::create(context, options.n_threads, recipe.training.precision));
 
   TrainingProgress progress(context.console);
   HEARTH_ASSIGN(const train::RunOptions run, progress.run_options());
   HEARTH_ASSIGN(const train::RunResult result,
-                train::run_recipe(std::move(recipe), options.folder, threads, run));
+                train::run_recipe(std::move(recipe), options.folder, compute->threads(), run));
   return report_recipe_run(progress, result, options.folder, options.json);
 }
 

@@ -30,6 +30,9 @@ struct GemmArgs {
   int64_t c_stride;
 };
 
+// What factors are rounded to before they are multiplied; sums are f32 in either case.
+enum class GemmPrecision { kF32, kBf16 };
+
 // Each element is summed in the order of k, alike for any number of threads and wherever it stands in c.
 class Gemm {
  public:

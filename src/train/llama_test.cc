@@ -157,8 +157,15 @@ TEST(TrainLlama, TwentySteps_HaveTheLossesOfDouble) {
   for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
 }
 
+// That a processor without AMX lacks.
+bool has_bf16() {
+  ThreadPool pool(1);
+  return cpu::make_gemm(choose_isa().value(), pool, tensor::GemmPrecision::kBf16).has_value();
+}
+
 template <typename T>
-std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps) {
+std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps,
+                                    tensor::GemmPrecision precision = tensor::GemmPrecision::kF32) {
   const LlamaConfig config{.vocabulary = 512,
                            .width = 64,
                            .n_layers = 5,
@@ -167,7 +174,7 @@ std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps) {
                            .ffn_width = 172,
                            .context_tokens = 512};
   const BatchShape shape{2, 64};
-  Compute compute(1);
+  Compute compute(1, precision);
   DenseLlama<float> first(config, {1, 1}, compute.threads);
   initialise(first.layout(), 1, first.weights());
   DenseLlama<T> model(config, shape, compute.threads);
@@ -213,6 +220,10 @@ TEST(TrainLlama, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
   const auto expected = losses_on_tales<double>(corpus, 20);
   for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
   EXPECT_LT(losses.back(), losses.front() - 0.5);
+  if (!has_bf16()) return;
+  const auto in_bf16 = losses_on_tales<float>(corpus, 20, tensor::GemmPrecision::kBf16);
+  for (size_t step = 0; step < losses.size(); ++step)
+    EXPECT_NEAR(in_bf16[step], expected[step], 1e-3) << step;
 }
 
 TEST(TrainLlama, WhatCanBeLearnt_IsLearnt) {

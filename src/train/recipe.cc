@@ -177,6 +177,11 @@ Result<void> read_training(const Json& value, int64_t context_tokens, TrainingOp
   int64_t seed = 1;
   HEARTH_TRY(fields.integer("seed", 0, int64_t{1} << 53, seed));
   training.seed = static_cast<uint64_t>(seed);
+  std::string precision = "auto";
+  HEARTH_TRY(fields.text("precision", precision));
+  const auto parsed = parse_precision(precision);
+  if (!parsed) return fields.wrong("precision", "\"auto\", \"f32\" or \"bf16\"", precision);
+  training.precision = *parsed;
   HEARTH_TRY(fields.flag("recompute_activations", training.recompute));
   HEARTH_TRY(fields.integer("evaluate_every", 1, kMostSteps, training.evaluate_every));
   HEARTH_TRY(fields.integer("checkpoint_every", 1, kMostSteps, training.checkpoint_every));

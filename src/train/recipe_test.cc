@@ -16,8 +16,8 @@ constexpr const char* kWhole = R"({
   "data": {"train": ["a", "b.txt"], "held_out": "c.jsonl", "loss_on": "answers"},
   "training": {"steps": 100, "sequences": 4, "sequence_tokens": 256, "accumulate": 2, "learning_rate": 0.003,
                "last_learning_rate": 0.0001, "warmup_steps": 10, "weight_decay": 0.01, "beta1": 0.8,
-               "beta2": 0.99, "clip": 0.5, "seed": 7, "recompute_activations": true, "evaluate_every": 20,
-               "checkpoint_every": 30}
+               "beta2": 0.99, "clip": 0.5, "seed": 7, "recompute_activations": true, "precision": "f32",
+               "evaluate_every": 20, "checkpoint_every": 30}
 })";
 
 nlohmann::json whole() {
@@ -48,6 +48,7 @@ TEST(Recipe, SaysAll) {
   EXPECT_EQ(recipe->training.seed, 7U);
   EXPECT_TRUE(recipe->training.recompute);
   EXPECT_EQ(recipe->training.checkpoint_every, 30);
+  EXPECT_EQ(recipe->training.precision, Precision::kF32);
 }
 
 TEST(Recipe, SaysLittle_AndTheRestIsAsUsual) {
@@ -63,6 +64,7 @@ TEST(Recipe, SaysLittle_AndTheRestIsAsUsual) {
   EXPECT_EQ(recipe->training.batch.n_tokens, 16);
   EXPECT_EQ(recipe->texts.held_out_share, 0.2);
   EXPECT_EQ(recipe->training.schedule.last, 1e-4);
+  EXPECT_EQ(recipe->training.precision, Precision::kAuto);
   EXPECT_FALSE(recipe->texts.only_answers);
 }
 
@@ -97,6 +99,7 @@ TEST(Recipe, FieldsThatAreWrong_AreNamed) {
                  "training.learning_rate: expected a number from 0 to 1, found -1");
   expect_refused("/training/warmup_steps", 100,
                  "training.warmup_steps: expected a whole number from 0 to 99");
+  expect_refused("/training/precision", "fp8", "training.precision: expected \"auto\", \"f32\" or \"bf16\"");
   expect_refused("/training/recompute_activations", 1, "expected true or false, found 1");
   expect_refused("/more", 1, "more: expected one of chat_template, data, model, name, tokenizer, training");
 }

@@ -10,9 +10,9 @@
 namespace hearth::train {
 
 struct Compute {
-  explicit Compute(int n_threads)
+  explicit Compute(int n_threads, tensor::GemmPrecision precision = tensor::GemmPrecision::kF32)
       : pool(n_threads),
-        gemm(std::move(cpu::make_gemm(choose_isa().value(), pool)).value()),
+        gemm(std::move(cpu::make_gemm(choose_isa().value(), pool, precision)).value()),
         threads(pool, *gemm) {}
 
   ThreadPool pool;

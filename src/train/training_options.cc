@@ -19,4 +19,11 @@ nlohmann::ordered_json TrainingOptions::json() const {
           {"seed", seed}};
 }
 
+std::optional<Precision> parse_precision(std::string_view text) {
+  if (text == "auto") return Precision::kAuto;
+  if (text == "f32") return Precision::kF32;
+  if (text == "bf16") return Precision::kBf16;
+  return std::nullopt;
+}
+
 }  // namespace hearth::train

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace hearth::cpu {
 namespace {
 
 using tensor::GemmArgs;
+using tensor::GemmPrecision;
 using tensor::MatrixView;
 
 std::vector<float> normal_floats(std::mt19937& random, int64_t n) {
@@ -61,9 +64,9 @@ struct DenseProduct {
   }
   GemmArgs<float> args(float* out) const { return {m, n, k, view_a(), view_b(), adds, out, c_stride}; }
 
-  std::vector<float> computed(Isa isa, int n_threads) const {
+  std::vector<float> computed(Isa isa, int n_threads, GemmPrecision precision = GemmPrecision::kF32) const {
     ThreadPool pool(n_threads);
-    const auto gemm = std::move(make_gemm(isa, pool)).value();
+    const auto gemm = std::move(make_gemm(isa, pool, precision)).value();
     std::vector<float> out = c;
     gemm->multiply(args(out.data()));
     return out;
@@ -134,11 +137,60 @@ TEST(Gemm, OneOfEachThread_IsTheProduct) {
   for (const auto& out : outs) product.expect_close(out);
 }
 
+// To the nearest bf16, ties to even.
+float rounded_to_bf16(float x) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &x, sizeof(bits));
+  bits += 0x7FFFU + (bits >> 16U & 1U);
+  bits &= 0xFFFF0000U;
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
+
+// Of factors that are rounded before they are multiplied, the product is as exact as in floats.
+class Bf16Gemm : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!make_gemm(Isa::kAmx, pool_, GemmPrecision::kBf16)) GTEST_SKIP() << "this machine has no AMX";
+  }
+  static void round_factors(DenseProduct& product) {
+    for (std::vector<float>* factor : {&product.a, &product.b})
+      std::ranges::transform(*factor, factor->begin(), rounded_to_bf16);
+  }
+  ThreadPool pool_{1};
+};
+
+TEST_F(Bf16Gemm, AnyShape_IsTheProductOfTheRoundedFactors) {
+  std::mt19937 random(5);
+  const auto size = [&](int64_t most) {
+    return static_cast<int64_t>(1 + random() % static_cast<uint64_t>(most));
+  };
+  for (int i = 0; i < (testing::kSanitized ? 6 : 40); ++i) {
+    DenseProduct product(random, size(130), size(600), size(i % 3 == 0 ? 1200 : 70));
+    const std::vector<float> computed = product.computed(Isa::kAmx, 1, GemmPrecision::kBf16);
+    round_factors(product);
+    product.expect_close(computed);
+  }
+}
+
+TEST_F(Bf16Gemm, Threads_ChangeNoBit) {
+  std::mt19937 random(6);
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>(97, 33), {31, 290}, {1, 1}}) {
+    const DenseProduct product(random, m, n, 700);
+    const auto alone = product.computed(Isa::kAmx, 1, GemmPrecision::kBf16);
+    for (const int n_threads : {2, 3, 5})
+      EXPECT_EQ(product.computed(Isa::kAmx, n_threads, GemmPrecision::kBf16), alone);
+  }
+}
+
 TEST(Gemm, SetWithoutThem_IsUnsupported) {
   ThreadPool pool(1);
   const auto gemm = make_gemm(Isa::kRef, pool);
   ASSERT_FALSE(gemm);
   EXPECT_EQ(gemm.error().code(), ErrorCode::kUnsupported);
+  const auto in_bf16 = make_gemm(Isa::kScalar, pool, GemmPrecision::kBf16);
+  ASSERT_FALSE(in_bf16);
+  EXPECT_EQ(in_bf16.error().code(), ErrorCode::kUnsupported);
 }
 
 }  // namespace

@@ -68,6 +68,36 @@ struct TileKernels {
   MatmulKernels matmul;
 };
 
+// `count` columns of a dense matrix, or rows of its transposed one: element (p, i) at
+// from[p * depth_stride + i * count_stride]; one of the strides is 1.
+struct GemmStrip {
+  const float* from;
+  int64_t depth_stride;
+  int64_t count_stride;
+  int64_t depth;
+  int64_t count;
+  int64_t width;  // of the packed strip, at least count
+};
+
+// A tile of a product of two dense matrices, of which each step has what it needs side by side.
+struct GemmKernel {
+  int64_t rows;            // of a tile
+  int64_t columns;         // of a tile
+  int64_t element_bytes;   // of what is packed
+  int64_t depth_multiple;  // packed strips are so deep
+  // Around all packing and tiles of a thread's product; null: nothing is to be done.
+  void (*begin)() noexcept;
+  void (*end)() noexcept;
+  // Strips of the left and of the right matrix, in an order of the kernel's own, zeros from depth and from
+  // count on. They write up to kGemmSlackBytes beyond it.
+  void (*pack_left)(const GemmStrip& strip, void* to) noexcept;
+  void (*pack_right)(const GemmStrip& strip, void* to) noexcept;
+  // c[i, j] = sum_p a[p, i] b[p, j] (c += where `adds`), summed in the order of p.
+  // a a strip of `rows`, b one of `columns`, c [rows, c_stride]
+  void (*tile)(int64_t depth, const void* a, const void* b, bool adds, float* c, int64_t c_stride) noexcept;
+};
+constexpr int64_t kGemmSlackBytes = 64;
+
 // Products in bf16 (tensor::Phase::kPrefill): both sides are rounded to it, sums are f32. They unpack weights
 // once for all activation rows, and a row's bits are the same for any number of them. Types that have none
 // are multiplied by the others' rules.
@@ -80,6 +110,7 @@ struct Bf16Kernels {
                void* packed) noexcept;
   MatmulKernels matmul;      // none for F32
   MatmulKernel dequantized;  // of any other type
+  GemmKernel gemm;           // of dense f32 matrices
 };
 
 // Expands a row of the cache to floats: n elements, a whole number of its type's blocks.
@@ -140,29 +171,6 @@ struct DeltaStep {
   int64_t value_dim;
   float* out;  // [value_dim]
 };
-
-// `count` columns of a dense matrix, or rows of its transposed one: element (p, i) at
-// from[p * depth_stride + i * count_stride]; one of the strides is 1.
-struct GemmStrip {
-  const float* from;
-  int64_t depth_stride;
-  int64_t count_stride;
-  int64_t depth;
-  int64_t count;
-  int64_t width;  // of the packed strip, at least count
-};
-
-// A tile of a product of two dense matrices, of which each step has what it needs side by side.
-struct GemmKernel {
-  int64_t rows;     // of a tile
-  int64_t columns;  // of a tile
-  // to [depth, width], zeros from count on. Writes up to kGemmSlack floats beyond it.
-  void (*pack)(const GemmStrip& strip, float* to) noexcept;
-  // c[i, j] = sum_p a[p, i] b[p, j] (c += where `adds`), summed in the order of p.
-  // a [depth, rows], b [depth, columns], c [rows, c_stride]
-  void (*tile)(int64_t depth, const float* a, const float* b, bool adds, float* c, int64_t c_stride) noexcept;
-};
-constexpr int64_t kGemmSlack = 16;
 
 // One activation: of n elements in place, and of gates that are then multiplied.
 struct ActivationKernels {

@@ -16,6 +16,7 @@
 #include "backends/cpu/amx/bf16_pack-inl.h"
 #include "backends/cpu/amx/bf16_expand-inl.h"
 #include "backends/cpu/amx/bf16_matmul-inl.h"
+#include "backends/cpu/amx/bf16_gemm-inl.h"
 // clang-format on
 
 namespace hearth::cpu {
@@ -43,6 +44,8 @@ constexpr Bf16Kernels kBf16{
      bf16::matmul<bf16::SmallBlocks<quant::BlockQ8_0>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ4_K>>,
      bf16::matmul<bf16::SuperBlocks<quant::BlockQ5_K>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ6_K>>},
     bf16::matmul<bf16::DequantizedRows>,
+    {bf16::kGemmSide, bf16::kGemmSide, sizeof(uint16_t), bf16::kTileDepth, bf16::gemm_begin, bf16::gemm_end,
+     bf16::gemm_pack</*kLeft=*/true>, bf16::gemm_pack</*kLeft=*/false>, bf16::gemm_tile},
 };
 
 }  // namespace

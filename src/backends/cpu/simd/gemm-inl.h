@@ -4,8 +4,10 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
-void gemm_tile(int64_t depth, const float* a, const float* b, bool adds, float* c,
+void gemm_tile(int64_t depth, const void* left, const void* right, bool adds, float* c,
                int64_t c_stride) noexcept {
+  const auto* a = static_cast<const float*>(left);
+  const auto* b = static_cast<const float*>(right);
   F sums[kGemmRows][kGemmVectors];
   for (int r = 0; r < kGemmRows; ++r) {
     for (int v = 0; v < kGemmVectors; ++v) sums[r][v] = adds ? load(c + r * c_stride + v * kLanes) : zero();
@@ -24,7 +26,8 @@ void gemm_tile(int64_t depth, const float* a, const float* b, bool adds, float* 
 }
 
 // Whole vectors are stored in ascending order: what a strip has no room for is overwritten by what follows.
-void gemm_pack(const GemmStrip& strip, float* to) noexcept {
+void gemm_pack(const GemmStrip& strip, void* packed) noexcept {
+  auto* to = static_cast<float*>(packed);
   const auto [from, depth_stride, count_stride, depth, count, width] = strip;
   if (count_stride == 1) {
     for (int64_t p = 0; p < depth; ++p) {

@@ -35,7 +35,7 @@ constexpr Kernels kKernels{
     gate_by_sigmoid_kernel,
     clamped_swiglu_kernel,
     delta_step_kernel,
-    {kGemmRows, kGemmVectors* kLanes, gemm_pack, gemm_tile},
+    {kGemmRows, kGemmVectors* kLanes, sizeof(float), 1, nullptr, nullptr, gemm_pack, gemm_pack, gemm_tile},
 };
 
 }  // namespace
