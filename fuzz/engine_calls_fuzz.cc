@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,9 @@
 #include "backends/cpu/cpu_backend.h"
 #include "base/check.h"
 #include "base/unique_descriptor.h"
+#include "models/adapter/lora_gguf.h"
 #include "protocol/framing.h"
+#include "tests/support/random_adapter.h"
 #include "tests/support/tiny_llama.h"
 #include "worker/service.h"
 
@@ -63,10 +66,14 @@ class Engine {
     if (call.has_open() && !prepare(*call.mutable_open())) return;
     if (!has_model_ && call.has_start()) return;
     if (call.has_quantize()) call.mutable_quantize()->set_descriptor(nowhere());
-    const bool is_cancel = call.has_cancel();
+    if (call.has_load_adapter()) {
+      call.mutable_load_adapter()->set_descriptor(adapter());
+      adapters_.insert(call.load_adapter().id());
+    }
+    const bool has_no_reply = call.has_cancel() || call.has_unload_adapter();
     const uint64_t id = call.id();
     service_.handle(call);
-    open_calls_[id] = is_cancel ? 0 : 1;
+    open_calls_[id] = has_no_reply ? 0 : 1;
   }
 
   // Everything ends: an answer's length is bounded by the context.
@@ -78,6 +85,12 @@ class Engine {
     for (const auto& [id, is_answered] : open_calls_) HEARTH_CHECK(is_answered == 0 || n_replies_[id] > 0);
     open_calls_.clear();
     n_replies_.clear();
+    for (const std::string& id : std::exchange(adapters_, {})) {
+      Call unload;
+      unload.set_id(next_id_++);
+      unload.mutable_unload_adapter()->set_id(id);
+      service_.handle(unload);
+    }
     if (!has_model_) return;
     Call good;
     good.set_id(next_id_++);
@@ -103,6 +116,24 @@ class Engine {
     const UniqueDescriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
     return ::fcntl(nothing.get(), F_DUPFD_CLOEXEC, kFirstDescriptor);
   }
+  // One of an adapter for the model.
+  static int adapter() {
+    static const int kFile = [] {
+      char path[] = "/tmp/hearth-fuzz-XXXXXX";
+      const UniqueDescriptor made(::mkstemp(path));
+      testing::TinyLlamaShape shape;
+      shape.context_tokens = kContextTokens;
+      testing::TinyLlama(shape, 1).gguf().write(path);
+      const auto base = models::open_checkpoint(path);
+      HEARTH_CHECK(base.has_value());
+      const auto random = testing::random_adapter(**base, testing::kLlamaTargets, 2, 1);
+      HEARTH_CHECK(models::write_gguf_adapter(path, random, "llama").has_value());
+      const int file = ::open(path, O_RDONLY | O_CLOEXEC);  // writing replaces it
+      ::unlink(path);
+      return file;
+    }();
+    return ::fcntl(kFile, F_DUPFD_CLOEXEC, kFirstDescriptor);
+  }
 
   Reply answer(const Call& call) {
     service_.handle(call);
@@ -115,6 +146,7 @@ class Engine {
   bool was_opened_ = false;
   uint64_t next_id_ = 1;
   Reply last_;
+  std::set<std::string> adapters_;      // that were sent
   std::map<uint64_t, int> open_calls_;  // and whether a reply is due
   std::map<uint64_t, int> n_replies_;
   worker::Service service_{{"nothing",

@@ -12,6 +12,9 @@
 namespace hearth::worker {
 namespace {
 
+// Of calls that are not whole yet: with the end of one may come the beginning of the next.
+constexpr size_t kMostFiles = 2;
+
 Error socket_error(const char* action) {
   return make_error(ErrorCode::kIo, "the socket to the front: cannot {}: {}", action, std::strerror(errno));
 }
@@ -38,7 +41,7 @@ Result<bool> Connection::receive() {
       reader_.append({bytes.data(), static_cast<size_t>(n)});
       const bool has_file = message.msg_controllen > 0;
       if (has_file) HEARTH_TRY(take_file(message));
-      // Its call is taken before another file may come.
+      // What calls have come are taken before more files do.
       if (has_file || static_cast<size_t>(n) < bytes.size()) return true;
       continue;
     }
@@ -55,9 +58,9 @@ Result<void> Connection::take_file(const msghdr& message) {
       header->cmsg_len == CMSG_LEN(sizeof(descriptor)))
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
   UniqueDescriptor file(descriptor);
-  if (!file || (message.msg_flags & MSG_CTRUNC) != 0 || file_)
+  if (!file || (message.msg_flags & MSG_CTRUNC) != 0 || files_.size() == kMostFiles)
     return Error(ErrorCode::kMalformed, "the socket to the front: expected one file with a call");
-  file_ = std::move(file);
+  files_.push_back(std::move(file));
   return {};
 }
 
@@ -65,8 +68,10 @@ Result<void> Connection::take_file(const msghdr& message) {
 Result<bool> Connection::next(protocol::Call& call) {
   HEARTH_ASSIGN(const bool is_whole, reader_.next(call));
   if (!is_whole || !call.has_load_adapter()) return is_whole;
-  if (!file_) return Error(ErrorCode::kMalformed, "the socket to the front: an adapter without its file");
-  call.mutable_load_adapter()->set_descriptor(file_.release());
+  if (files_.empty())
+    return Error(ErrorCode::kMalformed, "the socket to the front: an adapter without its file");
+  call.mutable_load_adapter()->set_descriptor(files_.front().release());
+  files_.pop_front();
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <deque>
 #include <string>
 
 #include "base/result.h"
@@ -38,7 +39,7 @@ class Connection {
 
   UniqueDescriptor socket_;
   protocol::FrameReader reader_;
-  UniqueDescriptor file_;  // that came with a call which is not whole yet
+  std::deque<UniqueDescriptor> files_;  // that came with calls which were not taken yet, in their order
   std::string out_;
   size_t sent_ = 0;
 };
