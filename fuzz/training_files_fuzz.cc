@@ -1,14 +1,17 @@
-// Files that training is given: texts, lines of JSON, recipes, logs of earlier runs. The first byte says
-// which.
+// Files that training is given: texts, lines of JSON, recipes, logs of earlier runs, a teacher's
+// expectations. The first byte says which.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "base/utf8.h"
 #include "text/documents/documents.h"
+#include "train/expectation_file.h"
 #include "train/recipe.h"
 #include "train/run_log.h"
 
@@ -57,12 +60,31 @@ void read_log(std::string_view lines) {
   HEARTH_CHECK(again && again->entries.size() == log->entries.size());
 }
 
+void read_expectations(std::string_view bytes) {
+  const auto all = std::as_bytes(std::span(bytes));
+  const auto index = train::parse_expectations("file", all);
+  if (!index) {
+    HEARTH_CHECK(index.error().message().starts_with("file: "));
+    return;
+  }
+  HEARTH_CHECK(index->n_bytes <= bytes.size());
+  for (const auto& [key, record] : index->records) {
+    const size_t n_payload = record.n_tokens * static_cast<size_t>(index->source.top_k) * 8;
+    HEARTH_CHECK(record.payload + n_payload <= index->n_bytes);
+    std::vector<float> logits(record.n_tokens * static_cast<size_t>(index->source.vocabulary));
+    if (logits.size() > (size_t{1} << 20U)) continue;
+    const auto decoded =
+        train::decode_expectations(all.subspan(record.payload, n_payload), index->source, logits);
+    HEARTH_CHECK(decoded || !decoded.error().message().empty());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: {
       const std::string whole = texts_of("a.txt", bytes, {});
       const std::string parted = texts_of("a.txt", bytes, {.part_bytes = 16, .line_bytes = 64});
@@ -76,8 +98,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 2:
       read_recipe(bytes);
       break;
-    default:
+    case 3:
       read_log(bytes);
+      break;
+    default:
+      read_expectations(bytes);
   }
   return 0;
 }

@@ -33,6 +33,8 @@ class Digest {
   std::string text() const;       // "sha256:..."
   std::string file_name() const;  // "sha256-..."
 
+  const Bytes& bytes() const noexcept { return bytes_; }
+
   friend auto operator<=>(const Digest&, const Digest&) = default;
 
  private:

@@ -48,6 +48,7 @@ struct Distillation {
   std::string teacher_digest;  // of all that it computes with
   double weight = 0.5;         // SoftTargets'
   double temperature = 1.0;
+  int64_t top_k = 0;  // of its expectations, where it gives no more; 0: it gives all
 };
 
 }  // namespace hearth::train

@@ -13,6 +13,7 @@
 #include "tests/support/test_data.h"
 #include "tests/support/tiny_llama.h"
 #include "train/engine_teacher.h"
+#include "train/expectation_file.h"
 #include "train/ops.h"
 #include "train/recipe_run.h"
 #include "train/teacher_answers.h"
@@ -151,6 +152,31 @@ TEST_F(DistillRun, Stopped_GoesOnToTheSameBytes_AndWithNoOtherTeacher) {
   EXPECT_FALSE(run_recipe(recipe(20), folder / "stopped", compute.threads, {})) << "without one";
   ASSERT_TRUE(run(recipe(20), "stopped", 0.5));
   EXPECT_EQ(read("stopped/model.gguf"), read("whole/model.gguf"));
+}
+
+// Who learns from the file learns what its writer did, without the teacher.
+TEST_F(DistillRun, ExpectationsOfAFile_AreTheTeachers) {
+  Compute compute(1);
+  EngineTeacher teacher(*model);
+  const ExpectationSource source{"digest", vocabulary_digest(model->tokenizer()),
+                                 model->info().vocabulary_size, 16};
+  {
+    const auto stored = StoredTeacher::open(folder / "expectations", source, teacher);
+    ASSERT_TRUE(stored) << stored.error().message();
+    const Distillation distillation{stored->get(), "digest", 0.5, 1.0, source.top_k};
+    ASSERT_TRUE(run_recipe(recipe(20), folder / "asked", compute.threads, {}, &distillation));
+  }
+  const auto alone = StoredTeacher::open(folder / "expectations");
+  ASSERT_TRUE(alone) << alone.error().message();
+  const Distillation distillation{alone->get(), "digest", 0.5, 1.0, source.top_k};
+  ASSERT_TRUE(run_recipe(recipe(20), folder / "read", compute.threads, {}, &distillation));
+  EXPECT_EQ(read("read/model.gguf"), read("asked/model.gguf"));
+  Recipe other = recipe(20);
+  other.texts.train = {folder / "other.txt"};
+  std::ofstream(folder / "other.txt") << std::string(2000, 'z');
+  const auto unknown = run_recipe(other, folder / "other", compute.threads, {}, &distillation);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code(), ErrorCode::kNotFound);
 }
 
 // --- The teacher's answers

@@ -25,6 +25,7 @@ RunIdentity identity_of(const RecipeInputs& inputs, const Recipe& recipe, const 
   json["teacher"] = {{"digest", distillation->teacher_digest},
                      {"weight", distillation->weight},
                      {"temperature", distillation->temperature}};
+  if (distillation->top_k > 0) json["teacher"]["top_k"] = distillation->top_k;
   identity.recipe = json.dump();
   return identity;
 }
