@@ -29,12 +29,13 @@ struct DistillOptions {
   double temperature = 1.0;
   bool answers = false;
   std::string expectations;  // a file; empty: none is kept
-  int64_t top_k = 64;        // in it
+  int64_t top_k = 0;         // in it; 0: kUsualTopK
   int64_t n_threads = 0;
   bool json = false;
 };
 
 constexpr int64_t kAnswersAtOnce = 8;
+constexpr int64_t kUsualTopK = 64;
 
 // From now on the recipe's conversations have the teacher's answers.
 Result<void> let_teacher_answer(const DistillOptions& options, engine::LoadedModel& teacher,
@@ -81,6 +82,8 @@ Result<void> distill_from_file(const DistillOptions& options, const Context& con
 }
 
 Result<void> distill(const DistillOptions& options, const Context& context) {
+  if (options.top_k > 0 && options.expectations.empty())
+    return Error(ErrorCode::kUsage, "--top-k: expected --expectations, of whose file it is");
   HEARTH_ASSIGN(train::Recipe recipe, read_recipe(options.recipe));
   if (train::StoredTeacher::is_expectation_file(options.teacher))
     return distill_from_file(options, context, std::move(recipe));
@@ -104,7 +107,7 @@ Result<void> distill(const DistillOptions& options, const Context& context) {
   const int64_t vocabulary = model.info().vocabulary_size;
   const train::ExpectationSource source{distillation.teacher_digest,
                                         train::vocabulary_digest(model.tokenizer()), vocabulary,
-                                        std::min(options.top_k, vocabulary)};
+                                        std::min(options.top_k > 0 ? options.top_k : kUsualTopK, vocabulary)};
   HEARTH_ASSIGN(const auto stored, train::StoredTeacher::open(options.expectations, source, teacher));
   distillation.teacher = stored.get();
   distillation.top_k = source.top_k;
@@ -151,7 +154,6 @@ void add_distill_command(CLI::App& parser, Action& action) {
       ->type_name("FILE");
   add_count_option(*command, "--top-k", options->top_k, 1, train::kMostTopK,
                    "the most probable tokens that it keeps (default: 64)");
-  command->get_option("--top-k")->needs("--expectations");
   add_worker_threads_option(*command, options->n_threads);
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer(kDistillExamples);

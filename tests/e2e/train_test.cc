@@ -54,6 +54,31 @@ TEST_F(TrainCommand, MakesAModelThatRuns) {
   EXPECT_EQ(answered.exit_code, 0) << answered.err;
 }
 
+// The teacher is asked by the first run alone.
+TEST_F(TrainCommand, DistillsFromAFileOfExpectations) {
+  const std::string recipe = write_recipe(12);
+  const std::string teacher = (folder_ / "tiny.gguf").string();
+  const std::string kept = (folder_ / "kept").string();
+  const std::string again = (folder_ / "again").string();
+  const Outcome asked =
+      run_hearth({"distill", teacher, recipe, out(), "--expectations", kept, "--top-k", "8"});
+  ASSERT_EQ(asked.exit_code, 0) << asked.err;
+  const Outcome read = run_hearth({"distill", kept, recipe, again});
+  ASSERT_EQ(read.exit_code, 0) << read.err;
+  EXPECT_EQ(read_file(out("model.gguf")), read_file(again + "/model.gguf"));
+
+  const Outcome answers = run_hearth({"distill", kept, recipe, again, "--answers"});
+  EXPECT_NE(answers.exit_code, 0);
+  EXPECT_CONTAINS(answers.err, "a teacher's expectations: expected a model with --answers");
+  const Outcome alone = run_hearth({"distill", teacher, recipe, again, "--top-k", "8"});
+  EXPECT_NE(alone.exit_code, 0);
+  EXPECT_CONTAINS(alone.err, "--top-k: expected --expectations");
+  std::ofstream(kept, std::ios::app) << std::string(100, 'x');
+  const Outcome damaged = run_hearth({"distill", kept, recipe, (folder_ / "third").string()});
+  EXPECT_NE(damaged.exit_code, 0);
+  EXPECT_CONTAINS(damaged.err, "expected a record at byte");
+}
+
 TEST_F(TrainCommand, Interrupted_GoesOnWhereItWas) {
   const std::string recipe = write_recipe(100'000);
   HearthProcess process = HearthProcess::start_on_terminal({"train", recipe, out()});
