@@ -182,10 +182,10 @@ Result<void> decode_expectations(std::span<const std::byte> payload, const Expec
                                  std::span<float> logits) {
   const auto vocabulary = static_cast<size_t>(source.vocabulary);
   const auto top_k = static_cast<size_t>(source.top_k);
+  std::vector<Expected> kept(top_k);
   for (size_t at = 0; at < logits.size(); at += vocabulary) {
     const auto row = logits.subspan(at, vocabulary);
     double rest = 1;
-    std::vector<Expected> kept(top_k);
     std::memcpy(kept.data(), payload.data(), top_k * sizeof(Expected));
     payload = payload.subspan(top_k * sizeof(Expected));
     for (const Expected& expected : kept) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "protocol/file_passing.h"
 #include "worker/reply_sink.h"
 
 namespace hearth::worker {
@@ -27,41 +28,23 @@ bool is_gone(int error) {
 
 Result<bool> Connection::receive() {
   std::array<char, 65536> bytes;
-  // A message carries one file at most: frames of calls that have one are sent by themselves.
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
   while (true) {
-    iovec part{bytes.data(), bytes.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n > 0) {
+    protocol::Received received = protocol::receive_with_file(socket_.get(), bytes);
+    if (const ssize_t n = received.n_bytes; n > 0) {
       reader_.append({bytes.data(), static_cast<size_t>(n)});
-      const bool has_file = message.msg_controllen > 0;
-      if (has_file) HEARTH_TRY(take_file(message));
+      if (received.has_file) {
+        if (!received.file || files_.size() == kMostFiles)
+          return Error(ErrorCode::kMalformed, "the socket to the front: expected one file with a call");
+        files_.push_back(std::move(received.file));
+      }
       // What calls have come are taken before more files do.
-      if (has_file || static_cast<size_t>(n) < bytes.size()) return true;
+      if (received.has_file || static_cast<size_t>(n) < bytes.size()) return true;
       continue;
     }
-    if (n == 0 || is_gone(errno)) return false;
+    if (received.n_bytes == 0 || is_gone(errno)) return false;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
     if (errno != EINTR) return socket_error("read");
   }
-}
-
-Result<void> Connection::take_file(const msghdr& message) {
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  int descriptor = -1;
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-      header->cmsg_len == CMSG_LEN(sizeof(descriptor)))
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
-  UniqueDescriptor file(descriptor);
-  if (!file || (message.msg_flags & MSG_CTRUNC) != 0 || files_.size() == kMostFiles)
-    return Error(ErrorCode::kMalformed, "the socket to the front: expected one file with a call");
-  files_.push_back(std::move(file));
-  return {};
 }
 
 // The descriptor comes with the first byte of its frame, and so is here before the call is whole.

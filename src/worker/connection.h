@@ -1,8 +1,6 @@
 // The socket to the front: calls in, replies out, and never a wait for the other side to read.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <deque>
 #include <string>
 
@@ -35,8 +33,6 @@ class Connection {
   void wait() const;
 
  private:
-  Result<void> take_file(const msghdr& message);
-
   UniqueDescriptor socket_;
   protocol::FrameReader reader_;
   std::deque<UniqueDescriptor> files_;  // that came with calls which were not taken yet, in their order

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <thread>
 
+#include "protocol/file_passing.h"
 #include "protocol/framing.h"
 
 namespace hearth::worker {
@@ -86,23 +86,13 @@ TEST(EngineCalls, AdapterComesWithItsFile) {
   const auto send_call = [&](const protocol::Call& call, int file) {
     std::string frame;
     ASSERT_TRUE(protocol::append_frame(frame, call));
-    iovec part{frame.data(), file < 0 ? frame.size() : 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (file >= 0) {
-      message.msg_control = control.data();
-      message.msg_controllen = control.size();
-      cmsghdr* header = CMSG_FIRSTHDR(&message);
-      header->cmsg_level = SOL_SOCKET;
-      header->cmsg_type = SCM_RIGHTS;
-      header->cmsg_len = CMSG_LEN(sizeof(file));
-      std::memcpy(CMSG_DATA(header), &file, sizeof(file));
-    }
-    ASSERT_EQ(::sendmsg(front.get(), &message, MSG_NOSIGNAL), static_cast<ssize_t>(part.iov_len));
+    const size_t n_first = file < 0 ? frame.size() : 1;
+    const std::string_view first(frame.data(), n_first);
+    ASSERT_EQ(file < 0 ? ::send(front.get(), first.data(), n_first, MSG_NOSIGNAL)
+                       : protocol::send_with_file(front.get(), first, file),
+              static_cast<ssize_t>(n_first));
     if (file < 0) return;
-    ASSERT_EQ(::send(front.get(), frame.data() + 1, frame.size() - 1, 0),
+    ASSERT_EQ(::send(front.get(), frame.data() + 1, frame.size() - 1, MSG_NOSIGNAL),
               static_cast<ssize_t>(frame.size() - 1));
   };
   protocol::Call inspect;

@@ -1,4 +1,4 @@
-// The models of a server: a folder of them, and an engine process for each one that is loaded.
+// The models of a server: a folder of them, and engine processes for those that are loaded.
 #pragma once
 
 #include <filesystem>

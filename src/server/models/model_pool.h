@@ -1,4 +1,5 @@
-// The models that are loaded, each an engine process: loads on demand, keeps for a while, makes room.
+// The models that are loaded: loads on demand, keeps for a while, makes room. Those of the same weights share
+// an engine process.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,7 @@ struct ModelPoolOptions {
   std::string executable = "/proc/self/exe";  // has the command engine-process
   protocol::StartOptions start;               // context_tokens: where no request wishes more
   Seconds keep_alive{300};                    // negative: for ever; 0: until the last request has ended
-  size_t max_loaded = 3;                      // 0: as many as memory allows
+  size_t max_loaded = 3;                      // engines; 0: as many as memory allows
   uint64_t memory_bytes = 0;                  // for all models together; 0: what the machine has
   size_t max_waiting = 512;                   // requests that may wait for a load
   Seconds load_timeout{300};  // a load that gets no further for so long is given up; <= 0: none is

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/file_passing.h"
+
 namespace hearth::server {
 namespace {
 
@@ -17,23 +19,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr auto kGrace = std::chrono::seconds(2);
-
-// As send(2), which takes what it takes now; the file goes with the first byte.
-ssize_t send_with_file(int socket, std::string_view bytes, int file) {
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};  // which it only reads
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(file));
-  std::memcpy(CMSG_DATA(header), &file, sizeof(file));
-  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 }  // namespace
 
@@ -139,8 +124,8 @@ void ChildProcess::write_with_file() {
       self->is_writing_ = false;
       return;
     }
-    const ssize_t n = send_with_file(self->socket_.native_handle(), self->being_written_.bytes,
-                                     self->being_written_.file.get());
+    const ssize_t n = protocol::send_with_file(self->socket_.native_handle(), self->being_written_.bytes,
+                                               self->being_written_.file.get());
     if (n > 0) {
       self->being_written_.file.reset();
       self->note_written(static_cast<size_t>(n));
