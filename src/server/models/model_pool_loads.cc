@@ -1,9 +1,10 @@
 // How a model comes to be loaded: from its files to an engine that has its weights, its adapter and the
 // memory for both.
 #include <algorithm>
+#include <utility>
+// Boost 1.74's co_spawn calls std::exchange without including what declares it.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <utility>
 
 #include "server/models/engine_process.h"
 #include "server/models/memory_budget.h"
