@@ -72,7 +72,7 @@ class LocalRunner : public Runner {
       first_rows_[i] = first_row;
       for (size_t group = 0; group < sequences_by_group_.size(); ++group) {
         sequences_by_group_[group].push_back(
-            {first_row, n, s.start_position, s.block_tables[group], s.state_slot});
+            {first_row, n, s.start_position, s.block_tables[group], s.state_slot, phase});
       }
       tokens_.insert(tokens_.end(), s.tokens.begin(), s.tokens.end());
       for (int64_t t = 0; t < n; ++t) positions_.push_back(static_cast<int32_t>(s.start_position + t));

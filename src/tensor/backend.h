@@ -63,7 +63,7 @@ struct PagedKv {
 // In a block table: the cache no longer holds what stood there.
 inline constexpr int32_t kNoBlock = -1;
 
-// What the rows of a product are evaluated for. A backend may have kernels of its own for each, which round
+// What rows are evaluated for. A backend may have kernels of its own for each, which round
 // differently: units that are fast for many rows are slow for one. A row's bits depend on its phase, never on
 // how many others come with it.
 enum class Phase {
@@ -81,6 +81,7 @@ struct SequenceRows {
   // position (AttentionArgs::window) are not touched, and may be kNoBlock.
   std::span<const int32_t> block_table;
   int64_t state_slot = 0;  // of models with a recurrent state
+  Phase phase = Phase::kDecode;
 };
 
 // What a feed-forward applies to its inner elements. Source: arXiv:1606.08415 (GELU), arXiv:1702.03118
@@ -100,6 +101,9 @@ struct AttentionArgs {
   Tensor sinks = {};
   // If not, every row sees all positions of its sequence, those behind it too; without a window.
   bool causal = true;
+  // Of the products around it. In kPrefill a backend may round what attention multiplies as it rounds the
+  // factors of products with such weights; F32 and F16: not below F32.
+  DType weights = DType::kF32;
 };
 
 enum class RouteScore { kSoftmax, kSigmoid };

@@ -1,15 +1,27 @@
 // Shapes, threads and scratch memory around a table of kernels. One file per op.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
+#include "backends/cpu/attention_call.h"
 #include "backends/cpu/dispatch.h"
 #include "backends/cpu/host_backend.h"
 #include "base/cpu.h"
 #include "base/thread_pool.h"
 
 namespace hearth::cpu {
+
+inline size_t round_up_64(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+// Whether rounding to bf16 takes nothing away that weights of a type meant: the steps of quantised ones are
+// coarser.
+inline bool fits_bf16(tensor::DType dtype) {
+  return dtype != tensor::DType::kF32 && dtype != tensor::DType::kF16;
+}
 
 // Memory that grows and is used again: its contents last until the next take().
 class Scratch {
@@ -116,10 +128,31 @@ class CpuBackend final : public HostBackend {
     });
   }
 
+  // body(thread, item) for each of n_items, which threads take one after the other: for items of unequal
+  // size.
+  template <typename Body>
+  void parallel_in_turn(int64_t n_items, Body&& body) {
+    std::atomic<int64_t> next{0};
+    const auto take_turns = [&](int thread) {
+      for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < n_items;
+           i = next.fetch_add(1, std::memory_order_relaxed)) {
+        body(thread, i);
+      }
+    };
+    if (n_items == 1) {
+      take_turns(0);
+    } else {
+      pool_.run(take_turns);
+    }
+  }
+
   const ActivationKernels& kernels_of(tensor::Activation activation) const;
 
   // Rounds the rows of x for weights of `block` elements to a scale; the result stands in scratch_.
   QuantizedRows quantize_rows(const tensor::Tensor& x, int64_t block);
+
+  void attend_in_bf16(const AttentionCall& call, std::span<const tensor::SequenceRows* const> sequences);
+  void attend_by_stretches(const AttentionCall& call, std::span<const tensor::SequenceRows* const> sequences);
 
   void matmul_bf16(const tensor::Tensor& x, const tensor::Tensor& w, const tensor::Tensor& out);
 

@@ -98,21 +98,6 @@ struct GemmKernel {
 };
 constexpr int64_t kGemmSlackBytes = 64;
 
-// Products in bf16 (tensor::Phase::kPrefill): both sides are rounded to it, sums are f32. They unpack weights
-// once for all activation rows, and a row's bits are the same for any number of them. Types that have none
-// are multiplied by the others' rules.
-struct Bf16Kernels {
-  // Size of n activation rows in the tiles' order; the kernels' scratch memory.
-  size_t (*packed_bytes)(int64_t n, int64_t k) noexcept;
-  size_t (*scratch_bytes)(int64_t n) noexcept;
-  // Packs the tiles of rows 16 tile_begin .. 16 tile_end (of n) of x [n, k].
-  void (*pack)(const float* x, int64_t n, int64_t k, int64_t tile_begin, int64_t tile_end,
-               void* packed) noexcept;
-  MatmulKernels matmul;      // none for F32
-  MatmulKernel dequantized;  // of any other type
-  GemmKernel gemm;           // of dense f32 matrices
-};
-
 // Expands a row of the cache to floats: n elements, a whole number of its type's blocks.
 using ExpandRow = void (*)(const void* row, int64_t n, float* out) noexcept;
 
@@ -155,9 +140,29 @@ struct AttentionTask {
   // [n_tokens * group, v_head_dim + 2]: per row the weighted sum of values, then the largest score (-infinity
   // where the row sees nothing of the range), then the sum of weights.
   float* state;
-  float* scratch;  // [kAttentionChunk, head_dim + the larger of both], aligned to 64 bytes
+  // Aligned to 64 bytes; [kAttentionChunk, head_dim + the larger of both], but for Bf16Kernels.
+  float* scratch;
 };
 inline constexpr int64_t kAttentionChunk = 32;  // positions that one update of the softmax covers
+
+// Products and attention in bf16 (tensor::Phase::kPrefill): both sides are rounded to it, sums are f32. They
+// unpack weights, and keys and values, once for many rows, and a row's bits are the same for any number of
+// them. Types that have none are multiplied by the others' rules.
+struct Bf16Kernels {
+  // Size of n activation rows in the tiles' order; the kernels' scratch memory.
+  size_t (*packed_bytes)(int64_t n, int64_t k) noexcept;
+  size_t (*scratch_bytes)(int64_t n) noexcept;
+  // Packs the tiles of rows 16 tile_begin .. 16 tile_end (of n) of x [n, k].
+  void (*pack)(const float* x, int64_t n, int64_t k, int64_t tile_begin, int64_t tile_end,
+               void* packed) noexcept;
+  MatmulKernels matmul;      // none for F32
+  MatmulKernel dequantized;  // of any other type
+  // Any number of query rows over all that they see from the task's `begin` on; `scratch` has this size, for
+  // n_rows = n_tokens * group.
+  size_t (*attention_scratch_bytes)(int64_t n_rows, int64_t head_dim, int64_t v_head_dim) noexcept;
+  void (*attention)(const AttentionTask& task) noexcept;
+  GemmKernel gemm;  // of dense f32 matrices
+};
 
 // One position of the gated delta rule, one head: S = decay S; S += beta k (v - S^T k)^T; out = S^T q.
 struct DeltaStep {

@@ -33,10 +33,6 @@ MatmulKernel kernel_for(const MatmulKernels& kernels, DType dtype) {
   }
 }
 
-size_t round_up_64(size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 // Weight rows are dealt to threads in multiples of the widest panel of any kernel.
 constexpr int64_t kRowGrain = 16;
 // Activations that a pass over the weights uses: half of a 2 MiB L2, the other half being the weights'.
@@ -47,12 +43,6 @@ constexpr int64_t kPanelBytes = 1 << 19;
 // Rows of so many bytes that one such pass takes.
 int64_t rows_of_a_pass(int64_t all_bytes, int64_t row_bytes) {
   return std::max<int64_t>(16, all_bytes / std::max<int64_t>(1, row_bytes) / 16 * 16);
-}
-
-// Whether rounding weights to bf16 takes nothing away that their type meant: the steps of quantised ones are
-// coarser.
-bool fits_bf16(DType dtype) {
-  return dtype != DType::kF32 && dtype != DType::kF16;
 }
 
 void dequantize_part(int type, const void* row, int64_t begin, int64_t count, float* out) noexcept {

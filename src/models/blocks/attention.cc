@@ -166,7 +166,8 @@ void Attention::apply(const StepContext& step, const tensor::PagedKv& cache, con
   normalise(step, q_norm_, q, config_.n_heads);
   turn(step, q_heads);
   if (config_.has_kv()) store_kv(step, cache, x);
-  const tensor::AttentionArgs args{config_.scale, config_.soft_cap, config_.window, sinks_, config_.causal};
+  const tensor::AttentionArgs args{config_.scale, config_.soft_cap, config_.window,
+                                   sinks_,        config_.causal,   output_.dtype()};
   step.backend.attention(q_heads, cache, step.sequences, args,
                          attended.reshaped({n, config_.n_heads, config_.v_head_dim}));
   if (config_.output_gate) step.backend.gate_by_sigmoid(attended, gate);

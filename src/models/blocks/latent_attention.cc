@@ -168,7 +168,9 @@ void LatentAttention::apply(const StepContext& step, const tensor::PagedKv& cach
   store_latent(step, cache, x);
   const Tensor attended = step.workspace.take({n, c.n_heads, c.kv_rank});
   const Tensor values = step.workspace.take({n, c.n_heads, c.v_head_dim});
-  step.backend.attention(absorbed, cache, step.sequences, {c.scale}, attended);
+  tensor::AttentionArgs args{c.scale};
+  args.weights = output_.dtype();
+  step.backend.attention(absorbed, cache, step.sequences, args, attended);
   step.backend.matmul_heads(attended, v_b_, values);
   output_.apply(step, values.reshaped({n, c.n_heads * c.v_head_dim}), out);
 }

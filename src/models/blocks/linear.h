@@ -22,6 +22,8 @@ class Linear {
   // (adapter_workspace_bytes) is the model's.
   size_t workspace_bytes(int64_t n_rows) const;
 
+  tensor::DType dtype() const { return weight_.dtype; }
+
   // x [n, columns], out [n, n_rows], distinct; rows are the step's.
   void apply(const StepContext& step, const tensor::Tensor& x, const tensor::Tensor& out) const;
 

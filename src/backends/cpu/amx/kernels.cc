@@ -1,10 +1,12 @@
-// Matrix-unit products: in bytes, bit-identical to those of the AVX-512 set, and in bf16. Everything else of
-// the AMX set is the AVX-512 set's.
+// Matrix-unit products: in bytes, bit-identical to those of the AVX-512 set, and in bf16, with attention for
+// prompts. Everything else of the AMX set is the AVX-512 set's.
 #define HEARTH_ISA amx
 
 // The kernels are written in terms of the vector type, which therefore comes first.
 // clang-format off
 #include "backends/cpu/avx512/vector-inl.h"
+#include "backends/cpu/simd/functions-inl.h"
+#include "backends/cpu/simd/attention_rows-inl.h"
 #include "backends/cpu/simd/k_scales-inl.h"
 #include "backends/cpu/simd/panel-inl.h"
 #include "backends/cpu/avx512/unpack-inl.h"
@@ -16,6 +18,7 @@
 #include "backends/cpu/amx/bf16_pack-inl.h"
 #include "backends/cpu/amx/bf16_expand-inl.h"
 #include "backends/cpu/amx/bf16_matmul-inl.h"
+#include "backends/cpu/amx/bf16_attention-inl.h"
 #include "backends/cpu/amx/bf16_gemm-inl.h"
 // clang-format on
 
@@ -44,6 +47,8 @@ constexpr Bf16Kernels kBf16{
      bf16::matmul<bf16::SmallBlocks<quant::BlockQ8_0>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ4_K>>,
      bf16::matmul<bf16::SuperBlocks<quant::BlockQ5_K>>, bf16::matmul<bf16::SuperBlocks<quant::BlockQ6_K>>},
     bf16::matmul<bf16::DequantizedRows>,
+    bf16::attention_scratch_bytes,
+    bf16::attention,
     {bf16::kGemmSide, bf16::kGemmSide, sizeof(uint16_t), bf16::kTileDepth, bf16::gemm_begin, bf16::gemm_end,
      bf16::gemm_pack</*kLeft=*/true>, bf16::gemm_pack</*kLeft=*/false>, bf16::gemm_tile},
 };

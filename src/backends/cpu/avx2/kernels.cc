@@ -4,7 +4,9 @@
 // The kernels are written in terms of the vector type, which therefore comes first.
 // clang-format off
 #include "backends/cpu/avx2/vector-inl.h"
+#include "backends/cpu/simd/functions-inl.h"
 #include "backends/cpu/simd/elementwise-inl.h"
+#include "backends/cpu/simd/attention_rows-inl.h"
 #include "backends/cpu/simd/attention-inl.h"
 #include "backends/cpu/simd/expand-inl.h"
 #include "backends/cpu/simd/gemm-inl.h"

@@ -5,25 +5,17 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
-// The first position that a row of the task sees, if it has a window.
-inline int64_t first_visible(const AttentionTask& task) {
-  return task.window == 0 ? 0 : task.first_position + 1 - task.window;
-}
-
 // Expands the rows of `count` positions to [count, dim]. Those that no row of the task sees become zeros:
 // their block may be gone from the cache.
 inline void expand_chunk(const void* cache, int64_t row_bytes, ExpandRow expand, int64_t dim,
                          const AttentionTask& task, int64_t position, int64_t count, float* out) {
-  const int64_t n_unseen = first_visible(task) - position;
+  const int64_t n_unseen = visible_positions(task, 0).begin - position;
   for (int64_t t = 0; t < count; ++t, out += dim) {
     if (t < n_unseen) {
       for (int64_t i = 0; i < dim; ++i) out[i] = 0.0F;
       continue;
     }
-    const int64_t block = task.block_table[(position + t) / task.block_tokens];
-    const int64_t slot = (position + t) % task.block_tokens;
-    const int64_t row = (block * task.n_kv_heads + task.kv_head) * task.block_tokens + slot;
-    expand(static_cast<const char*>(cache) + row * row_bytes, dim, out);
+    expand(cache_row(task, cache, row_bytes, position + t), dim, out);
   }
 }
 
@@ -145,7 +137,7 @@ inline void attend_chunk(const AttentionTask& task, float* scores, int64_t first
 
 // Where the window of the task's first token begins, or the task's range.
 inline int64_t first_visible_chunk(const AttentionTask& task) {
-  const int64_t visible = first_visible(task);
+  const int64_t visible = visible_positions(task, 0).begin;
   return visible > task.begin ? visible / kAttentionChunk * kAttentionChunk : task.begin;
 }
 
@@ -174,10 +166,9 @@ inline void attend_all(const AttentionTask& task, int64_t position, int64_t chun
   ChunkRow rows[kScoreRows];
   int n_rows = 0;
   for (int64_t token = 0; token < task.n_tokens; ++token) {
-    const int64_t limit = task.visible_end > 0 ? task.visible_end : task.first_position + token + 1;
-    const int64_t count = (limit < chunk_end ? limit : chunk_end) - position;
-    const int64_t unseen = task.window > 0 ? limit - task.window - position : 0;
-    const int64_t first = unseen > 0 ? unseen : 0;
+    const Positions visible = visible_positions(task, token);
+    const int64_t count = (visible.end < chunk_end ? visible.end : chunk_end) - position;
+    const int64_t first = visible.begin > position ? visible.begin - position : 0;
     if (first >= count) continue;
     for (int64_t head = 0; head < task.group; ++head) {
       rows[n_rows++] = {task.q + token * task.q_token_stride + head * task.head_dim,
@@ -201,9 +192,8 @@ void attention_kernel(const AttentionTask& task) noexcept {
   float* rows = task.scratch + kAttentionChunk * task.head_dim;
   const bool values_in_keys = task.v == nullptr;
   const ExpandedChunk chunk{columns, rows, values_in_keys ? task.head_dim : task.v_head_dim};
-  // Of the last token.
-  const int64_t last_limit = task.visible_end > 0 ? task.visible_end : task.first_position + task.n_tokens;
-  const int64_t end = task.end < last_limit ? task.end : last_limit;
+  const int64_t last_seen = visible_positions(task, task.n_tokens - 1).end;
+  const int64_t end = task.end < last_seen ? task.end : last_seen;
   for (int64_t position = first_visible_chunk(task); position < end; position += kAttentionChunk) {
     const int64_t chunk_end = position + kAttentionChunk < end ? position + kAttentionChunk : end;
     const int64_t n_positions = chunk_end - position;
