@@ -1,10 +1,11 @@
-// Matrix products through the backend's own interface: bytes of weights per second for one activation row,
-// beside what the memory gives in the same run, and operations per second for a prompt of 512 rows. Dense
-// products as training has them (Gemm/SET/M x N x K of an output, of an input's and of weights' derivatives).
-// Beside both, what fused multiplications and additions of registers give (MultiplyAdd; on AMX tiles of
-// bf16).
+// Matrix products through the backend's own interface: bytes of weights per second for one activation row and
+// for a few, beside what the memory gives in the same run, and operations per second for a prompt of 512
+// rows. Dense products as training has them (Gemm/SET/M x N x K of an output, of an input's and of weights'
+// derivatives). Beside both, what fused multiplications and additions of registers give (MultiplyAdd; on AMX
+// tiles of bf16).
 //
 //   kernel_bench --benchmark_filter='Decode/avx512/.*'
+//   kernel_bench --benchmark_filter='Decode.*/amx/Q4_K'     (Decode8: eight sequences at once)
 //   kernel_bench --benchmark_filter='Prompt/amx/|MultiplyAdd/amx'
 //   kernel_bench --benchmark_filter='Gemm|MultiplyAdd'
 //
@@ -243,13 +244,16 @@ void register_all() {
     for (const tensor::DTypeTraits& type : tensor::all_dtypes()) {
       if (!quant::can_dequantize(type.dtype)) continue;
       const size_t stride = *tensor::row_bytes(type.dtype, static_cast<uint64_t>(kWidth));
-      const auto add = [&](const char* name, int64_t n, int64_t m, tensor::Phase phase) {
+      const auto add = [&](const std::string& name, int64_t n, int64_t m, tensor::Phase phase) {
         benchmark::RegisterBenchmark(fmt::format("{}/{}/{}", name, isa_name(isa), type.name).c_str(),
                                      multiply, isa, type.dtype, n, m, phase)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
       };
-      add("Decode", 1, static_cast<int64_t>(kDecodeBytes / stride), tensor::Phase::kDecode);
+      const auto rows_from_memory = static_cast<int64_t>(kDecodeBytes / stride);
+      add("Decode", 1, rows_from_memory, tensor::Phase::kDecode);
+      for (const int64_t n : {2, 4, 8, 16, 32})
+        add(fmt::format("Decode{}", n), n, rows_from_memory, tensor::Phase::kDecode);
       add("Prompt", kPromptRows, kPromptOutputs, tensor::Phase::kPrefill);
     }
   }

@@ -15,6 +15,8 @@ struct alignas(64) WeightBlock {
   int32_t mins[kTileSide][4];  // the mins of groups 2p and 2p + 1 as two words
   float d[kTileSide];
   float dmin[kTileSide];
+  uint16_t half_d[kTileSide];  // the same before they are widened
+  uint16_t half_dmin[kTileSide];
 };
 
 // Splits scale * (u - offset) of one row into bytes.
@@ -35,55 +37,55 @@ inline void fold_scales(const UnpackedBlock& block, int offset, int64_t row, Wei
 }
 
 template <typename Block>
-inline void unpack_affine(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+inline void unpack_affine(const Block& block, int64_t row, WeightBlock& out) {
   const SixBitScales scales = unpack_six_bits(block.scales);
   UnpackedBlock unpacked;
   unpack(block, scales.scales, unpacked);
   fold_scales(unpacked, 0, row, out);
   _mm_store_si128(reinterpret_cast<__m128i*>(out.mins[row]), scales.mins);
-  d = block.d;
-  dmin = block.dmin;
+  out.half_d[row] = block.d;
+  out.half_dmin[row] = block.dmin;
 }
 
 struct Q4_KWeights {
   using Block = quant::BlockQ4_K;
   static constexpr bool kHasMins = true;
-  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
-    unpack_affine(block, row, out, d, dmin);
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
+    unpack_affine(block, row, out);
   }
 };
 struct Q5_KWeights {
   using Block = quant::BlockQ5_K;
   static constexpr bool kHasMins = true;
-  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
-    unpack_affine(block, row, out, d, dmin);
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
+    unpack_affine(block, row, out);
   }
 };
 struct Q6_KWeights {
   using Block = quant::BlockQ6_K;
   static constexpr bool kHasMins = false;
-  static void unpack_row(const Block& block, int64_t row, WeightBlock& out, uint16_t& d, uint16_t& dmin) {
+  static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
     UnpackedBlock unpacked;
     unpack(block, _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block.scales))),
            unpacked);
     fold_scales(unpacked, 32, row, out);
-    d = block.d;
-    dmin = 0;
+    out.half_d[row] = block.d;
   }
 };
 
+// A quarter of a panel's block `b`, and with the last quarter what all of its rows need.
 template <typename Weights>
-inline void unpack_panel(const MatmulTask& task, const Panel& panel, int64_t b, WeightBlock& out) {
-  alignas(32) uint16_t d[kTileSide];
-  alignas(32) uint16_t dmin[kTileSide];
-  for (int64_t r = 0; r < kTileSide; ++r) {
-    using Block = typename Weights::Block;
+inline void unpack_quarter(const MatmulTask& task, const Panel& panel, int64_t b, int quarter,
+                           WeightBlock& out) {
+  using Block = typename Weights::Block;
+  for (int64_t r = 4 * quarter; r < 4 * quarter + 4; ++r) {
     const Block* block = reinterpret_cast<const Block*>(panel.rows[r]) + b;
     prefetch_next_panel<sizeof(Block)>(reinterpret_cast<const char*>(block), task);
-    Weights::unpack_row(*block, r, out, d[r], dmin[r]);
+    Weights::unpack_row(*block, r, out);
   }
-  store(out.d, load_f16(d));
-  store(out.dmin, load_f16(dmin));
+  if (quarter < 3) return;
+  store(out.d, load_f16(out.half_d));
+  if constexpr (Weights::kHasMins) store(out.dmin, load_f16(out.half_dmin));
 }
 
 // The integer sums of two tiles of activations.
@@ -122,10 +124,12 @@ inline void accumulate_row(const WeightBlock& w, const SuperUnit& x, const int32
   store(sums, sum);
 }
 
-// One block of a panel by all activations, two tiles of them at a time. The vector units scale a pair's sums
-// while the matrix unit multiplies the next pair, so the code of both is interleaved.
-template <bool kHasMins>
-inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_tiles, float* sums) {
+// One block of a panel by all activations, two tiles of them at a time. While the matrix unit multiplies the
+// first pair, the vector units do what `meanwhile` says, a quarter at a time; while it multiplies the next,
+// they scale the sums of the pair before: so the code of both is interleaved.
+template <bool kHasMins, typename Meanwhile>
+inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_tiles, float* sums,
+                           const Meanwhile& meanwhile) {
   TileSums integers[2];
   const int64_t n_pairs = (n_tiles + 1) / 2;
   for (int64_t pair = 0; pair <= n_pairs; ++pair) {
@@ -140,7 +144,10 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
     }
     for (int chunk = 0; chunk < 4; ++chunk) {
       if (multiplies) multiply_chunk(w, units[0], second, chunk);
-      if (pair == 0) continue;
+      if (pair == 0) {
+        meanwhile(chunk);
+        continue;
+      }
       const TileSums& done = integers[(pair - 1) % 2];
       for (int64_t i = 0; i < 2 && 2 * (pair - 1) + i < n_tiles; ++i) {
         const int64_t tile = 2 * (pair - 1) + i;
@@ -160,22 +167,34 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
   }
 }
 
+// A block is unpacked while the one before it is multiplied: tiles that are loaded right after the vector
+// units stored them have to wait for it.
 template <typename Weights>
 void matmul_k_quant(const MatmulTask& task) noexcept {
   configure_tiles(64);
   const int64_t n_tiles = count_tiles(task.n);
+  const int64_t n_blocks = task.k / quant::kSuperBlock;
   auto* sums = static_cast<float*>(task.scratch);
   const auto* units = static_cast<const SuperUnit*>(task.packed);
-  WeightBlock weights;
+  WeightBlock weights[2];
+  Panel panel = make_panel(task, task.row_begin);
+  for (int quarter = 0; quarter < 4; ++quarter) unpack_quarter<Weights>(task, panel, 0, quarter, weights[0]);
+  int current = 0;
   for (int64_t row = task.row_begin; row < task.row_end; row += kTileSide) {
-    const Panel panel = make_panel(task, row);
+    const int64_t count = panel.count;
     for (int64_t i = 0; i < n_tiles * kTileSide; ++i) store(sums + i * kTileSide, zero());
-    for (int64_t b = 0; b < task.k / quant::kSuperBlock; ++b) {
-      unpack_panel<Weights>(task, panel, b, weights);
+    for (int64_t b = 0; b < n_blocks; ++b, current = 1 - current) {
+      const bool ends_panel = b + 1 == n_blocks;
+      const bool is_last = ends_panel && row + kTileSide >= task.row_end;
+      if (ends_panel && !is_last) panel = make_panel(task, row + kTileSide);
       publish_to_tiles(&weights);
-      multiply_block<Weights::kHasMins>(weights, units + b * n_tiles, n_tiles, sums);
+      multiply_block<Weights::kHasMins>(
+          weights[current], units + b * n_tiles, n_tiles, sums, [&](int quarter) {
+            if (is_last) return;
+            unpack_quarter<Weights>(task, panel, ends_panel ? 0 : b + 1, quarter, weights[1 - current]);
+          });
     }
-    write_panel(sums, task, row, panel.count);
+    write_panel(sums, task, row, count);
   }
   _tile_release();
 }
