@@ -26,6 +26,8 @@ void gemm_tile(int64_t depth, const void* left, const void* right, bool adds, fl
 }
 
 // Whole vectors are stored in ascending order: what a strip has no room for is overwritten by what follows.
+// Where several vectors make a row of it, they must fill it.
+static_assert(kGemmRows <= kLanes || kGemmRows % kLanes == 0);
 void gemm_pack(const GemmStrip& strip, void* packed) noexcept {
   auto* to = static_cast<float*>(packed);
   const auto [from, depth_stride, count_stride, depth, count, width] = strip;

@@ -3,24 +3,14 @@
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
 
-// Eight scales and eight mins of six bits each, from the 12 bytes that quant/blocks.h describes, four at a
-// time in the bytes of an integer.
 struct SixBitScales {
   __m128i scales;  // 8 words
   __m128i mins;    // 8 words
 };
 inline SixBitScales unpack_six_bits(const uint8_t (&packed)[12]) {
-  uint32_t words[3];
-  __builtin_memcpy(words, packed, sizeof(words));
-  const uint32_t scales_low = words[0] & 0x3F3F3F3FU;
-  const uint32_t mins_low = words[1] & 0x3F3F3F3FU;
-  const uint32_t scales_high = (words[2] & 0x0F0F0F0FU) | ((words[0] >> 2) & 0x30303030U);
-  const uint32_t mins_high = ((words[2] >> 4) & 0x0F0F0F0FU) | ((words[1] >> 2) & 0x30303030U);
-  const auto join = [](uint32_t low, uint32_t high) {
-    return _mm_cvtepu8_epi16(
-        _mm_cvtsi64_si128(static_cast<int64_t>(low | (static_cast<uint64_t>(high) << 32))));
-  };
-  return {join(scales_low, scales_high), join(mins_low, mins_high)};
+  const SixBitBytes bytes = split_six_bits(packed);
+  const auto widen = [](uint64_t x) { return _mm_cvtepu8_epi16(_mm_cvtsi64_si128(static_cast<int64_t>(x))); };
+  return {widen(bytes.scales), widen(bytes.mins)};
 }
 
 // Sums of 32 from those of 16, in order.

@@ -1,4 +1,4 @@
-// Panels of weight rows that the quantised products work on, for AVX2 and AVX-512.
+// Panels of weight rows that the quantised products work on.
 
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
