@@ -238,8 +238,8 @@ void register_dense(Isa isa) {
 
 void register_all() {
   benchmark::RegisterBenchmark("ReadMemory", read_memory)->Iterations(1);
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
-    if (!check_isa(isa)) continue;
+  for (const Isa isa : kAllIsas) {
+    if (isa == Isa::kRef || !check_isa(isa)) continue;
     register_dense(isa);
     for (const tensor::DTypeTraits& type : tensor::all_dtypes()) {
       if (!quant::can_dequantize(type.dtype)) continue;

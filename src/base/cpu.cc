@@ -10,10 +10,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace hearth {
@@ -79,6 +82,14 @@ CpuFeatures detect() {
   return f;
 }
 
+#elif defined(__aarch64__)
+
+CpuFeatures detect() {
+  CpuFeatures f;
+  f.dot_product = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  return f;
+}
+
 #else
 
 CpuFeatures detect() {
@@ -87,11 +98,13 @@ CpuFeatures detect() {
 
 #endif
 
-constexpr std::array<std::pair<Isa, std::string_view>, 5> kIsaNames{{{Isa::kRef, "ref"},
-                                                                     {Isa::kScalar, "scalar"},
-                                                                     {Isa::kAvx2, "avx2"},
-                                                                     {Isa::kAvx512, "avx512"},
-                                                                     {Isa::kAmx, "amx"}}};
+constexpr std::array<std::pair<Isa, std::string_view>, std::size(kAllIsas)> kIsaNames{
+    {{Isa::kRef, "ref"},
+     {Isa::kScalar, "scalar"},
+     {Isa::kAvx2, "avx2"},
+     {Isa::kAvx512, "avx512"},
+     {Isa::kAmx, "amx"},
+     {Isa::kNeon, "neon"}}};
 
 }  // namespace
 
@@ -112,7 +125,7 @@ Result<Isa> parse_isa(std::string_view name) {
     if (known == name) return value;
   }
   return make_error(ErrorCode::kInvalidArgument,
-                    "unknown instruction set '{}': expected ref, scalar, avx2, avx512 or amx", name);
+                    "unknown instruction set '{}': expected ref, scalar, avx2, avx512, amx or neon", name);
 }
 
 Result<void> check_isa(Isa isa) {
@@ -135,6 +148,9 @@ Result<void> check_isa(Isa isa) {
     case Isa::kAmx:
       if (!f.amx) return missing("AMX (tile, int8, bf16), or the operating system does not allow it");
       break;
+    case Isa::kNeon:
+      if (!f.dot_product) return missing("ARM's vectors with dot products (asimddp)");
+      break;
   }
   return {};
 }
@@ -147,7 +163,7 @@ Result<Isa> choose_isa() {
     if (auto available = check_isa(*isa); !available) return available.error().in("HEARTH_ISA");
     return isa;
   }
-  for (const Isa isa : {Isa::kAmx, Isa::kAvx512, Isa::kAvx2}) {
+  for (const Isa isa : {Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kNeon}) {
     if (check_isa(isa)) return isa;
   }
   return Isa::kScalar;

@@ -1,5 +1,5 @@
-// What this processor can execute, from CPUID and the operating system; never from the model number, which
-// hypervisors get wrong.
+// What this processor can execute, from CPUID (x86-64) or the kernel's list of features (64-bit ARM); never
+// from the model number, which hypervisors get wrong.
 #pragma once
 
 #include <string>
@@ -17,17 +17,21 @@ struct CpuFeatures {
   bool avx512_fp16 = false;
   bool avx512_vbmi = false;
   bool avx_vnni = false;
-  bool amx = false;  // AMX tile, int8 and bf16, with the kernel's permission for tile state granted
+  bool amx = false;          // AMX tile, int8 and bf16, with the kernel's permission for tile state granted
+  bool dot_product = false;  // on ARM: dot products of bytes in vectors (SDOT, an option since Armv8.2)
 };
 
 // Detected once. Thread-safe. The first call asks the kernel for AMX tile state (arch_prctl).
 const CpuFeatures& cpu_features();
 
-// The kernel sets that Hearth has, slowest first. kRef is the oracle: plain loops in double precision.
-enum class Isa { kRef, kScalar, kAvx2, kAvx512, kAmx };
+// The kernel sets that Hearth has, of each architecture slowest first. kRef is the oracle: plain loops in
+// double precision.
+enum class Isa { kRef, kScalar, kAvx2, kAvx512, kAmx, kNeon };
+inline constexpr Isa kAllIsas[] = {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kNeon};
 
 std::string_view isa_name(Isa isa) noexcept;
-// "ref", "scalar", "avx2", "avx512" or "amx"; anything else is kInvalidArgument and names the choices.
+// "ref", "scalar", "avx2", "avx512", "amx" or "neon"; anything else is kInvalidArgument and names the
+// choices.
 Result<Isa> parse_isa(std::string_view name);
 // kUnsupported, naming what is missing, if this machine cannot run it.
 Result<void> check_isa(Isa isa);

@@ -8,7 +8,7 @@ namespace hearth {
 namespace {
 
 TEST(Isa, Parse_EveryName_RoundTrips) {
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
+  for (const Isa isa : kAllIsas) {
     EXPECT_EQ(*parse_isa(isa_name(isa)), isa);
   }
 }
@@ -37,6 +37,21 @@ TEST(Isa, Check_LowerThanAnAvailableOne_IsAvailable) {
   }
   EXPECT_TRUE(check_isa(Isa::kScalar));
 }
+
+TEST(Isa, Check_OfAnotherArchitecture_IsRefused) {
+#if defined(__aarch64__)
+  EXPECT_FALSE(check_isa(Isa::kAvx2));
+#else
+  EXPECT_FALSE(check_isa(Isa::kNeon));
+#endif
+}
+
+#if defined(__aarch64__) && defined(HEARTH_EMULATED)
+// Else the tests of these kernels would skip.
+TEST(Isa, Choose_EmulatedProcessorWithAllFeatures_IsNeon) {
+  EXPECT_EQ(*choose_isa(), Isa::kNeon);
+}
+#endif
 
 TEST(PhysicalCores, Count_AnyMachine_IsAtLeastOne) {
   EXPECT_GE(physical_core_count(), 1);

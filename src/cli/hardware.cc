@@ -23,7 +23,7 @@ struct HardwareReport {
 
 std::vector<std::string_view> available_isas() {
   std::vector<std::string_view> names;
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
+  for (const Isa isa : kAllIsas) {
     if (check_isa(isa)) names.push_back(isa_name(isa));
   }
   return names;

@@ -12,7 +12,7 @@ namespace hearth::testing {
 // and a whole model takes minutes with it.
 inline std::vector<Isa> tested_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kRef, Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
+  for (const Isa isa : kAllIsas) {
     if (check_isa(isa) && !(kSanitized && isa == Isa::kRef)) isas.push_back(isa);
   }
   return isas;

@@ -9,6 +9,8 @@ extern const TileKernels kAvx2Tiles;
 extern const Kernels kAvx512Kernels;
 extern const TileKernels kAmxTiles;
 extern const Bf16Kernels kAmxBf16;
+#elif defined(__aarch64__)
+extern const Kernels kNeonKernels;
 #endif
 
 KernelSet kernels_for(Isa isa) noexcept {
@@ -22,6 +24,9 @@ KernelSet kernels_for(Isa isa) noexcept {
       return {&kAvx512Kernels, nullptr, nullptr};
     case Isa::kAmx:
       return {&kAvx512Kernels, &kAmxTiles, &kAmxBf16};
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+      return {&kNeonKernels, nullptr, nullptr};
 #endif
     default:
       return {nullptr, nullptr, nullptr};
