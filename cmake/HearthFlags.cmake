@@ -4,6 +4,12 @@
 include(CheckCXXCompilerFlag)
 include(CheckLinkerFlag)
 
+# What is tested most is x86-64, where char is signed and nothing multiplies and adds in one rounding but what says so.
+# Elsewhere compilers may choose otherwise, and a seed would give another text.
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  add_compile_options(-fsigned-char -ffp-contract=off)
+endif()
+
 add_library(hearth_warnings INTERFACE)
 target_compile_options(hearth_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wformat=2 -Werror=format-security -Wnon-virtual-dtor
@@ -26,7 +32,7 @@ target_compile_definitions(hearth_hardening INTERFACE _GLIBCXX_ASSERTIONS)
 if(NOT HEARTH_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_options(hearth_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 endif()
-foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
         -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr -fno-delete-null-pointer-checks)
   string(MAKE_C_IDENTIFIER "HEARTH_HAS${flag}" have)
   check_cxx_compiler_flag("${flag} -Werror" ${have})

@@ -78,6 +78,15 @@ function(hearth_library name)
   endif()
 endfunction()
 
+# What the names of a build tree's tests begin with. scripts/test runs several trees in one go: those that are sanitized or
+# for another processor say which they are.
+set(HEARTH_TEST_PREFIX "")
+if(HEARTH_SANITIZE)
+  string(REPLACE "," "+" HEARTH_TEST_PREFIX "${HEARTH_SANITIZE}:")
+elseif(CMAKE_CROSSCOMPILING)
+  set(HEARTH_TEST_PREFIX "${CMAKE_SYSTEM_PROCESSOR}:")
+endif()
+
 # hearth_test(NAME SOURCES a_test.cc ... [DEPS lib ...]): a GoogleTest program, each case one ctest entry.
 # HEARTH_TEST_DATA tells tests where the real models and golden outputs are; those that need them skip, and say so,
 # where they are absent.
@@ -90,13 +99,11 @@ function(hearth_test name)
   target_compile_definitions(${name} PRIVATE
     HEARTH_DEFAULT_TEST_DATA="${PROJECT_SOURCE_DIR}/../shared/data"
     HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    target_compile_definitions(${name} PRIVATE HEARTH_EMULATED)
+  endif()
   hearth_optimise(${name} tests)
   hearth_optimised_first(${name})
   hearth_precompile(${name} tests)
-  # scripts/test runs several build trees in one go: the sanitized ones say which they are.
-  set(prefix "")
-  if(HEARTH_SANITIZE)
-    string(REPLACE "," "+" prefix "${HEARTH_SANITIZE}:")
-  endif()
-  gtest_discover_tests(${name} TEST_PREFIX "${prefix}" DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(${name} TEST_PREFIX "${HEARTH_TEST_PREFIX}" DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
 endfunction()

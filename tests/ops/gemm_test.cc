@@ -99,7 +99,7 @@ TEST(Gemm, AnyShape_IsTheProduct) {
     return static_cast<int64_t>(1 + random() % static_cast<uint64_t>(most));
   };
   for (const Isa isa : gemm_isas()) {
-    for (int i = 0; i < (testing::kSanitized ? 6 : 30); ++i) {
+    for (int i = 0; i < (testing::kSlow ? 6 : 30); ++i) {
       const DenseProduct product(random, size(130), size(300), size(i % 3 == 0 ? 600 : 40));
       product.expect_close(product.computed(isa, 1));
     }
@@ -165,7 +165,7 @@ TEST_F(Bf16Gemm, AnyShape_IsTheProductOfTheRoundedFactors) {
   const auto size = [&](int64_t most) {
     return static_cast<int64_t>(1 + random() % static_cast<uint64_t>(most));
   };
-  for (int i = 0; i < (testing::kSanitized ? 6 : 40); ++i) {
+  for (int i = 0; i < (testing::kSlow ? 6 : 40); ++i) {
     DenseProduct product(random, size(130), size(600), size(i % 3 == 0 ? 1200 : 70));
     const std::vector<float> computed = product.computed(Isa::kAmx, 1, GemmPrecision::kBf16);
     round_factors(product);

@@ -8,12 +8,14 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backends/cpu/cpu_backend.h"
 #include "quant/quant.h"
 #include "tests/support/random_blocks.h"
+#include "tests/support/sanitized.h"
 
 namespace hearth::ops_test {
 
@@ -21,16 +23,28 @@ using tensor::DType;
 using tensor::Shape;
 using tensor::Tensor;
 
+// Those that a build for this architecture has.
+#if defined(__aarch64__)
+inline constexpr Isa kSets[] = {Isa::kScalar, Isa::kNeon};
+#else
 inline constexpr Isa kSets[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx};
+#endif
 // Types with kernels of their own, which round activations to eight bits ...
 inline constexpr DType kInt8Types[] = {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 // ... and all: the others are computed in floats.
-inline constexpr DType kWeightTypes[] = {
+inline constexpr DType kAllWeightTypes[] = {
     DType::kF32,     DType::kF16,   DType::kBF16,   DType::kQ4_0,    DType::kQ4_1,   DType::kQ5_0,
     DType::kQ5_1,    DType::kQ8_0,  DType::kQ2_K,   DType::kQ3_K,    DType::kQ4_K,   DType::kQ5_K,
     DType::kQ6_K,    DType::kIQ1_S, DType::kIQ1_M,  DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S,
     DType::kIQ3_XXS, DType::kIQ3_S, DType::kIQ4_NL, DType::kIQ4_XS,  DType::kTQ1_0,  DType::kTQ2_0,
     DType::kQ1_0,    DType::kQ2_0,  DType::kMXFP4,  DType::kNVFP4,   DType::kA4,     DType::kA8};
+// Each kernel once: the others share that of F32, into whose rows quant_test sees them dequantised.
+inline constexpr DType kTypesOfEveryKernel[] = {DType::kF32,  DType::kF16,  DType::kBF16,
+                                                DType::kQ4_0, DType::kQ8_0, DType::kQ4_K,
+                                                DType::kQ5_K, DType::kQ6_K, DType::kMXFP4};
+inline constexpr std::span<const DType> kWeightTypes = testing::kEmulated
+                                                           ? std::span<const DType>(kTypesOfEveryKernel)
+                                                           : std::span<const DType>(kAllWeightTypes);
 
 inline std::unique_ptr<tensor::Backend> make_backend(Isa isa, int n_threads = 1) {
   auto backend = cpu::make_cpu_backend({isa, n_threads});

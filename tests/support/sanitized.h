@@ -1,5 +1,5 @@
 // Under a sanitizer everything takes some ten times as long, and what it looks for shows in a part of the
-// input: the whole of it is computed in a build without.
+// input: the whole of it is computed in a build without. The same holds of a processor that is emulated.
 #pragma once
 
 #include <string>
@@ -13,6 +13,13 @@ inline constexpr bool kSanitized = __has_feature(address_sanitizer);
 #else
 inline constexpr bool kSanitized = false;
 #endif
+
+#if defined(HEARTH_EMULATED)
+inline constexpr bool kEmulated = true;
+#else
+inline constexpr bool kEmulated = false;
+#endif
+inline constexpr bool kSlow = kSanitized || kEmulated;
 
 // A text, or under a sanitizer its first lines.
 inline std::string part_if_sanitized(std::string text) {
