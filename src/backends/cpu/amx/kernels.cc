@@ -7,7 +7,6 @@
 #include "backends/cpu/avx512/vector-inl.h"
 #include "backends/cpu/simd/functions-inl.h"
 #include "backends/cpu/simd/attention_rows-inl.h"
-#include "backends/cpu/simd/six_bits-inl.h"
 #include "backends/cpu/simd/k_scales-inl.h"
 #include "backends/cpu/simd/panel-inl.h"
 #include "backends/cpu/avx512/unpack-inl.h"

@@ -11,7 +11,6 @@
 #include "backends/cpu/simd/expand-inl.h"
 #include "backends/cpu/simd/gemm-inl.h"
 #include "backends/cpu/simd/matmul_float-inl.h"
-#include "backends/cpu/simd/six_bits-inl.h"
 #include "backends/cpu/simd/k_scales-inl.h"
 #include "backends/cpu/simd/panel-inl.h"
 #include "backends/cpu/avx512/unpack-inl.h"

@@ -4,12 +4,14 @@
 // The kernels are written in terms of the vector type, which therefore comes first.
 // clang-format off
 #include "backends/cpu/neon/vector-inl.h"
+#include "backends/cpu/simd/functions-inl.h"
 #include "backends/cpu/simd/elementwise-inl.h"
+#include "backends/cpu/simd/attention_rows-inl.h"
 #include "backends/cpu/simd/attention-inl.h"
 #include "backends/cpu/simd/expand-inl.h"
 #include "backends/cpu/simd/gemm-inl.h"
 #include "backends/cpu/simd/matmul_float-inl.h"
-#include "backends/cpu/simd/six_bits-inl.h"
+#include "backends/cpu/neon/six_bits-inl.h"
 #include "backends/cpu/simd/panel-inl.h"
 #include "backends/cpu/neon/unpack-inl.h"
 #include "backends/cpu/neon/matmul_quantized-inl.h"
