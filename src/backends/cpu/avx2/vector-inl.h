@@ -50,6 +50,18 @@ inline F load_f16(const uint16_t* p) {
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return _mm256_cvtph_ps(load_words(p, count));
 }
+inline __m256i load_wide_bytes(const uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+inline F load_i8(const int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline F load_low_nibbles(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_and_si256(load_wide_bytes(p), _mm256_set1_epi32(15)));
+}
+inline F load_high_nibbles(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_srli_epi32(load_wide_bytes(p), 4));
+}
 inline F widen_bf16(__m128i x) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
 }

@@ -43,6 +43,18 @@ inline F load_f16(const uint16_t* p) {
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(count), p));
 }
+inline __m512i load_wide_bytes(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline F load_i8(const int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline F load_low_nibbles(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_and_si512(load_wide_bytes(p), _mm512_set1_epi32(15)));
+}
+inline F load_high_nibbles(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_srli_epi32(load_wide_bytes(p), 4));
+}
 inline F widen_bf16(__m256i x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
 }

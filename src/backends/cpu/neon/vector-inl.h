@@ -51,6 +51,24 @@ inline F load_f16(const uint16_t* p) {
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return widen_f16(load_words(p, count));
 }
+inline uint8x8_t load_four_bytes(const void* p) {
+  uint32_t bytes;
+  __builtin_memcpy(&bytes, p, sizeof(bytes));
+  return vreinterpret_u8_u32(vdup_n_u32(bytes));
+}
+inline F load_i8(const int8_t* p) {
+  const int16x8_t words = vmovl_s8(vreinterpret_s8_u8(load_four_bytes(p)));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+}
+inline F widen_bytes(uint8x8_t bytes) {
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
+}
+inline F load_low_nibbles(const uint8_t* p) {
+  return widen_bytes(vand_u8(load_four_bytes(p), vdup_n_u8(15)));
+}
+inline F load_high_nibbles(const uint8_t* p) {
+  return widen_bytes(vshr_n_u8(load_four_bytes(p), 4));
+}
 inline F widen_bf16(uint16x4_t x) {
   return vreinterpretq_f32_u32(vshll_n_u16(x, 16));
 }

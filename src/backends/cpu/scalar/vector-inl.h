@@ -52,6 +52,15 @@ inline F load_bf16(const uint16_t* p) {
 inline F load_bf16_partial(const uint16_t* p, int64_t count) {
   return each([&](int i) { return i < count ? quant::bf16_to_f32(p[i]) : 0.0F; });
 }
+inline F load_i8(const int8_t* p) {
+  return each([&](int i) { return static_cast<float>(p[i]); });
+}
+inline F load_low_nibbles(const uint8_t* p) {
+  return each([&](int i) { return static_cast<float>(p[i] & 15); });
+}
+inline F load_high_nibbles(const uint8_t* p) {
+  return each([&](int i) { return static_cast<float>(p[i] >> 4); });
+}
 inline void store(float* p, F x) {
   for (int i = 0; i < kLanes; ++i) p[i] = x.v[i];
 }

@@ -29,12 +29,13 @@ inline float scale_from_f16(const uint16_t& bits) {
   return scale;
 }
 
-// Plain loops of fixed length, which compilers turn into vectors.
 void expand_q8_0(const void* row, int64_t n, float* out) noexcept {
   const auto* blocks = static_cast<const quant::BlockQ8_0*>(row);
   for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
-    const float scale = scale_from_f16(blocks[b].d);
-    for (int i = 0; i < quant::kSmallBlock; ++i) out[i] = static_cast<float>(blocks[b].qs[i]) * scale;
+    const F scale = broadcast(scale_from_f16(blocks[b].d));
+    for (int i = 0; i < quant::kSmallBlock; i += kLanes) {
+      store(out + i, mul(load_i8(blocks[b].qs + i), scale));
+    }
   }
 }
 
@@ -42,9 +43,13 @@ void expand_q4_0(const void* row, int64_t n, float* out) noexcept {
   constexpr int kHalf = quant::kSmallBlock / 2;
   const auto* blocks = static_cast<const quant::BlockQ4_0*>(row);
   for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
-    const float scale = scale_from_f16(blocks[b].d);
-    for (int i = 0; i < kHalf; ++i) out[i] = static_cast<float>((blocks[b].qs[i] & 15) - 8) * scale;
-    for (int i = 0; i < kHalf; ++i) out[i + kHalf] = static_cast<float>((blocks[b].qs[i] >> 4) - 8) * scale;
+    const F scale = broadcast(scale_from_f16(blocks[b].d));
+    for (int i = 0; i < kHalf; i += kLanes) {
+      const F low = sub(load_low_nibbles(blocks[b].qs + i), broadcast(8.0F));
+      const F high = sub(load_high_nibbles(blocks[b].qs + i), broadcast(8.0F));
+      store(out + i, mul(low, scale));
+      store(out + kHalf + i, mul(high, scale));
+    }
   }
 }
 
