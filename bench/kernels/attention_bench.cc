@@ -10,13 +10,12 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <numeric>
 #include <random>
 #include <vector>
 
 #include "backends/cpu/cpu_backend.h"
+#include "bench/kernels/threads.h"
 
 namespace hearth {
 namespace {
@@ -31,11 +30,6 @@ constexpr int64_t kBlockTokens = 32;
 constexpr int64_t kPositions = 8192;
 // As many as a model's layers, so that the cache comes from memory.
 constexpr int kLayers = 16;
-
-int n_attention_threads() {
-  const char* forced = std::getenv("HEARTH_BENCH_THREADS");
-  return forced != nullptr ? std::max(1, std::atoi(forced)) : physical_core_count();
-}
 
 // The caches of all layers, of one sequence.
 class Caches {
@@ -74,7 +68,7 @@ class Caches {
 };
 
 void attend(benchmark::State& state, Isa isa, DType type, int64_t n_rows, tensor::Phase phase) {
-  auto backend = std::move(cpu::make_cpu_backend({isa, n_attention_threads()})).value();
+  auto backend = std::move(cpu::make_cpu_backend({isa, n_bench_threads()})).value();
   const Caches caches(*backend, type);
   std::vector<float> q(static_cast<size_t>(n_rows * kHeads * kHeadDim));
   std::mt19937 random(4);

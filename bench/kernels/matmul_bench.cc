@@ -13,8 +13,6 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -26,6 +24,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cpu/gemm.h"
 #include "base/thread_pool.h"
+#include "bench/kernels/threads.h"
 #include "metrics/read_bandwidth.h"
 #include "quant/quant.h"
 
@@ -40,11 +39,6 @@ constexpr int64_t kWidth = 2048;
 constexpr size_t kDecodeBytes = size_t{384} << 20;
 constexpr int64_t kPromptRows = 512;
 constexpr int64_t kPromptOutputs = 8192;
-
-int thread_count() {
-  const char* forced = std::getenv("HEARTH_BENCH_THREADS");
-  return forced != nullptr ? std::max(1, std::atoi(forced)) : physical_core_count();
-}
 
 // A matrix whose rows are few random ones, repeated: quantising hundreds of megabytes would outlast the run.
 class Weights {
@@ -76,7 +70,7 @@ class Weights {
 };
 
 void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t m, tensor::Phase phase) {
-  auto backend = std::move(cpu::make_cpu_backend({isa, thread_count()})).value();
+  auto backend = std::move(cpu::make_cpu_backend({isa, n_bench_threads()})).value();
   const Weights weights(*backend, dtype, m, kWidth);
   std::vector<float> x(static_cast<size_t>(n * kWidth));
   std::vector<float> out(static_cast<size_t>(n * m));
@@ -101,8 +95,8 @@ void multiply(benchmark::State& state, Isa isa, DType dtype, int64_t n, int64_t 
 void read_memory(benchmark::State& state) {
   double rate = 0.0;
   for (auto _ : state) {
-    rate =
-        metrics::measure_read_bandwidth({.n_threads = thread_count(), .buffer_bytes = kDecodeBytes}).value();
+    rate = metrics::measure_read_bandwidth({.n_threads = n_bench_threads(), .buffer_bytes = kDecodeBytes})
+               .value();
   }
   state.counters["weights_B/s"] = rate;
 }
@@ -164,14 +158,14 @@ __attribute__((target("amx-tile,amx-bf16"))) void multiply_add_amx() {
 }
 
 void multiply_add_tiles(benchmark::State& state) {
-  ThreadPool pool(thread_count());
+  ThreadPool pool(n_bench_threads());
   for (auto _ : state) pool.run([&](int) { multiply_add_amx(); });
   set_operations(state, kTileProduct * kTiles * static_cast<double>(kLinks) * pool.size());
 }
 
 // The most that the processor's units give, with as many threads.
 void multiply_add(benchmark::State& state, Isa isa) {
-  ThreadPool pool(thread_count());
+  ThreadPool pool(n_bench_threads());
   for (auto _ : state) {
     pool.run([&](int thread) {
       const auto x = static_cast<float>(thread);
@@ -188,7 +182,7 @@ enum class Product { kOutput, kInputDerivative, kWeightDerivative };
 
 void multiply_dense(benchmark::State& state, Isa isa, tensor::GemmPrecision precision, Product product,
                     int64_t m, int64_t n, int64_t k) {
-  ThreadPool pool(thread_count());
+  ThreadPool pool(n_bench_threads());
   const auto gemm = std::move(cpu::make_gemm(isa, pool, precision)).value();
   std::vector<float> a(static_cast<size_t>(m * k), 0.5F);
   std::vector<float> b(static_cast<size_t>(k * n), 0.5F);

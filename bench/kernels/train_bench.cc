@@ -7,21 +7,16 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <random>
 #include <vector>
 
 #include "backends/cpu/gemm.h"
+#include "bench/kernels/threads.h"
 #include "train/llama.h"
 #include "train/optimiser.h"
 
 namespace hearth::train {
 namespace {
-
-int n_bench_threads() {
-  const char* forced = std::getenv("HEARTH_BENCH_THREADS");
-  return forced != nullptr ? std::max(1, std::atoi(forced)) : physical_core_count();
-}
 
 void train_step(benchmark::State& state, tensor::GemmPrecision precision) {
   ThreadPool pool(n_bench_threads());
