@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/support/temporary_folder.h"
+#include "tests/support/test_data.h"
 #include "text/grammar/list_tokenizer_fixture.h"
 
 namespace hearth::train {

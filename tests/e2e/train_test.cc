@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/hearth_process.h"
+#include "tests/support/test_data.h"
 
 namespace hearth::testing {
 namespace {
