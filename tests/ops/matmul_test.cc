@@ -63,7 +63,7 @@ TEST_P(Matmul, Row_WhateverBatchAndThreads_HasTheSameBits) {
       for (const int n_threads : {1, 2, 3}) {
         const auto other = make_backend(GetParam(), n_threads);
         for (const auto& [first, count] : std::vector<std::pair<int64_t, int64_t>>{
-                 {0, 67}, {0, 1}, {66, 1}, {5, 2}, {9, 3}, {20, 7}, {31, 16}, {1, 33}, {3, 64}}) {
+                 {0, 67}, {0, 1}, {66, 1}, {5, 2}, {9, 3}, {20, 7}, {2, 10}, {31, 16}, {1, 33}, {3, 64}}) {
           const Tensor rows{DType::kF32, {count, k}, x.tensor.f32() + first * k};
           const std::vector<float> some = multiply(*other, rows, w.tensor, phase);
           EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin() + first * m))
@@ -159,6 +159,38 @@ TEST_P(Matmul, IntegerActivations_AreMultipliedExactly) {
     }
     EXPECT_LE(nmse(multiply(*backend, x.tensor, w.tensor), multiply(*ref, x.tensor, w.tensor)), 1e-12)
         << tensor::dtype_name(dtype);
+  }
+}
+
+// The largest integers that a type's blocks can give, all of one sign: whatever adds them up must hold them.
+TEST_P(Matmul, LargestElementsAndScales_AreMultipliedExactly) {
+  for (const DType dtype : kInt8Types) {
+    const tensor::DTypeTraits& traits = tensor::dtype_traits(dtype);
+    for (const int filling : {0x00, 0x7F, 0x80, 0xFF}) {
+      Owned w = make_tensor(dtype, {17, 512});
+      for (std::byte& b : w.memory) b = static_cast<std::byte>(filling);
+      const bool is_q6_k = dtype == DType::kQ6_K;
+      const bool has_min = dtype == DType::kQ4_K || dtype == DType::kQ5_K;
+      for (size_t block = 0; block < w.memory.size(); block += traits.block_bytes) {
+        const auto set_half = [&](size_t at, uint8_t high) {
+          w.memory[block + at] = std::byte{0};
+          w.memory[block + at + 1] = std::byte{high};
+        };
+        set_half(is_q6_k ? 208 : 0, 0x3C);  // one
+        if (has_min) set_half(2, 0);        // zero
+        if (is_q6_k) {
+          // The largest scales by the smallest elements, and by the largest.
+          for (size_t i = 192; i < 208; ++i) w.memory[block + i] = std::byte{0x80};
+        }
+      }
+      for (const int64_t n : {1, 2, 5, 7, 10, 18}) {
+        Owned x = make_tensor(DType::kF32, {n, 512});
+        for (int64_t i = 0; i < x.tensor.shape.n_elements(); ++i) x.tensor.f32()[i] = i % 3 == 0 ? -127 : 127;
+        for (int64_t i = 0; i < 512; ++i) x.tensor.f32()[i] = 127;
+        EXPECT_EQ(multiply(*backend, x.tensor, w.tensor), multiply(*ref, x.tensor, w.tensor))
+            << traits.name << " of " << filling << ", rows " << n;
+      }
+    }
   }
 }
 

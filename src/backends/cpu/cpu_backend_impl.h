@@ -1,6 +1,7 @@
 // Shapes, threads and scratch memory around a table of kernels. One file per op.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -161,7 +162,7 @@ class CpuBackend final : public HostBackend {
 
   const Isa isa_;
   const Kernels& kernels_;
-  const TileKernels* const tiles_;
+  const std::array<const TileKernels*, 2> tiles_;
   const Bf16Kernels* const bf16_;
   ThreadPool pool_;
   Scratch scratch_;         // quantised activations, attention states

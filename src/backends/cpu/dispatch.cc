@@ -7,6 +7,7 @@ extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const TileKernels kAvx2Tiles;
 extern const Kernels kAvx512Kernels;
+extern const TileKernels kAvx512Tiles;
 extern const TileKernels kAmxTiles;
 extern const Bf16Kernels kAmxBf16;
 #elif defined(__aarch64__)
@@ -16,20 +17,20 @@ extern const Kernels kNeonKernels;
 KernelSet kernels_for(Isa isa) noexcept {
   switch (isa) {
     case Isa::kScalar:
-      return {&kScalarKernels, nullptr, nullptr};
+      return {&kScalarKernels, {}, nullptr};
 #if defined(__x86_64__)
     case Isa::kAvx2:
-      return {&kAvx2Kernels, &kAvx2Tiles, nullptr};
+      return {&kAvx2Kernels, {&kAvx2Tiles}, nullptr};
     case Isa::kAvx512:
-      return {&kAvx512Kernels, nullptr, nullptr};
+      return {&kAvx512Kernels, {&kAvx512Tiles}, nullptr};
     case Isa::kAmx:
-      return {&kAvx512Kernels, &kAmxTiles, &kAmxBf16};
+      return {&kAvx512Kernels, {&kAvx512Tiles, &kAmxTiles}, &kAmxBf16};
 #elif defined(__aarch64__)
     case Isa::kNeon:
-      return {&kNeonKernels, nullptr, nullptr};
+      return {&kNeonKernels, {}, nullptr};
 #endif
     default:
-      return {nullptr, nullptr, nullptr};
+      return {nullptr, {}, nullptr};
   }
 }
 

@@ -55,17 +55,26 @@ struct MatmulKernels {
   MatmulKernel q6_k;
 };
 
-// Kernels for many activation rows, which unpack weights once for all of them; bit-identical to the set's
-// others.
+// A kernel for several activation rows, and how many make it the faster one.
+struct TileKernel {
+  int64_t min_rows;
+  MatmulKernel multiply;
+};
+
+// Kernels that unpack weights once for several activation rows; bit-identical to the set's others.
 struct TileKernels {
-  int64_t min_rows;  // activation rows from which they are faster
   // Size of n quantised rows in the tiles' order, `block` elements to a scale; the kernels' scratch memory.
+  // They and pack are null where kernels take the rows as they are.
   size_t (*packed_bytes)(int64_t n, int64_t k, int64_t block) noexcept;
   size_t (*scratch_bytes)(int64_t n) noexcept;
   // Packs the tiles of rows 16 tile_begin .. 16 tile_end (of n).
   void (*pack)(const QuantizedRows& rows, int64_t n, int64_t k, int64_t block, int64_t tile_begin,
                int64_t tile_end, void* packed) noexcept;
-  MatmulKernels matmul;
+  TileKernel q4_0;
+  TileKernel q8_0;
+  TileKernel q4_k;
+  TileKernel q5_k;
+  TileKernel q6_k;
 };
 
 // `count` columns of a dense matrix, or rows of its transposed one: element (p, i) at

@@ -33,6 +33,23 @@ MatmulKernel kernel_for(const MatmulKernels& kernels, DType dtype) {
   }
 }
 
+TileKernel tile_kernel_for(const TileKernels& kernels, DType dtype) {
+  switch (dtype) {
+    case DType::kQ4_0:
+      return kernels.q4_0;
+    case DType::kQ8_0:
+      return kernels.q8_0;
+    case DType::kQ4_K:
+      return kernels.q4_k;
+    case DType::kQ5_K:
+      return kernels.q5_k;
+    case DType::kQ6_K:
+      return kernels.q6_k;
+    default:
+      return {};
+  }
+}
+
 // Weight rows are dealt to threads in multiples of the widest panel of any kernel.
 constexpr int64_t kRowGrain = 16;
 // Activations that a pass over the weights uses: half of a 2 MiB L2, the other half being the weights'.
@@ -80,7 +97,7 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out, 
   const int64_t k = w.shape[1];
   if (n == 0 || m == 0) return;
   if (phase == Phase::kPrefill && bf16_ != nullptr && fits_bf16(w.dtype)) return matmul_bf16(x, w, out);
-  const MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
+  MatmulKernel kernel = kernel_for(kernels_.matmul, w.dtype);
   if (kernel == nullptr) return matmul_dequantized(x, w, out);
   const int64_t block = tensor::dtype_traits(w.dtype).block_elements;
   const bool quantized = block > 1;
@@ -94,19 +111,26 @@ void CpuBackend::do_matmul(const Tensor& x, const Tensor& w, const Tensor& out, 
   task.out = out.f32();
   task.out_stride = m;
 
-  const MatmulKernel tile_kernel = tiles_ != nullptr ? kernel_for(tiles_->matmul, w.dtype) : nullptr;
-  if (tile_kernel != nullptr && n >= tiles_->min_rows) {
-    void* packed = packed_scratch_.take(tiles_->packed_bytes(n, k, block));
+  const TileKernels* tiles = nullptr;
+  for (const TileKernels* some : tiles_) {
+    if (some == nullptr) break;
+    const TileKernel own = tile_kernel_for(*some, w.dtype);
+    if (own.multiply == nullptr || n < own.min_rows) break;
+    tiles = some;
+    kernel = own.multiply;
+  }
+  if (tiles != nullptr && tiles->pack != nullptr) {
+    void* packed = packed_scratch_.take(tiles->packed_bytes(n, k, block));
     parallel((n + 15) / 16, 1, 16 * k,
-             [&](int, int64_t begin, int64_t end) { tiles_->pack(task.q, n, k, block, begin, end, packed); });
+             [&](int, int64_t begin, int64_t end) { tiles->pack(task.q, n, k, block, begin, end, packed); });
     task.packed = packed;
     task.n = n;
     parallel(m, kRowGrain, k, [&](int thread, int64_t begin, int64_t end) {
       MatmulTask part = task;
-      part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(tiles_->scratch_bytes(n));
+      part.scratch = thread_scratch_[static_cast<size_t>(thread)].take(tiles->scratch_bytes(n));
       part.row_begin = begin;
       part.row_end = end;
-      tile_kernel(part);
+      kernel(part);
     });
     return;
   }

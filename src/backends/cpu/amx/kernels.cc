@@ -31,12 +31,14 @@ size_t scratch_bytes(int64_t n) noexcept {
 }
 
 constexpr TileKernels kTiles{
-    8,
     packed_bytes,
     scratch_bytes,
     pack,
-    {nullptr, nullptr, nullptr, matmul_small<quant::BlockQ4_0>, matmul_small<quant::BlockQ8_0>,
-     matmul_k_quant<Q4_KWeights>, matmul_k_quant<Q5_KWeights>, matmul_k_quant<Q6_KWeights>},
+    {12, matmul_small<quant::BlockQ4_0>},
+    {12, matmul_small<quant::BlockQ8_0>},
+    {9, matmul_k_quant<Q4_KWeights>},
+    {9, matmul_k_quant<Q5_KWeights>},
+    {9, matmul_k_quant<Q6_KWeights>},
 };
 
 constexpr Bf16Kernels kBf16{

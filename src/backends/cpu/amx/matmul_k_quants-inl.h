@@ -1,9 +1,9 @@
 // Q4_K, Q5_K and Q6_K on AMX.
 //
-// A weight times the scale of its group is an integer of 16 bits, w = scale * u = 256 high + low. Two
-// products of bytes, by the high and by the low parts, therefore give a whole block's sum exactly, with no
-// scaling between groups: 256 * (high x) + (low x). The floating-point steps that follow are those of
-// matmul_quantized-inl.h.
+// A weight times the scale of its group is an integer, kept as two digits of a byte: w = scale * u = low +
+// 2^kDigitBits high. Two products of bytes, by the high and by the low digits, therefore give a whole block's
+// sum exactly, with no scaling between groups. The floating-point steps that follow are those of
+// simd/quantized_tiles-inl.h.
 
 namespace hearth::cpu::HEARTH_ISA {
 namespace {
@@ -11,16 +11,16 @@ namespace {
 // One block of 16 weight rows.
 struct alignas(64) WeightBlock {
   uint8_t low[4][kTileBytes];
-  int8_t high[4][kTileBytes];
-  int32_t mins[kTileSide][4];  // the mins of groups 2p and 2p + 1 as two words
+  uint8_t high[4][kTileBytes];  // signed where kSignedDigits
+  int32_t mins[kTileSide][4];   // the mins of groups 2p and 2p + 1 as two words
   float d[kTileSide];
   float dmin[kTileSide];
   uint16_t half_d[kTileSide];  // the same before they are widened
   uint16_t half_dmin[kTileSide];
 };
 
-// Splits scale * (u - offset) of one row into bytes.
-inline void fold_scales(const UnpackedBlock& block, int offset, int64_t row, WeightBlock& out) {
+// Scales of a byte and a sign: the bytes of the words scale * (u - offset) of one row.
+inline void fold_words(const UnpackedBlock& block, int offset, int64_t row, WeightBlock& out) {
   const I low_byte = _mm512_set1_epi16(0xFF);
   const I centre = _mm512_set1_epi16(static_cast<int16_t>(offset));
   constexpr int kSelect = 0xCA;  // mask ? a : b
@@ -36,12 +36,19 @@ inline void fold_scales(const UnpackedBlock& block, int offset, int64_t row, Wei
   }
 }
 
+// Scales of six bits, by three: an element (at most 31) times three bits fits a byte, so that products of
+// words are two products of bytes.
 template <typename Block>
 inline void unpack_affine(const Block& block, int64_t row, WeightBlock& out) {
   const SixBitScales scales = unpack_six_bits(block.scales);
-  UnpackedBlock unpacked;
-  unpack(block, scales.scales, unpacked);
-  fold_scales(unpacked, 0, row, out);
+  UnpackedBlock low;
+  UnpackedBlock high;
+  unpack(block, _mm_and_si128(scales.scales, _mm_set1_epi16(7)), low);
+  spread_scales_of_32(_mm_srli_epi16(scales.scales, 3), high);
+  for (int v = 0; v < kSuperVectors; ++v) {
+    _mm512_store_si512(out.low[v] + 64 * row, _mm512_mullo_epi16(low.u[v], low.scales[v]));
+    _mm512_store_si512(out.high[v] + 64 * row, _mm512_mullo_epi16(low.u[v], high.scales[v]));
+  }
   _mm_store_si128(reinterpret_cast<__m128i*>(out.mins[row]), scales.mins);
   out.half_d[row] = block.d;
   out.half_dmin[row] = block.dmin;
@@ -50,6 +57,8 @@ inline void unpack_affine(const Block& block, int64_t row, WeightBlock& out) {
 struct Q4_KWeights {
   using Block = quant::BlockQ4_K;
   static constexpr bool kHasMins = true;
+  static constexpr int kDigitBits = 3;
+  static constexpr bool kSignedDigits = false;
   static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
     unpack_affine(block, row, out);
   }
@@ -57,6 +66,8 @@ struct Q4_KWeights {
 struct Q5_KWeights {
   using Block = quant::BlockQ5_K;
   static constexpr bool kHasMins = true;
+  static constexpr int kDigitBits = 3;
+  static constexpr bool kSignedDigits = false;
   static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
     unpack_affine(block, row, out);
   }
@@ -64,11 +75,13 @@ struct Q5_KWeights {
 struct Q6_KWeights {
   using Block = quant::BlockQ6_K;
   static constexpr bool kHasMins = false;
+  static constexpr int kDigitBits = 8;
+  static constexpr bool kSignedDigits = true;
   static void unpack_row(const Block& block, int64_t row, WeightBlock& out) {
     UnpackedBlock unpacked;
     unpack(block, _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block.scales))),
            unpacked);
-    fold_scales(unpacked, 32, row, out);
+    fold_words(unpacked, 32, row, out);
     out.half_d[row] = block.d;
   }
 };
@@ -94,27 +107,39 @@ struct alignas(64) TileSums {
   int32_t high[2][kTileSide][kTileSide];
 };
 
+// A macro, because GCC takes a tile's number as it is spelled.
+#define HEARTH_MULTIPLY(multiply_high)    \
+  do {                                    \
+    _tile_loadd(4, w.low[chunk], 64);     \
+    _tile_loadd(6, first.q[chunk], 64);   \
+    _tile_dpbusd(0, 4, 6);                \
+    _tile_loadd(5, w.high[chunk], 64);    \
+    multiply_high(1, 5, 6);               \
+    if (second == nullptr) return;        \
+    _tile_loadd(7, second->q[chunk], 64); \
+    _tile_dpbusd(2, 4, 7);                \
+    multiply_high(3, 5, 7);               \
+  } while (false)
+
 // By one tile of activations, or (second != null) two.
+template <typename Weights>
 inline void multiply_chunk(const WeightBlock& w, const SuperUnit& first, const SuperUnit* second, int chunk) {
-  _tile_loadd(4, w.low[chunk], 64);
-  _tile_loadd(6, first.q[chunk], 64);
-  _tile_dpbusd(0, 4, 6);
-  _tile_loadd(5, w.high[chunk], 64);
-  _tile_dpbssd(1, 5, 6);
-  if (second == nullptr) return;
-  _tile_loadd(7, second->q[chunk], 64);
-  _tile_dpbusd(2, 4, 7);
-  _tile_dpbssd(3, 5, 7);
+  if constexpr (Weights::kSignedDigits) {
+    HEARTH_MULTIPLY(_tile_dpbssd);
+  } else {
+    HEARTH_MULTIPLY(_tile_dpbusd);
+  }
 }
+#undef HEARTH_MULTIPLY
 
 // Scales the integer sums of weight row r and adds them to those of earlier blocks.
-template <bool kHasMins>
+template <typename Weights>
 inline void accumulate_row(const WeightBlock& w, const SuperUnit& x, const int32_t* low, const int32_t* high,
                            int r, float* sums) {
   const F scales = load(x.scales);
-  const I dots = _mm512_add_epi32(load_bytes(low), _mm512_slli_epi32(load_bytes(high), 8));
+  const I dots = _mm512_add_epi32(load_bytes(low), _mm512_slli_epi32(load_bytes(high), Weights::kDigitBits));
   F sum = fma(to_floats(dots), mul(broadcast(w.d[r]), scales), load(sums));
-  if constexpr (kHasMins) {
+  if constexpr (Weights::kHasMins) {
     I mins = zero_integers();
     for (int p = 0; p < 4; ++p) {
       mins = _mm512_dpwssd_epi32(mins, load_bytes(x.sums[p]), broadcast_integer(w.mins[r][p]));
@@ -127,7 +152,7 @@ inline void accumulate_row(const WeightBlock& w, const SuperUnit& x, const int32
 // One block of a panel by all activations, two tiles of them at a time. While the matrix unit multiplies the
 // first pair, the vector units do what `meanwhile` says, a quarter at a time; while it multiplies the next,
 // they scale the sums of the pair before: so the code of both is interleaved.
-template <bool kHasMins, typename Meanwhile>
+template <typename Weights, typename Meanwhile>
 inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_tiles, float* sums,
                            const Meanwhile& meanwhile) {
   TileSums integers[2];
@@ -143,7 +168,7 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
       _tile_zero(3);
     }
     for (int chunk = 0; chunk < 4; ++chunk) {
-      if (multiplies) multiply_chunk(w, units[0], second, chunk);
+      if (multiplies) multiply_chunk<Weights>(w, units[0], second, chunk);
       if (pair == 0) {
         meanwhile(chunk);
         continue;
@@ -152,8 +177,8 @@ inline void multiply_block(const WeightBlock& w, const SuperUnit* x, int64_t n_t
       for (int64_t i = 0; i < 2 && 2 * (pair - 1) + i < n_tiles; ++i) {
         const int64_t tile = 2 * (pair - 1) + i;
         for (int r = 4 * chunk; r < 4 * chunk + 4; ++r) {
-          accumulate_row<kHasMins>(w, x[tile], done.low[i][r], done.high[i][r], r,
-                                   sums + (tile * kTileSide + r) * kTileSide);
+          accumulate_row<Weights>(w, x[tile], done.low[i][r], done.high[i][r], r,
+                                  sums + (tile * kTileSide + r) * kTileSide);
         }
       }
     }
@@ -188,11 +213,10 @@ void matmul_k_quant(const MatmulTask& task) noexcept {
       const bool is_last = ends_panel && row + kTileSide >= task.row_end;
       if (ends_panel && !is_last) panel = make_panel(task, row + kTileSide);
       publish_to_tiles(&weights);
-      multiply_block<Weights::kHasMins>(
-          weights[current], units + b * n_tiles, n_tiles, sums, [&](int quarter) {
-            if (is_last) return;
-            unpack_quarter<Weights>(task, panel, ends_panel ? 0 : b + 1, quarter, weights[1 - current]);
-          });
+      multiply_block<Weights>(weights[current], units + b * n_tiles, n_tiles, sums, [&](int quarter) {
+        if (is_last) return;
+        unpack_quarter<Weights>(task, panel, ends_panel ? 0 : b + 1, quarter, weights[1 - current]);
+      });
     }
     write_panel(sums, task, row, count);
   }

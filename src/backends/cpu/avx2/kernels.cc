@@ -28,13 +28,14 @@ namespace avx2 {
 namespace {
 
 constexpr TileKernels kTiles{
-    4,
     packed_bytes,
     tile_scratch_bytes,
     pack,
-    {nullptr, nullptr, nullptr, matmul_tiles<SmallWeights<UnsignedQ4_0>>,
-     matmul_tiles<SmallWeights<SmallQ8_0>>, matmul_tiles<SuperWeights<Q4_KType>>,
-     matmul_tiles<SuperWeights<Q5_KType>>, matmul_tiles<SuperWeights<Q6_KType>>},
+    {4, matmul_tiles<SmallWeights<UnsignedQ4_0>>},
+    {4, matmul_tiles<SmallWeights<SmallQ8_0>>},
+    {4, matmul_tiles<SuperWeights<Q4_KType>>},
+    {4, matmul_tiles<SuperWeights<Q5_KType>>},
+    {4, matmul_tiles<SuperWeights<Q6_KType>>},
 };
 
 }  // namespace

@@ -18,11 +18,31 @@
 #include "backends/cpu/simd/matmul_quantized-inl.h"
 #include "backends/cpu/simd/quantized_tiles-inl.h"
 #include "backends/cpu/simd/table-inl.h"
+#include "backends/cpu/avx512/interleaved_blocks-inl.h"
+#include "backends/cpu/avx512/matmul_interleaved-inl.h"
 // clang-format on
 
 namespace hearth::cpu {
+namespace avx512 {
+namespace {
+
+constexpr TileKernels kTiles{
+    nullptr,
+    nullptr,
+    nullptr,
+    {3, matmul_interleaved<SmallPanels, InterleavedQ4_0>},
+    {3, matmul_interleaved<SmallPanels, InterleavedQ8_0>},
+    {4, matmul_interleaved<SuperPanels, InterleavedQ4_K>},
+    {4, matmul_interleaved<SuperPanels, InterleavedQ5_K>},
+    {10, matmul_interleaved<SuperPanels, InterleavedQ6_K>},
+};
+
+}  // namespace
+}  // namespace avx512
 
 extern const Kernels kAvx512Kernels;
 const Kernels kAvx512Kernels = avx512::kKernels;
+extern const TileKernels kAvx512Tiles;
+const TileKernels kAvx512Tiles = avx512::kTiles;
 
 }  // namespace hearth::cpu
