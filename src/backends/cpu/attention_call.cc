@@ -12,7 +12,7 @@ namespace {
 using tensor::SequenceRows;
 using tensor::Tensor;
 
-ExpandRow expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
+ExpandKernel expand_for(const ExpandKernels& kernels, tensor::DType dtype) {
   switch (dtype) {
     case tensor::DType::kF32:
       return kernels.f32;

@@ -44,8 +44,8 @@ class AttentionCall {
   const tensor::Tensor& out_;
   const int64_t n_heads_;
   const int64_t n_kv_heads_;
-  const ExpandRow expand_k_;
-  const ExpandRow expand_v_;
+  const ExpandKernel expand_k_;
+  const ExpandKernel expand_v_;
 };
 
 }  // namespace hearth::cpu

@@ -109,14 +109,22 @@ constexpr int64_t kGemmSlackBytes = 64;
 
 // Expands a row of the cache to floats: n elements, a whole number of its type's blocks.
 using ExpandRow = void (*)(const void* row, int64_t n, float* out) noexcept;
+// Expands n elements of 16 rows side by side: element i of row r to out[i * stride + r]. n is a multiple
+// of 32.
+using ExpandSixteen = void (*)(const char* const* rows, int64_t n, int64_t stride, float* out) noexcept;
+
+struct ExpandKernel {
+  ExpandRow row;
+  ExpandSixteen sixteen;  // null where a set has none
+};
 
 // One for each type that a cache may have.
 struct ExpandKernels {
-  ExpandRow f32;
-  ExpandRow f16;
-  ExpandRow bf16;
-  ExpandRow q8_0;
-  ExpandRow q4_0;
+  ExpandKernel f32;
+  ExpandKernel f16;
+  ExpandKernel bf16;
+  ExpandKernel q8_0;
+  ExpandKernel q4_0;
 };
 
 // Attention of some tokens' query heads over one KV head's cache, positions begin <= p < end; as online
@@ -128,12 +136,12 @@ struct AttentionTask {
   int64_t n_tokens;
   int64_t group;  // query heads that share the KV head
   int64_t first_position;
-  const void* k;  // [n_blocks, n_kv_heads, block_tokens] rows of k_row_bytes, which expand_k expands
+  const void* k;  // [n_blocks, n_kv_heads, block_tokens] rows of k_row_bytes, as expand_k expands them
   const void* v;  // the same with v_row_bytes and expand_v; null: values are the beginnings of their keys
   int64_t k_row_bytes;
   int64_t v_row_bytes;
-  ExpandRow expand_k;
-  ExpandRow expand_v;
+  ExpandKernel expand_k;
+  ExpandKernel expand_v;
   const int32_t* block_table;
   int64_t block_tokens;
   int64_t n_kv_heads;

@@ -135,7 +135,7 @@ inline void pack_keys(const AttentionTask& task, int64_t position, int64_t first
                       const AttentionMemory& m) {
   const int64_t width = m.k_steps * kTileDepth;
   for (int64_t tile = 0; tile < kSpanTiles && position + tile * kTileSide < end; ++tile) {
-    expand_sixteen(task, task.k, task.k_row_bytes, task.expand_k, task.head_dim, width,
+    expand_sixteen(task, task.k, task.k_row_bytes, task.expand_k.row, task.head_dim, width,
                    position + tile * kTileSide, first, end, m);
     for (int64_t step = 0; step < m.k_steps; ++step) {
       I high[kTileSide];
@@ -159,7 +159,7 @@ inline void pack_values(const AttentionTask& task, int64_t position, int64_t fir
   const bool in_keys = task.v == nullptr;
   const void* cache = in_keys ? task.k : task.v;
   const int64_t row_bytes = in_keys ? task.k_row_bytes : task.v_row_bytes;
-  const ExpandRow expand = in_keys ? task.expand_k : task.expand_v;
+  const ExpandRow expand = in_keys ? task.expand_k.row : task.expand_v.row;
   const int64_t n_tiles = m.v_width / kTileSide;
   const I interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);

@@ -47,6 +47,9 @@ inline F load_partial(const float* p, int64_t count) {
 inline F load_f16(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+inline F broadcast_f16(const uint16_t& half) {
+  return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(half)));
+}
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return _mm256_cvtph_ps(load_words(p, count));
 }

@@ -13,79 +13,12 @@ struct BlockScales {
   F dmin;
 };
 
-inline I both_halves(const char* low, const char* high) {
-  const auto load_half = [](const char* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  };
-  return _mm512_inserti64x4(_mm512_castsi256_si512(load_half(low)), load_half(high), 1);
-}
-
-// m[i], lanes of four words: words become lanes, as a transposition of 4 x 4 in each 128 bits.
-inline void transpose_quarters(const I* m, I* out) {
-  const I low[2] = {_mm512_unpacklo_epi32(m[0], m[1]), _mm512_unpacklo_epi32(m[2], m[3])};
-  const I high[2] = {_mm512_unpackhi_epi32(m[0], m[1]), _mm512_unpackhi_epi32(m[2], m[3])};
-  out[0] = _mm512_unpacklo_epi64(low[0], low[1]);
-  out[1] = _mm512_unpackhi_epi64(low[0], low[1]);
-  out[2] = _mm512_unpacklo_epi64(high[0], high[1]);
-  out[3] = _mm512_unpackhi_epi64(high[0], high[1]);
-}
-
-// 16 bytes at `offset` of each row.
-inline void interleave_16(const Panel& panel, int64_t offset, I (&out)[4]) {
-  const auto quarter = [&](int row) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(panel.rows[row] + offset));
-  };
-  I m[4];
-  for (int i = 0; i < 4; ++i) {
-    m[i] = _mm512_castsi128_si512(quarter(i));
-    m[i] = _mm512_inserti32x4(m[i], quarter(4 + i), 1);
-    m[i] = _mm512_inserti32x4(m[i], quarter(8 + i), 2);
-    m[i] = _mm512_inserti32x4(m[i], quarter(12 + i), 3);
-  }
-  transpose_quarters(m, out);
-}
-
-// 32 bytes at `offset` of each row.
-inline void interleave_32(const Panel& panel, int64_t offset, I (&out)[8]) {
-  I m[8];
-  for (int i = 0; i < 4; ++i) {
-    m[i] = both_halves(panel.rows[i] + offset, panel.rows[4 + i] + offset);
-    m[4 + i] = both_halves(panel.rows[8 + i] + offset, panel.rows[12 + i] + offset);
-  }
-  // Quarters: words c of rows 0-3, words 4 + c of them, the same of rows 4-7; of rows 8-15.
-  I upper[4];
-  I lower[4];
-  transpose_quarters(m, upper);
-  transpose_quarters(m + 4, lower);
-  for (int c = 0; c < 4; ++c) {
-    out[c] = _mm512_shuffle_i32x4(upper[c], lower[c], 0x88);
-    out[4 + c] = _mm512_shuffle_i32x4(upper[c], lower[c], 0xDD);
-  }
-}
-
-inline I low_nibbles(I x) {
-  return _mm512_and_si512(x, _mm512_set1_epi8(15));
-}
-inline I high_nibbles(I x) {
-  return low_nibbles(_mm512_srli_epi32(x, 4));
-}
-inline I and_then_or(I a, I b, I c) {
-  return _mm512_ternarylogic_epi32(a, b, c, 0xEA);
-}
-
 inline void prefetch_next_blocks(const Panel& panel, int64_t offset, int64_t n_bytes,
                                  const MatmulTask& task) {
   for (const char* row : panel.rows) {
     const char* next = row + offset + kLanes * task.w_row_bytes;
     for (int64_t i = 0; i < n_bytes; i += 64) prefetch_l2(next + i);
   }
-}
-
-// Half floats that stand at `offset` of each row.
-inline F load_halves(const Panel& panel, int64_t offset) {
-  alignas(32) uint16_t halves[kLanes];
-  for (int r = 0; r < kLanes; ++r) __builtin_memcpy(&halves[r], panel.rows[r] + offset, sizeof(uint16_t));
-  return load_f16(halves);
 }
 
 // Byte `index` of each lane: alone, or in each of the lane's words.
@@ -111,7 +44,7 @@ inline F scale_of_group(const BlockScales& scales, int g) {
 // What Q4_K and Q5_K begin with (quant/blocks.h): d, dmin and twelve bytes of scales and mins.
 inline void interleave_six_bits(const Panel& panel, int64_t at, BlockScales& out) {
   I words[4];
-  interleave_16(panel, at, words);
+  interleave_16(panel.rows, at, words);
   out.d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words[0]));
   out.dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(words[0], 16)));
   const I six = _mm512_set1_epi8(0x3F);
@@ -149,7 +82,7 @@ struct InterleavedQ4_K {
     for (int pair = 0; pair < 4; ++pair) {
       Run low;
       Run high;
-      interleave_32(panel, at + static_cast<int64_t>(offsetof(Block, qs)) + 32 * pair, low.q);
+      interleave_32(panel.rows, at + static_cast<int64_t>(offsetof(Block, qs)) + 32 * pair, low.q);
       for (int j = 0; j < 8; ++j) {
         high.q[j] = high_nibbles(low.q[j]);
         low.q[j] = low_nibbles(low.q[j]);
@@ -173,12 +106,12 @@ struct InterleavedQ5_K {
   static void runs(const Panel& panel, int64_t at, const Use& use) {
     const I fifth = _mm512_set1_epi8(16);
     I top[8];  // bit g of a byte
-    interleave_32(panel, at + static_cast<int64_t>(offsetof(Block, qh)), top);
+    interleave_32(panel.rows, at + static_cast<int64_t>(offsetof(Block, qh)), top);
 #pragma GCC unroll 1
     for (int pair = 0; pair < 4; ++pair) {
       Run low;
       Run high;
-      interleave_32(panel, at + static_cast<int64_t>(offsetof(Block, qs)) + 32 * pair, low.q);
+      interleave_32(panel.rows, at + static_cast<int64_t>(offsetof(Block, qs)) + 32 * pair, low.q);
       for (int j = 0; j < 8; ++j) {
         high.q[j] = and_then_or(_mm512_slli_epi32(top[j], 3), fifth, high_nibbles(low.q[j]));
         low.q[j] = and_then_or(_mm512_slli_epi32(top[j], 4), fifth, low_nibbles(low.q[j]));
@@ -197,8 +130,8 @@ struct InterleavedQ6_K {
   static constexpr int kOffset = 32;
 
   static void scales(const Panel& panel, int64_t at, BlockScales& out) {
-    interleave_16(panel, at + static_cast<int64_t>(offsetof(Block, scales)), out.groups);
-    out.d = load_halves(panel, at + static_cast<int64_t>(offsetof(Block, d)));
+    interleave_16(panel.rows, at + static_cast<int64_t>(offsetof(Block, scales)), out.groups);
+    out.d = load_halves(panel.rows, at + static_cast<int64_t>(offsetof(Block, d)));
   }
   template <typename Use>
   static void runs(const Panel& panel, int64_t at, const Use& use) {
@@ -206,12 +139,12 @@ struct InterleavedQ6_K {
 #pragma GCC unroll 1
     for (int half = 0; half < 2; ++half) {
       I top[8];
-      interleave_32(panel, at + static_cast<int64_t>(offsetof(Block, qh)) + 32 * half, top);
+      interleave_32(panel.rows, at + static_cast<int64_t>(offsetof(Block, qh)) + 32 * half, top);
 #pragma GCC unroll 1
       for (int c = 0; c < 2; ++c) {
         Run low;
         Run high;
-        interleave_32(panel, at + 64 * half + 32 * c, low.q);
+        interleave_32(panel.rows, at + 64 * half + 32 * c, low.q);
         for (int j = 0; j < 8; ++j) {
           high.q[j] = and_then_or(top[j], top_bits, high_nibbles(low.q[j]));
           low.q[j] = and_then_or(_mm512_slli_epi32(top[j], 4), top_bits, low_nibbles(low.q[j]));
@@ -229,7 +162,7 @@ struct InterleavedQ8_0 {
   static constexpr int kOffset = 128;
 
   static void run(const Panel& panel, int64_t at, Run& out) {
-    interleave_32(panel, at + static_cast<int64_t>(offsetof(Block, qs)), out.q);
+    interleave_32(panel.rows, at + static_cast<int64_t>(offsetof(Block, qs)), out.q);
     for (I& q : out.q) q = _mm512_xor_si512(q, _mm512_set1_epi8(-128));
   }
 };
@@ -240,7 +173,7 @@ struct InterleavedQ4_0 {
 
   static void run(const Panel& panel, int64_t at, Run& out) {
     I bytes[4];
-    interleave_16(panel, at + static_cast<int64_t>(offsetof(Block, qs)), bytes);
+    interleave_16(panel.rows, at + static_cast<int64_t>(offsetof(Block, qs)), bytes);
     for (int j = 0; j < 4; ++j) {
       out.q[j] = low_nibbles(bytes[j]);
       out.q[4 + j] = high_nibbles(bytes[j]);

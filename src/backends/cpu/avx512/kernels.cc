@@ -18,6 +18,8 @@
 #include "backends/cpu/simd/matmul_quantized-inl.h"
 #include "backends/cpu/simd/quantized_tiles-inl.h"
 #include "backends/cpu/simd/table-inl.h"
+#include "backends/cpu/avx512/interleave-inl.h"
+#include "backends/cpu/avx512/expand_sixteen-inl.h"
 #include "backends/cpu/avx512/interleaved_blocks-inl.h"
 #include "backends/cpu/avx512/matmul_interleaved-inl.h"
 // clang-format on
@@ -41,7 +43,7 @@ constexpr TileKernels kTiles{
 }  // namespace avx512
 
 extern const Kernels kAvx512Kernels;
-const Kernels kAvx512Kernels = avx512::kKernels;
+constexpr Kernels kAvx512Kernels = avx512::with_sixteen(avx512::kKernels);
 extern const TileKernels kAvx512Tiles;
 const TileKernels kAvx512Tiles = avx512::kTiles;
 

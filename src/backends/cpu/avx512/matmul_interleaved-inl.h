@@ -160,7 +160,8 @@ inline void multiply_small_panel(const MatmulTask& task, const Panel& panel, int
     prefetch_next_blocks(panel, b * kBytes, kBytes, task);
     Run run;
     Weights::run(panel, b * kBytes, run);
-    const F d = load_halves(panel, b * kBytes + static_cast<int64_t>(offsetof(typename Weights::Block, d)));
+    const F d =
+        load_halves(panel.rows, b * kBytes + static_cast<int64_t>(offsetof(typename Weights::Block, d)));
     int64_t i = 0;
 #pragma GCC unroll 1
     for (; i + 4 <= n; i += 4) multiply_small<Weights, 4>(task, run, d, (first + i) * n_blocks + b, sums + i);

@@ -40,6 +40,9 @@ inline F load_partial(const float* p, int64_t count) {
 inline F load_f16(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+inline F broadcast_f16(const uint16_t& half) {
+  return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(half)));
+}
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(count), p));
 }

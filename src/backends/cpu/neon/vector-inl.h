@@ -48,6 +48,9 @@ inline F widen_f16(uint16x4_t x) {
 inline F load_f16(const uint16_t* p) {
   return widen_f16(vld1_u16(p));
 }
+inline F broadcast_f16(const uint16_t& half) {
+  return widen_f16(vdup_n_u16(half));
+}
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return widen_f16(load_words(p, count));
 }

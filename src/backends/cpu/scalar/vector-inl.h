@@ -43,6 +43,9 @@ inline F load_partial(const float* p, int64_t count) {
 inline F load_f16(const uint16_t* p) {
   return each([&](int i) { return quant::f16_to_f32(p[i]); });
 }
+inline F broadcast_f16(const uint16_t& half) {
+  return broadcast(quant::f16_to_f32(half));
+}
 inline F load_f16_partial(const uint16_t* p, int64_t count) {
   return each([&](int i) { return i < count ? quant::f16_to_f32(p[i]) : 0.0F; });
 }
@@ -125,6 +128,9 @@ inline void store_rounded_i8(int8_t* p, F x) {
 }
 inline void prefetch(const void* p) {
   __builtin_prefetch(p);
+}
+inline void prefetch_l2(const void* p) {
+  __builtin_prefetch(p, 0, 2);
 }
 
 // Transposes 4 x 4 elements.

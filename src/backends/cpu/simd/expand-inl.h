@@ -23,16 +23,10 @@ void expand_bf16(const void* row, int64_t n, float* out) noexcept {
   if (i < n) store_partial(out + i, load_bf16_partial(from + i, n - i), n - i);
 }
 
-inline float scale_from_f16(const uint16_t& bits) {
-  float scale = 0.0F;
-  store_partial(&scale, load_f16_partial(&bits, 1), 1);
-  return scale;
-}
-
 void expand_q8_0(const void* row, int64_t n, float* out) noexcept {
   const auto* blocks = static_cast<const quant::BlockQ8_0*>(row);
   for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
-    const F scale = broadcast(scale_from_f16(blocks[b].d));
+    const F scale = broadcast_f16(blocks[b].d);
     for (int i = 0; i < quant::kSmallBlock; i += kLanes) {
       store(out + i, mul(load_i8(blocks[b].qs + i), scale));
     }
@@ -43,7 +37,7 @@ void expand_q4_0(const void* row, int64_t n, float* out) noexcept {
   constexpr int kHalf = quant::kSmallBlock / 2;
   const auto* blocks = static_cast<const quant::BlockQ4_0*>(row);
   for (int64_t b = 0; b < n / quant::kSmallBlock; ++b, out += quant::kSmallBlock) {
-    const F scale = broadcast(scale_from_f16(blocks[b].d));
+    const F scale = broadcast_f16(blocks[b].d);
     for (int i = 0; i < kHalf; i += kLanes) {
       const F low = sub(load_low_nibbles(blocks[b].qs + i), broadcast(8.0F));
       const F high = sub(load_high_nibbles(blocks[b].qs + i), broadcast(8.0F));

@@ -14,7 +14,10 @@ constexpr MatmulKernels kMatmulKernels{
     matmul_quantized<quant::BlockQ6_K, quant::kSuperBlock>,
 };
 
-constexpr ExpandKernels kExpandKernels{expand_f32, expand_f16, expand_bf16, expand_q8_0, expand_q4_0};
+constexpr ExpandKernels kExpandKernels{
+    {expand_f32, nullptr},  {expand_f16, nullptr},  {expand_bf16, nullptr},
+    {expand_q8_0, nullptr}, {expand_q4_0, nullptr},
+};
 
 constexpr Kernels kKernels{
     rms_norm_kernel,
