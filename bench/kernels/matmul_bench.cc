@@ -236,7 +236,7 @@ void register_all() {
     if (isa == Isa::kRef || !check_isa(isa)) continue;
     register_dense(isa);
     for (const tensor::DTypeTraits& type : tensor::all_dtypes()) {
-      if (!quant::can_dequantize(type.dtype)) continue;
+      if (!quant::can_quantize(type.dtype)) continue;
       const size_t stride = *tensor::row_bytes(type.dtype, static_cast<uint64_t>(kWidth));
       const auto add = [&](const std::string& name, int64_t n, int64_t m, tensor::Phase phase) {
         benchmark::RegisterBenchmark(fmt::format("{}/{}/{}", name, isa_name(isa), type.name).c_str(),
