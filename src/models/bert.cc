@@ -255,7 +255,7 @@ Result<std::unique_ptr<Encoder>> load_nomic_bert(const EncoderSource& source) {
   HEARTH_ASSIGN(const RopeConfig rope,
                 read_rope_config(source.file, reader.architecture(), config.attention.head_dim,
                                  config.transformer.context_tokens));
-  HEARTH_ASSIGN(config.attention.rope, load_rope(weights, rope, tensor::RopeStyle::kHalves));
+  HEARTH_ASSIGN(config.attention.rope, read_rope(weights, rope, tensor::RopeStyle::kHalves));
   config.attention.qkv_bias = Bias::kOptional;
   config.attention.output_bias = Bias::kOptional;
   config.mlp.form = MlpForm::kGated;

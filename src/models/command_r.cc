@@ -6,9 +6,9 @@
 #include "models/blocks/attention.h"
 #include "models/blocks/mlp.h"
 #include "models/blocks/norm.h"
-#include "models/blocks/residual_layer.h"
 #include "models/config_reader.h"
-#include "models/transformer.h"
+#include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 
@@ -55,7 +55,8 @@ Result<std::unique_ptr<Model>> load_command_r(const ModelSource& source) {
 
   HEARTH_ASSIGN(ResidualLayerConfig layer, read_residual_layer_config(reader, config));
   WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kInterleaved, layer));
+  HEARTH_TRY(read_rope({source.file, weights, source.context_tokens}, config, tensor::RopeStyle::kInterleaved,
+                       layer));
   return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
     return ParallelLayer::load(weights, prefix, layer);
   });

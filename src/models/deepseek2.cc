@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/blocks/residual_layer.h"
 #include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 namespace {
@@ -62,9 +62,16 @@ Result<void> move_magnitude(const ConfigReader& reader, RopeConfig& rope, float&
   return {};
 }
 
+// V3 chooses its experts with a bias that V2 does not have.
+MoeConfig with_selection(MoeConfig experts, const Checkpoint& file, int64_t layer) {
+  experts.has_selection_bias = file.find_tensor(fmt::format("blk.{}.exp_probs_b.bias", layer)) != nullptr;
+  experts.route.group_best = experts.has_selection_bias ? kGroupBestWithBias : 1;
+  return experts;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_deepseek2(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_deepseek2(const DescriptionSource& source) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kRms));
   HEARTH_ASSIGN(const TransformerConfig config,
@@ -90,21 +97,17 @@ Result<std::unique_ptr<Model>> load_deepseek2(const ModelSource& source) {
     HEARTH_ASSIGN(moe, read_moe(reader, config));
   }
 
-  WeightReader weights(source.file, source.backend);
-  HEARTH_ASSIGN(attention.rope, load_rope(weights, rope, tensor::RopeStyle::kInterleaved));
+  HEARTH_ASSIGN(attention.rope, read_rope(source.tensors, rope, tensor::RopeStyle::kInterleaved));
   layer.latent_attention = attention;
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t i) {
-    ResidualLayerConfig own = layer;
-    if (config.n_experts == 0 || i < n_dense) {
-      own.mlp = dense;
-    } else {
-      MoeConfig experts = moe;
-      experts.has_selection_bias = weights.has(prefix + ".exp_probs_b.bias");
-      experts.route.group_best = experts.has_selection_bias ? kGroupBestWithBias : 1;
-      own.mlp = experts;
-    }
-    return ResidualLayer::load(weights, prefix, own);
-  });
+  return ResidualTransformerConfig{config, [=, &file = source.file](int64_t i) {
+                                     ResidualLayerConfig own = layer;
+                                     if (config.n_experts == 0 || i < n_dense) {
+                                       own.mlp = dense;
+                                     } else {
+                                       own.mlp = with_selection(moe, file, i);
+                                     }
+                                     return own;
+                                   }};
 }
 
 }  // namespace hearth::models

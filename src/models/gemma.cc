@@ -3,8 +3,8 @@
 // and turns them faster in its windowed layers. Source: arXiv:2408.00118, arXiv:2503.19786.
 #include <cmath>
 
-#include "models/blocks/residual_layer.h"
 #include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 namespace {
@@ -18,7 +18,7 @@ struct Gemma {
 
 // The 27B models scale scores by the width of a head's share of the residual, and GGUF has no key for it:
 // they are known by their depth.
-Result<Gemma> read_gemma(const ModelSource& source, int64_t n_layers_of_27b) {
+Result<Gemma> read_gemma(const DescriptionSource& source, int64_t n_layers_of_27b) {
   const ConfigReader reader(source.file);
   Gemma g;
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kRms));
@@ -42,24 +42,22 @@ Result<Gemma> read_gemma(const ModelSource& source, int64_t n_layers_of_27b) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_gemma2(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_gemma2(const DescriptionSource& source) {
   HEARTH_ASSIGN(Gemma g, read_gemma(source, /*n_layers_of_27b=*/46));
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, g.config, tensor::RopeStyle::kHalves, g.layer));
-  return load_transformer(source, weights, g.config, [&](const std::string& prefix, int64_t i) {
-    ResidualLayerConfig own = g.layer;
-    own.attention.window = i % 2 == 0 ? g.window : 0;
-    return ResidualLayer::load(weights, prefix, own);
-  });
+  HEARTH_TRY(read_rope(source, g.config, tensor::RopeStyle::kHalves, g.layer));
+  return ResidualTransformerConfig{g.config, [=](int64_t i) {
+                                     ResidualLayerConfig own = g.layer;
+                                     own.attention.window = i % 2 == 0 ? g.window : 0;
+                                     return own;
+                                   }};
 }
 
-Result<std::unique_ptr<Model>> load_gemma3(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_gemma3(const DescriptionSource& source) {
   HEARTH_ASSIGN(Gemma g, read_gemma(source, /*n_layers_of_27b=*/62));
   const ConfigReader reader(source.file);
   g.layer.attention.qk_norm = QkNorm::kPerHead;
   g.layer.attention.norm = g.config.norm;
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, g.config, tensor::RopeStyle::kHalves, g.layer));
+  HEARTH_TRY(read_rope(source, g.config, tensor::RopeStyle::kHalves, g.layer));
   // Windows need no stretching for long contexts.
   RopeConfig windowed;
   windowed.n_rotated = g.layer.attention.rope->args().n_rotated;
@@ -67,14 +65,14 @@ Result<std::unique_ptr<Model>> load_gemma3(const ModelSource& source) {
   windowed.frequency_base = static_cast<double>(base);
   const auto windowed_rope =
       std::make_shared<const Rope>(windowed, tensor::RopeStyle::kHalves, std::span<const float>());
-  return load_transformer(source, weights, g.config, [&](const std::string& prefix, int64_t i) {
-    ResidualLayerConfig own = g.layer;
-    if ((i + 1) % 6 != 0) {
-      own.attention.window = g.window;
-      own.attention.rope = windowed_rope;
-    }
-    return ResidualLayer::load(weights, prefix, own);
-  });
+  return ResidualTransformerConfig{g.config, [=](int64_t i) {
+                                     ResidualLayerConfig own = g.layer;
+                                     if ((i + 1) % 6 != 0) {
+                                       own.attention.window = g.window;
+                                       own.attention.rope = windowed_rope;
+                                     }
+                                     return own;
+                                   }};
 }
 
 }  // namespace hearth::models

@@ -263,7 +263,7 @@ Result<LayerPlan> LayerPlan::read(const ModelSource& source, const ConfigReader&
   HEARTH_ASSIGN(plan.windowed_.rope, read_windowed_rope(reader, plan.windowed_.head_dim));
   HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
                                                         plan.full_.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(plan.full_.rope, load_rope(weights, rope, tensor::RopeStyle::kHalves));
+  HEARTH_ASSIGN(plan.full_.rope, read_rope(weights, rope, tensor::RopeStyle::kHalves));
   return plan;
 }
 

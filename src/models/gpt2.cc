@@ -1,13 +1,13 @@
 // GPT-2: learned positions instead of rotary ones, layer norms, biases everywhere, queries, keys and values
 // in one tensor, and a plain feed-forward with GELU. Source: "Language Models are Unsupervised Multitask
 // Learners" (Radford et al., 2019) and the code published with it.
-#include "models/blocks/residual_layer.h"
 #include "models/config_reader.h"
-#include "models/transformer.h"
+#include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 
-Result<std::unique_ptr<Model>> load_gpt2(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_gpt2(const DescriptionSource& source) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kLayer, /*bias=*/true));
   HEARTH_ASSIGN(TransformerConfig config, read_transformer_config(reader, norm));
@@ -21,8 +21,7 @@ Result<std::unique_ptr<Model>> load_gpt2(const ModelSource& source) {
   mlp.form = MlpForm::kPlain;
   mlp.activation = tensor::Activation::kGeluTanh;
   mlp.bias = Bias::kRequired;
-  WeightReader weights(source.file, source.backend);
-  return load_residual_transformer(source, weights, config, layer);
+  return with_equal_layers(config, layer);
 }
 
 }  // namespace hearth::models

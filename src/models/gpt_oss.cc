@@ -1,7 +1,7 @@
 // gpt-oss: attention with sinks and biases, every other layer over a window, and a mixture of experts with
 // biases and a clamped gate. Source: OpenAI's reference implementation (arXiv:2508.10925).
-#include "models/blocks/residual_layer.h"
 #include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 namespace {
@@ -11,7 +11,7 @@ constexpr float kSwigluLimit = 7.0F;
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_gpt_oss(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_gpt_oss(const DescriptionSource& source) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kRms));
   HEARTH_ASSIGN(const TransformerConfig config,
@@ -27,13 +27,12 @@ Result<std::unique_ptr<Model>> load_gpt_oss(const ModelSource& source) {
   moe.has_biases = true;
   moe.swiglu_limit = kSwigluLimit;
   layer.mlp = moe;
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t i) {
-    ResidualLayerConfig own = layer;
-    own.attention.window = i % 2 == 0 ? window : 0;
-    return ResidualLayer::load(weights, prefix, own);
-  });
+  HEARTH_TRY(read_rope(source, config, tensor::RopeStyle::kHalves, layer));
+  return ResidualTransformerConfig{config, [=](int64_t i) {
+                                     ResidualLayerConfig own = layer;
+                                     own.attention.window = i % 2 == 0 ? window : 0;
+                                     return own;
+                                   }};
 }
 
 }  // namespace hearth::models

@@ -1,14 +1,14 @@
 // Qwen 3, dense and mixture of experts: llama with norms of each query's and key's head. Source:
 // arXiv:2505.09388.
-#include "models/blocks/residual_layer.h"
 #include "models/config_reader.h"
-#include "models/transformer.h"
+#include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 
 namespace {
 
-Result<std::unique_ptr<Model>> load(const ModelSource& source, bool with_experts) {
+Result<ResidualTransformerConfig> read(const DescriptionSource& source, bool with_experts) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kRms));
   HEARTH_ASSIGN(const TransformerConfig config, read_transformer_config(reader, norm));
@@ -19,19 +19,18 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, bool with_experts
   if (with_experts) {
     HEARTH_ASSIGN(layer.mlp, read_moe_config(reader, config, "expert_feed_forward_length"));
   }
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
-  return load_residual_transformer(source, weights, config, layer);
+  HEARTH_TRY(read_rope(source, config, tensor::RopeStyle::kHalves, layer));
+  return with_equal_layers(config, layer);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_qwen3(const ModelSource& source) {
-  return load(source, /*with_experts=*/false);
+Result<ResidualTransformerConfig> read_qwen3(const DescriptionSource& source) {
+  return read(source, /*with_experts=*/false);
 }
 
-Result<std::unique_ptr<Model>> load_qwen3moe(const ModelSource& source) {
-  return load(source, /*with_experts=*/true);
+Result<ResidualTransformerConfig> read_qwen3moe(const DescriptionSource& source) {
+  return read(source, /*with_experts=*/true);
 }
 
 }  // namespace hearth::models

@@ -1,8 +1,8 @@
 // Qwen 3.5: of every few layers one attends over everything, with a gate on its output; the others are gated
 // delta nets, whose state is of fixed size. Dense, or a mixture of experts with a gated shared expert.
 // Source: arXiv:2412.06464 and the reference implementation in Transformers.
-#include "models/blocks/residual_layer.h"
 #include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 namespace {
@@ -39,7 +39,7 @@ Result<MoeConfig> read_moe(const ConfigReader& reader, const TransformerConfig& 
   return c;
 }
 
-Result<std::unique_ptr<Model>> load(const ModelSource& source, bool with_experts) {
+Result<ResidualTransformerConfig> read(const DescriptionSource& source, bool with_experts) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kRms));
   // In text all sections of the rotary embedding turn by the same positions.
@@ -60,23 +60,22 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, bool with_experts
     HEARTH_ASSIGN(layer.mlp, read_moe(reader, config));
   }
   HEARTH_ASSIGN(const DeltaNetConfig delta_net, read_delta_net(reader, config));
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t i) {
-    ResidualLayerConfig own = layer;
-    if ((i + 1) % interval != 0) own.delta_net = delta_net;
-    return ResidualLayer::load(weights, prefix, own);
-  });
+  HEARTH_TRY(read_rope(source, config, tensor::RopeStyle::kHalves, layer));
+  return ResidualTransformerConfig{config, [=](int64_t i) {
+                                     ResidualLayerConfig own = layer;
+                                     if ((i + 1) % interval != 0) own.delta_net = delta_net;
+                                     return own;
+                                   }};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load_qwen35(const ModelSource& source) {
-  return load(source, /*with_experts=*/false);
+Result<ResidualTransformerConfig> read_qwen35(const DescriptionSource& source) {
+  return read(source, /*with_experts=*/false);
 }
 
-Result<std::unique_ptr<Model>> load_qwen35moe(const ModelSource& source) {
-  return load(source, /*with_experts=*/true);
+Result<ResidualTransformerConfig> read_qwen35moe(const DescriptionSource& source) {
+  return read(source, /*with_experts=*/true);
 }
 
 }  // namespace hearth::models

@@ -6,21 +6,22 @@
 #include <array>
 
 #include "models/config_reader.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 namespace {
 
 constexpr std::array kFamilies{
-    Family{"command-r", load_command_r},   Family{"deepseek2", load_deepseek2},
-    Family{"gemma2", load_gemma2},         Family{"gemma3", load_gemma3},
-    Family{"gemma4", load_gemma4},         Family{"glm4", load_glm4},
-    Family{"gpt-oss", load_gpt_oss},       Family{"gpt2", load_gpt2},
-    Family{"granite", load_granite},       Family{"llama", load_llama},
-    Family{"olmo2", load_olmo2},           Family{"phi3", load_phi3},
-    Family{"qwen2", load_qwen2},           Family{"qwen3", load_qwen3},
-    Family{"qwen35", load_qwen35},         Family{"qwen35moe", load_qwen35moe},
-    Family{"qwen3moe", load_qwen3moe},     Family{"smollm3", load_smollm3},
-    Family{"starcoder2", load_starcoder2},
+    Family{"command-r", load_command_r},   Family{"deepseek2", read_deepseek2},
+    Family{"gemma2", read_gemma2},         Family{"gemma3", read_gemma3},
+    Family{"gemma4", load_gemma4},         Family{"glm4", read_glm4},
+    Family{"gpt-oss", read_gpt_oss},       Family{"gpt2", read_gpt2},
+    Family{"granite", read_granite},       Family{"llama", read_llama},
+    Family{"olmo2", read_olmo2},           Family{"phi3", read_phi3},
+    Family{"qwen2", read_qwen2},           Family{"qwen3", read_qwen3},
+    Family{"qwen35", read_qwen35},         Family{"qwen35moe", read_qwen35moe},
+    Family{"qwen3moe", read_qwen3moe},     Family{"smollm3", read_smollm3},
+    Family{"starcoder2", read_starcoder2},
 };
 
 constexpr std::array kEncoderFamilies{
@@ -88,7 +89,19 @@ Result<int64_t> trained_context_tokens(const gguf::KeyValues& file) {
 Result<std::unique_ptr<Model>> load_model(const Checkpoint& checkpoint, tensor::Backend& backend,
                                           int64_t context_tokens) {
   HEARTH_ASSIGN(const Family* family, find_family(checkpoint));
-  return family->load({checkpoint, backend, context_tokens});
+  const ModelSource source{checkpoint, backend, context_tokens};
+  if (const auto* load = std::get_if<LoadModel>(&family->form)) return (*load)(source);
+  WeightReader weights(checkpoint, backend);
+  const auto read = std::get<ReadResidualTransformer>(family->form);
+  HEARTH_ASSIGN(const ResidualTransformerConfig config, read({checkpoint, weights, context_tokens}));
+  return load_residual_transformer(source, weights, config);
+}
+
+Result<ResidualTransformerConfig> describe_residual_transformer(const DescriptionSource& source) {
+  HEARTH_ASSIGN(const Family* family, find_family(source.file));
+  if (const auto* read = std::get_if<ReadResidualTransformer>(&family->form)) return (*read)(source);
+  return make_error(ErrorCode::kUnsupported, "{}: architecture '{}' has layers of its own",
+                    source.file.name(), family->architecture);
 }
 
 Result<std::unique_ptr<Model>> load_model(const gguf::File& file, tensor::Backend& backend,

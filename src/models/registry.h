@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <variant>
 
 #include "models/encoder.h"
 #include "models/model.h"
@@ -17,9 +18,14 @@ struct ModelSource {
 
 using LoadModel = Result<std::unique_ptr<Model>> (*)(const ModelSource& source);
 
+struct DescriptionSource;          // models/residual_transformer.h
+struct ResidualTransformerConfig;  // models/residual_transformer.h
+using ReadResidualTransformer = Result<ResidualTransformerConfig> (*)(const DescriptionSource& source);
+
 struct Family {
   std::string_view architecture;  // general.architecture
-  LoadModel load;
+  // Of residual layers, or of its own.
+  std::variant<ReadResidualTransformer, LoadModel> form;
 };
 
 // What a family builds an encoder from. Both outlive it.
@@ -36,24 +42,25 @@ struct EncoderFamily {
 };
 
 Result<std::unique_ptr<Model>> load_command_r(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_deepseek2(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_gemma2(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_gemma3(const ModelSource& source);
 Result<std::unique_ptr<Model>> load_gemma4(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_glm4(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_gpt2(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_gpt_oss(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_granite(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_llama(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_olmo2(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_phi3(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_qwen2(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_qwen3(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_qwen35(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_qwen35moe(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_qwen3moe(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_smollm3(const ModelSource& source);
-Result<std::unique_ptr<Model>> load_starcoder2(const ModelSource& source);
+
+Result<ResidualTransformerConfig> read_deepseek2(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_gemma2(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_gemma3(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_glm4(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_gpt2(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_gpt_oss(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_granite(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_llama(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_olmo2(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_phi3(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_qwen2(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_qwen3(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_qwen35(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_qwen35moe(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_qwen3moe(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_smollm3(const DescriptionSource& source);
+Result<ResidualTransformerConfig> read_starcoder2(const DescriptionSource& source);
 
 Result<std::unique_ptr<Encoder>> load_bert(const EncoderSource& source);
 Result<std::unique_ptr<Encoder>> load_nomic_bert(const EncoderSource& source);

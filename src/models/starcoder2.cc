@@ -1,11 +1,11 @@
 // StarCoder2: layer norms, biases everywhere, and a plain feed-forward with GELU. Source: arXiv:2402.19173.
-#include "models/blocks/residual_layer.h"
 #include "models/config_reader.h"
-#include "models/transformer.h"
+#include "models/registry.h"
+#include "models/residual_transformer.h"
 
 namespace hearth::models {
 
-Result<std::unique_ptr<Model>> load_starcoder2(const ModelSource& source) {
+Result<ResidualTransformerConfig> read_starcoder2(const DescriptionSource& source) {
   const ConfigReader reader(source.file);
   HEARTH_ASSIGN(const NormConfig norm, read_norm_config(reader, NormKind::kLayer, /*bias=*/true));
   HEARTH_ASSIGN(const TransformerConfig config, read_transformer_config(reader, norm));
@@ -17,9 +17,8 @@ Result<std::unique_ptr<Model>> load_starcoder2(const ModelSource& source) {
   mlp.form = MlpForm::kPlain;
   mlp.activation = tensor::Activation::kGeluTanh;
   mlp.bias = Bias::kRequired;
-  WeightReader weights(source.file, source.backend);
-  HEARTH_TRY(load_rope(source, weights, config, tensor::RopeStyle::kHalves, layer));
-  return load_residual_transformer(source, weights, config, layer);
+  HEARTH_TRY(read_rope(source, config, tensor::RopeStyle::kHalves, layer));
+  return with_equal_layers(config, layer);
 }
 
 }  // namespace hearth::models

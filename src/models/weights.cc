@@ -11,55 +11,27 @@ using tensor::DType;
 using tensor::Shape;
 using tensor::Tensor;
 
-Result<const gguf::TensorInfo*> WeightReader::find(const std::string& name, const Shape& expected) {
-  const gguf::TensorInfo* info = file_.find_tensor(name);
-  if (info == nullptr) {
-    return make_error(ErrorCode::kMalformed,
-                      "{}: tensor {}: expected shape {}, found no such tensor; the file is damaged or of an "
-                      "architecture that Hearth does not know (hearth inspect shows both)",
-                      file_.name(), name, expected.to_string());
-  }
-  if (!(info->shape == expected)) {
-    return make_error(
-        ErrorCode::kMalformed,
-        "{}: tensor {}: expected shape {}, found {}; the file is damaged or of an architecture that "
-        "Hearth does not know (hearth inspect shows both)",
-        file_.name(), name, expected.to_string(), info->shape.to_string());
-  }
-  if (used_.insert(name).second) bytes_read_ += info->size_bytes;
-  return info;
-}
-
-Result<const gguf::TensorInfo*> WeightReader::find_f32(const std::string& name, const Shape& expected) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
-  if (info->dtype != DType::kF32) {
-    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: expected type F32, found {}", file_.name(),
-                      name, tensor::dtype_name(info->dtype));
-  }
-  return info;
-}
-
 Result<const gguf::TensorInfo*> WeightReader::find_matrix(const std::string& name, const Shape& expected) {
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find(name, expected));
   if (!backend_.supports_weight(info->dtype)) {
     return make_error(ErrorCode::kUnsupported, "{}: tensor {}: Hearth cannot compute with type {} yet",
-                      file_.name(), name, tensor::dtype_name(info->dtype));
+                      file().name(), name, tensor::dtype_name(info->dtype));
   }
   return info;
 }
 
 Result<Tensor> WeightReader::import(const gguf::TensorInfo& info, const Shape& shape, uint64_t offset) {
-  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(info));
+  HEARTH_ASSIGN(const std::span<const std::byte> data, file().data(info));
   // A backend only reads weights; Tensor has one pointer for both uses.
   return backend_.import_weight({info.dtype, shape, const_cast<std::byte*>(data.data() + offset)});
 }
 
 Result<void> WeightReader::check_not_ordered(const std::string& name) const {
-  if (file_.column_order(name).empty()) return {};
+  if (file().column_order(name).empty()) return {};
   return make_error(ErrorCode::kUnsupported,
                     "{}: tensor {}: expected columns in their own order, found another one (desc_act), which "
                     "Hearth does not compute here",
-                    file_.name(), name);
+                    file().name(), name);
 }
 
 Result<Tensor> WeightReader::import_rows(const gguf::TensorInfo& info, const Shape& shape, RowRange rows) {
@@ -86,7 +58,7 @@ Result<WeightReader::OrderedMatrix> WeightReader::ordered_matrix_rows(const std:
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
   OrderedMatrix matrix;
   HEARTH_ASSIGN(matrix.weight, import_rows(*info, expected, rows));
-  const std::span<const int32_t> order = file_.column_order(name);
+  const std::span<const int32_t> order = file().column_order(name);
   if (order.empty()) return matrix;
   HEARTH_CHECK(static_cast<int64_t>(order.size()) == expected[1]);
   HEARTH_ASSIGN(matrix.order,
@@ -109,24 +81,16 @@ Result<Tensor> WeightReader::vector_part(const std::string& name, int64_t expect
   return import(*info, {part.count}, static_cast<uint64_t>(part.first) * sizeof(float));
 }
 
-Result<std::vector<float>> WeightReader::host_vector(const std::string& name, int64_t expected_length) {
-  HEARTH_ASSIGN(const gguf::TensorInfo* info, find_f32(name, {expected_length}));
-  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(*info));
-  std::vector<float> values(static_cast<size_t>(expected_length));
-  std::memcpy(values.data(), data.data(), values.size() * sizeof(float));
-  return values;
-}
-
 Result<std::vector<float>> WeightReader::host_matrix(const std::string& name, const Shape& expected) {
-  const uint64_t bytes_before = bytes_read_;
+  const uint64_t bytes_before = bytes_read();
   HEARTH_ASSIGN(const gguf::TensorInfo* info, find_matrix(name, expected));
-  bytes_read_ = bytes_before;
+  set_bytes_read(bytes_before);
   if (!quant::can_dequantize(info->dtype)) {
-    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: Hearth cannot expand type {}", file_.name(),
+    return make_error(ErrorCode::kUnsupported, "{}: tensor {}: Hearth cannot expand type {}", file().name(),
                       name, tensor::dtype_name(info->dtype));
   }
   HEARTH_TRY(check_not_ordered(name));
-  HEARTH_ASSIGN(const std::span<const std::byte> data, file_.data(*info));
+  HEARTH_ASSIGN(const std::span<const std::byte> data, file().data(*info));
   std::vector<float> values(static_cast<size_t>(info->shape.n_elements()));
   quant::dequantize_row(info->dtype, data.data(), values.data(), info->shape.n_elements());
   return values;
@@ -137,22 +101,8 @@ Result<OwnedWeight> WeightReader::make(const Shape& shape, std::span<const float
   HEARTH_ASSIGN(weight.memory, backend_.allocate(values.size_bytes()));
   weight.tensor = {DType::kF32, shape, weight.memory->data()};
   backend_.write(values, weight.tensor);
-  bytes_read_ += values.size_bytes();
+  set_bytes_read(bytes_read() + values.size_bytes());
   return weight;
-}
-
-Result<void> WeightReader::check_all_used(std::initializer_list<std::string_view> ignored) const {
-  for (const gguf::TensorInfo& info : file_.tensors()) {
-    if (used_.contains(info.name)) continue;
-    const auto is_prefix = [&](std::string_view prefix) { return info.name.starts_with(prefix); };
-    if (std::any_of(ignored.begin(), ignored.end(), is_prefix)) continue;
-    return make_error(
-        ErrorCode::kUnsupported,
-        "{}: tensor {} has no place in this architecture as Hearth knows it; without it the model "
-        "would answer wrongly",
-        file_.name(), info.name);
-  }
-  return {};
 }
 
 }  // namespace hearth::models

@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "models/checkpoint.h"
+#include "models/tensor_reader.h"
 #include "tensor/backend.h"
 
 namespace hearth::models {
@@ -29,11 +28,9 @@ struct OwnedWeight {
 };
 
 // Lives while a model is loaded. Not thread-safe.
-class WeightReader {
+class WeightReader : public TensorReader {
  public:
-  WeightReader(const Checkpoint& file, tensor::Backend& backend) : file_(file), backend_(backend) {}
-
-  bool has(std::string_view name) const { return file_.find_tensor(name) != nullptr; }
+  WeightReader(const Checkpoint& file, tensor::Backend& backend) : TensorReader(file), backend_(backend) {}
 
   // A matrix or a stack of matrices of any type that the backend multiplies. Missing or of another shape:
   // kMalformed, with name, expected and found shape; of a type that cannot be computed with: kUnsupported.
@@ -55,9 +52,6 @@ class WeightReader {
   Result<tensor::Tensor> vector(const std::string& name, int64_t expected_length);
   // Some elements of one.
   Result<tensor::Tensor> vector_part(const std::string& name, int64_t expected_length, RowRange part);
-  // The values of a small F32 vector, copied to the host.
-  Result<std::vector<float>> host_vector(const std::string& name, int64_t expected_length);
-
   // The values of a matrix, copied to the host, to be rearranged: what is made of them counts in its place.
   Result<std::vector<float>> host_matrix(const std::string& name, const tensor::Shape& expected);
   // An F32 tensor of these values in memory of the backend.
@@ -71,30 +65,14 @@ class WeightReader {
   const std::vector<std::string>& adaptable() const noexcept { return adaptable_; }
   int64_t largest_adaptable() const noexcept { return largest_adaptable_; }  // 0: there is none
 
-  // Says that the architecture has no use for a tensor, which some files have nevertheless.
-  void ignore(const std::string& name) { used_.insert(name); }
-
-  // kUnsupported if the file has tensors that nobody asked for: an architecture that ignores a part of a
-  // model would answer with nonsense. `ignored` are name prefixes that are known to hold no weights of the
-  // text model.
-  Result<void> check_all_used(std::initializer_list<std::string_view> ignored = {}) const;
-
-  // Bytes of everything read or made so far.
-  uint64_t bytes_read() const noexcept { return bytes_read_; }
-
  private:
   Result<const gguf::TensorInfo*> find_matrix(const std::string& name, const tensor::Shape& expected);
   Result<void> check_not_ordered(const std::string& name) const;
   Result<tensor::Tensor> import_rows(const gguf::TensorInfo& info, const tensor::Shape& shape, RowRange rows);
-  Result<const gguf::TensorInfo*> find_f32(const std::string& name, const tensor::Shape& expected);
-  Result<const gguf::TensorInfo*> find(const std::string& name, const tensor::Shape& expected);
   // The tensor's bytes from `offset` as a tensor of this shape.
   Result<tensor::Tensor> import(const gguf::TensorInfo& info, const tensor::Shape& shape, uint64_t offset);
 
-  const Checkpoint& file_;
   tensor::Backend& backend_;
-  std::set<std::string, std::less<>> used_;
-  uint64_t bytes_read_ = 0;
   std::vector<std::string> adaptable_;
   int64_t largest_adaptable_ = 0;
 };

@@ -113,22 +113,4 @@ void ResidualLayer::apply(const StepContext& step, const LayerCache& cache,
   add_branch(step, after_mlp_, stream);
 }
 
-Result<void> load_rope(const ModelSource& source, WeightReader& weights, const TransformerConfig& config,
-                       tensor::RopeStyle style, ResidualLayerConfig& layer) {
-  const ConfigReader reader(source.file);
-  HEARTH_ASSIGN(const RopeConfig rope, read_rope_config(source.file, reader.architecture(),
-                                                        layer.attention.head_dim, config.context_tokens));
-  HEARTH_ASSIGN(style, read_rope_style(source.file, reader.architecture(), style));
-  HEARTH_ASSIGN(layer.attention.rope, load_rope(weights, rope, style));
-  return {};
-}
-
-Result<std::unique_ptr<Model>> load_residual_transformer(const ModelSource& source, WeightReader& weights,
-                                                         const TransformerConfig& config,
-                                                         const ResidualLayerConfig& layer) {
-  return load_transformer(source, weights, config, [&](const std::string& prefix, int64_t) {
-    return ResidualLayer::load(weights, prefix, layer);
-  });
-}
-
 }  // namespace hearth::models

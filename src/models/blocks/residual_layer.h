@@ -66,13 +66,4 @@ class ResidualLayer : public Layer {
   std::variant<Mlp, MoeMlp> mlp_;
 };
 
-// Reads ARCHITECTURE.rope.* and rope_freqs.weight into layer.attention.rope.
-Result<void> load_rope(const ModelSource& source, WeightReader& weights, const TransformerConfig& config,
-                       tensor::RopeStyle style, ResidualLayerConfig& layer);
-
-// A model of equal residual layers.
-Result<std::unique_ptr<Model>> load_residual_transformer(const ModelSource& source, WeightReader& weights,
-                                                         const TransformerConfig& config,
-                                                         const ResidualLayerConfig& layer);
-
 }  // namespace hearth::models

@@ -114,9 +114,9 @@ Rope::Rope(const RopeConfig& config, tensor::RopeStyle style, std::span<const fl
   magnitude_ = static_cast<float>(config.attention_factor * stretch);
 }
 
-Result<std::vector<float>> read_frequency_factors(WeightReader& weights, const std::string& name,
+Result<std::vector<float>> read_frequency_factors(TensorReader& tensors, const std::string& name,
                                                   const RopeConfig& config) {
-  HEARTH_ASSIGN(std::vector<float> factors, weights.host_vector(name, config.n_rotated / 2));
+  HEARTH_ASSIGN(std::vector<float> factors, tensors.host_vector(name, config.n_rotated / 2));
   for (const float factor : factors) {
     if (!(factor > 0)) {
       return make_error(ErrorCode::kMalformed, "tensor {}: expected positive factors, found {}", name,
@@ -126,12 +126,12 @@ Result<std::vector<float>> read_frequency_factors(WeightReader& weights, const s
   return factors;
 }
 
-Result<std::shared_ptr<const Rope>> load_rope(WeightReader& weights, const RopeConfig& config,
+Result<std::shared_ptr<const Rope>> read_rope(TensorReader& tensors, const RopeConfig& config,
                                               tensor::RopeStyle style) {
   const std::string name = "rope_freqs.weight";
   std::vector<float> factors;
-  if (weights.has(name)) {
-    HEARTH_ASSIGN(factors, read_frequency_factors(weights, name, config));
+  if (tensors.has(name)) {
+    HEARTH_ASSIGN(factors, read_frequency_factors(tensors, name, config));
   }
   return std::make_shared<const Rope>(config, style, factors);
 }

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
-#include "models/weights.h"
+#include "models/tensor_reader.h"
 #include "tensor/backend.h"
 
 namespace hearth::models {
@@ -53,11 +53,11 @@ class Rope {
 };
 
 // [n_rotated / 2] divisors of the frequencies; every one is checked to be positive.
-Result<std::vector<float>> read_frequency_factors(WeightReader& weights, const std::string& name,
+Result<std::vector<float>> read_frequency_factors(TensorReader& tensors, const std::string& name,
                                                   const RopeConfig& config);
 
 // Rope with the divisors in rope_freqs.weight, if the file has them.
-Result<std::shared_ptr<const Rope>> load_rope(WeightReader& weights, const RopeConfig& config,
+Result<std::shared_ptr<const Rope>> read_rope(TensorReader& tensors, const RopeConfig& config,
                                               tensor::RopeStyle style);
 
 }  // namespace hearth::models
