@@ -12,7 +12,7 @@
 
 #include "backends/cpu/gemm.h"
 #include "bench/kernels/threads.h"
-#include "train/llama.h"
+#include "train/decoder.h"
 #include "train/optimiser.h"
 
 namespace hearth::train {
@@ -24,17 +24,17 @@ void train_step(benchmark::State& state, tensor::GemmPrecision precision) {
   if (!made) return state.SkipWithError(made.error().message().c_str());
   const auto gemm = std::move(made).value();
   Threads threads(pool, *gemm);
-  const LlamaConfig config{.vocabulary = 4096,
-                           .width = 320,
-                           .n_layers = 8,
-                           .n_heads = 8,
-                           .n_kv_heads = 8,
-                           .ffn_width = 864,
-                           .context_tokens = 256};
+  const DecoderConfig config{.vocabulary = 4096,
+                             .width = 320,
+                             .n_layers = 8,
+                             .n_heads = 8,
+                             .n_kv_heads = 8,
+                             .ffn_width = 864,
+                             .context_tokens = 256};
   const BatchShape shape{2, 256};
-  const LlamaLayout layout(config);
+  const DecoderLayout layout(config);
   DenseWeights<float> weights(layout);
-  Llama<float> model(config, shape, weights, threads);
+  Decoder<float> model(config, shape, weights, threads);
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0.0F, 0.02F);
   for (float& weight : weights.values()) weight = normal(random);

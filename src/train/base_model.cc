@@ -62,7 +62,7 @@ Result<std::vector<double>> read_frequencies(const models::Checkpoint& base, int
 }
 
 // What is neither a tensor of the layout nor their frequencies would change what is computed.
-Result<void> check_no_others(const models::Checkpoint& base, const LlamaLayout& layout) {
+Result<void> check_no_others(const models::Checkpoint& base, const DecoderLayout& layout) {
   for (const gguf::TensorInfo& tensor : base.tensors()) {
     const bool is_known =
         tensor.name == kFrequencies ||
@@ -80,13 +80,13 @@ Result<void> check_no_others(const models::Checkpoint& base, const LlamaLayout& 
 
 }  // namespace
 
-Result<LlamaConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens) {
+Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens) {
   HEARTH_TRY(check_architecture(base));
   const models::ConfigReader reader(base);
   HEARTH_ASSIGN(const models::NormConfig norm, models::read_norm_config(reader, models::NormKind::kRms));
   HEARTH_ASSIGN(const models::TransformerConfig sizes, models::read_transformer_config(reader, norm));
   HEARTH_ASSIGN(const models::AttentionConfig attention, models::read_attention_config(reader, sizes.width));
-  LlamaConfig config;
+  DecoderConfig config;
   config.vocabulary = sizes.vocabulary_size;
   config.width = sizes.width;
   config.n_layers = sizes.n_layers;
@@ -108,7 +108,7 @@ Result<LlamaConfig> read_base_config(const models::Checkpoint& base, int64_t con
   }
   HEARTH_ASSIGN(config.rope_frequencies, read_frequencies(base, attention.head_dim, sizes.context_tokens));
   if (const auto good = check_config(config); !good) return good.error().in(base.name());
-  HEARTH_TRY(check_no_others(base, LlamaLayout(config)));
+  HEARTH_TRY(check_no_others(base, DecoderLayout(config)));
   return config;
 }
 

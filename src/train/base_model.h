@@ -5,15 +5,15 @@
 
 #include "base/result.h"
 #include "models/checkpoint.h"
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 
 namespace hearth::train {
 
 // Its sizes, and how its heads turn, for sequences of up to `context_tokens`; 0: of up to what it was trained
-// for. kUnsupported, naming the key or the tensor, for what computes otherwise than train::Llama: another
+// for. kUnsupported, naming the key or the tensor, for what computes otherwise than train::Decoder: another
 // architecture, experts, biases, windows, rows in another order than GGUF's; kMalformed; kInvalidArgument for
 // a longer context.
-Result<LlamaConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens);
+Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens);
 
 // SHA-256, in hexadecimal digits, of all that a model computes with: its metadata and its tensors.
 Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint);

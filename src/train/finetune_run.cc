@@ -36,7 +36,7 @@ void fit_to_text(FinetuneOptions& options, const Corpus& corpus, int64_t context
   training.schedule.warmup_steps = std::min(training.schedule.warmup_steps, training.n_steps / 10);
 }
 
-models::LoraAdapter adapter_of(const std::string& name, const LlamaLayout& model, const LoraLayout& layout,
+models::LoraAdapter adapter_of(const std::string& name, const DecoderLayout& model, const LoraLayout& layout,
                                const LoraOptions& lora, std::span<const float> weights) {
   models::LoraAdapter adapter{name, {}};
   for (const LoraLayout::Pair& pair : layout.pairs) {
@@ -64,8 +64,8 @@ Result<void> write_adapter(const fs::path& folder, const models::LoraAdapter& ad
 
 Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions options,
                                const fs::path& folder, Threads& threads, const RunOptions& run) {
-  HEARTH_ASSIGN(LlamaConfig config, read_base_config(base, 0));
-  const LlamaLayout layout(config);
+  HEARTH_ASSIGN(DecoderConfig config, read_base_config(base, 0));
+  const DecoderLayout layout(config);
   HEARTH_ASSIGN(const LoraLayout lora, LoraLayout::create(layout, options.lora));
   HEARTH_ASSIGN(FrozenWeights<float> frozen, FrozenWeights<float>::create(base, layout));
   HEARTH_ASSIGN(const auto tokenizer, base.load_tokenizer());

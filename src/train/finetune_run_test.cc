@@ -247,14 +247,14 @@ TEST_F(FinetuneRun, DividedFrequencies_AreThoseOfTheEngine) {
   ASSERT_TRUE(base);
   const auto config = read_base_config(**base, 0);
   ASSERT_TRUE(config) << config.error().message();
-  const LlamaLayout layout(*config);
+  const DecoderLayout layout(*config);
   const LoraOptions lora{.rank = 1, .targets = {"attn_q"}};
   const LoraLayout lora_layout = LoraLayout::create(layout, lora).value();
   auto frozen = FrozenWeights<double>::create(**base, layout).value();
   LoraWeights<double> weights(layout, lora_layout, lora, frozen);
   Compute compute(1);
   constexpr int64_t kTokens = 40;
-  Llama<double> model(*config, {1, kTokens}, weights, compute.threads);
+  Decoder<double> model(*config, {1, kTokens}, weights, compute.threads);
   std::mt19937 random(5);
   std::vector<int32_t> tokens(kTokens + 1);
   for (int32_t& token : tokens) token = static_cast<int32_t>(random() % testing::TinyLlama::kVocabularySize);

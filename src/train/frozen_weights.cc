@@ -48,7 +48,7 @@ Result<const gguf::TensorInfo*> find_tensor(const models::Checkpoint& checkpoint
 
 template <typename T>
 Result<FrozenWeights<T>> FrozenWeights<T>::create(const models::Checkpoint& checkpoint,
-                                                  const LlamaLayout& layout) {
+                                                  const DecoderLayout& layout) {
   FrozenWeights weights;
   for (const Parameter& parameter : layout.parameters) {
     HEARTH_ASSIGN(const gguf::TensorInfo* found, find_tensor(checkpoint, parameter));

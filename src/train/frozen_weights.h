@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "models/checkpoint.h"
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 #include "train/threads.h"
 
 namespace hearth::train {
@@ -19,7 +19,7 @@ class FrozenWeights {
  public:
   // Of the tensors with the layout's names, whose bytes must outlive it. kMalformed, naming the tensor, for
   // one that is missing or of another shape; kUnsupported for a type that cannot be dequantised.
-  static Result<FrozenWeights> create(const models::Checkpoint& checkpoint, const LlamaLayout& layout);
+  static Result<FrozenWeights> create(const models::Checkpoint& checkpoint, const DecoderLayout& layout);
 
   // out = x w^T, or (`adds`) out += it.   x [n, columns], out [n, rows]
   void multiply(Threads& threads, const Parameter& matrix, const T* x, int64_t n, bool adds, T* out);

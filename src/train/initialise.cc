@@ -7,7 +7,7 @@
 
 namespace hearth::train {
 
-void initialise(const LlamaLayout& layout, uint64_t seed, std::span<float> weights) {
+void initialise(const DecoderLayout& layout, uint64_t seed, std::span<float> weights) {
   constexpr double kDeviation = 0.02;
   const double of_sums = kDeviation / std::sqrt(2.0 * static_cast<double>(layout.layers.size()));
   for (size_t i = 0; i < layout.parameters.size(); ++i) {

@@ -15,7 +15,7 @@ bool is_target(const Parameter& parameter, const std::string& target) {
          parameter.name.ends_with("." + target + ".weight");
 }
 
-Result<void> check_targets(const LlamaLayout& model, const LoraOptions& options) {
+Result<void> check_targets(const DecoderLayout& model, const LoraOptions& options) {
   if (options.targets.empty()) {
     return make_error(ErrorCode::kInvalidArgument, "targets: expected some, found none");
   }
@@ -44,7 +44,7 @@ double LoraOptions::scale() const noexcept {
   return alpha / (rank_stabilised ? std::sqrt(r) : r);
 }
 
-Result<LoraLayout> LoraLayout::create(const LlamaLayout& model, const LoraOptions& options) {
+Result<LoraLayout> LoraLayout::create(const DecoderLayout& model, const LoraOptions& options) {
   HEARTH_TRY(check_targets(model, options));
   LoraLayout layout;
   for (const Parameter& parameter : model.parameters) {
@@ -65,7 +65,7 @@ Result<LoraLayout> LoraLayout::create(const LlamaLayout& model, const LoraOption
   return layout;
 }
 
-void initialise_lora(const LlamaLayout& model, const LoraLayout& layout, uint64_t seed,
+void initialise_lora(const DecoderLayout& model, const LoraLayout& layout, uint64_t seed,
                      std::span<float> weights) {
   std::fill(weights.begin(), weights.end(), 0.0F);
   for (size_t i = 0; i < layout.pairs.size(); ++i) {
@@ -78,7 +78,7 @@ void initialise_lora(const LlamaLayout& model, const LoraLayout& layout, uint64_
 }
 
 template <typename T>
-LoraWeights<T>::LoraWeights(const LlamaLayout& model, const LoraLayout& layout, const LoraOptions& options,
+LoraWeights<T>::LoraWeights(const DecoderLayout& model, const LoraLayout& layout, const LoraOptions& options,
                             FrozenWeights<T>& base)
     : layout_(layout),
       rank_(options.rank),

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "train/decoder_layout.h"
 #include "train/frozen_weights.h"
-#include "train/llama_layout.h"
 #include "train/weights.h"
 
 namespace hearth::train {
@@ -28,14 +28,14 @@ struct LoraOptions {
 // The matrices of an adapter in a flat buffer, row-major.
 struct LoraLayout {
   struct Pair {
-    size_t place;     // of the matrix that they adapt, in LlamaLayout::parameters
+    size_t place;     // of the matrix that they adapt, in DecoderLayout::parameters
     int64_t a_begin;  // A [rank, columns]
     int64_t b_begin;  // B [rows, rank]
     int64_t end;
   };
   // In the order of the model's. kInvalidArgument, naming it, for a target that is none or is there twice,
   // for no target, and for a rank that is not from 1 to the least size of those matrices.
-  static Result<LoraLayout> create(const LlamaLayout& model, const LoraOptions& options);
+  static Result<LoraLayout> create(const DecoderLayout& model, const LoraOptions& options);
 
   std::vector<Pair> pairs;
   int64_t n_weights = 0;
@@ -43,7 +43,7 @@ struct LoraLayout {
 
 // A normal, its deviation 1 / sqrt(columns), and B zeros: the model begins as it is. The same for a seed
 // everywhere.
-void initialise_lora(const LlamaLayout& model, const LoraLayout& layout, uint64_t seed,
+void initialise_lora(const DecoderLayout& model, const LoraLayout& layout, uint64_t seed,
                      std::span<float> weights);
 
 // The frozen weights with an adapter on them, which is learnt. One thread at a time may use it.
@@ -51,7 +51,7 @@ template <typename T>
 class LoraWeights final : public Weights<T> {
  public:
   // Zeros. Both must outlive it.
-  LoraWeights(const LlamaLayout& model, const LoraLayout& layout, const LoraOptions& options,
+  LoraWeights(const DecoderLayout& model, const LoraLayout& layout, const LoraOptions& options,
               FrozenWeights<T>& base);
 
   std::span<T> values() noexcept override { return values_; }

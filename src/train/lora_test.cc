@@ -34,7 +34,7 @@ testing::MatrixCodec q8_0() {
           }};
 }
 
-LlamaConfig config_of(const testing::TinyLlamaShape& shape) {
+DecoderConfig config_of(const testing::TinyLlamaShape& shape) {
   return {.vocabulary = testing::TinyLlama::kVocabularySize,
           .width = shape.width,
           .n_layers = shape.n_layers,
@@ -66,7 +66,7 @@ class Adapted {
         base(FrozenWeights<T>::create(checkpoint, layout).value()),
         lora_layout(LoraLayout::create(layout, options).value()),
         weights(layout, lora_layout, options, base),
-        llama(config, kShape, weights, compute.threads) {
+        decoder(config, kShape, weights, compute.threads) {
     std::mt19937 random(2);
     std::normal_distribution<double> normal(0.0, 0.1);
     for (T& value : weights.values()) value = static_cast<T>(normal(random));
@@ -83,12 +83,12 @@ class Adapted {
 
  public:
   const models::GgufCheckpoint checkpoint;
-  const LlamaConfig config;
-  const LlamaLayout layout;
+  const DecoderConfig config;
+  const DecoderLayout layout;
   FrozenWeights<T> base;
   const LoraLayout lora_layout;
   LoraWeights<T> weights;
-  Llama<T> llama;
+  Decoder<T> decoder;
 };
 
 TEST(Lora, Derivatives_AreDifferences) {
@@ -97,7 +97,7 @@ TEST(Lora, Derivatives_AreDifferences) {
         {.rank = 3, .alpha = 5, .rank_stabilised = rank_stabilised, .targets = kAllTargets});
     const auto tokens = random_tokens(3);
     const auto targets = random_tokens(4);
-    model.llama.loss_and_derivatives(tokens, targets, 0.5);
+    model.decoder.loss_and_derivatives(tokens, targets, 0.5);
     std::mt19937 random(5);
     for (const LoraLayout::Pair& pair : model.lora_layout.pairs) {
       for (const auto& [begin, end] :
@@ -110,9 +110,9 @@ TEST(Lora, Derivatives_AreDifferences) {
           const double before = weight;
           constexpr double kStep = 1e-5;
           weight = before + kStep;
-          const double above = model.llama.loss(tokens, targets);
+          const double above = model.decoder.loss(tokens, targets);
           weight = before - kStep;
-          const double below = model.llama.loss(tokens, targets);
+          const double below = model.decoder.loss(tokens, targets);
           weight = before;
           const double difference = 0.5 * (above - below) / (2 * kStep);
           error += std::pow(model.weights.derivatives()[at] - difference, 2);
@@ -153,21 +153,21 @@ TEST(Lora, AnAdaptedModel_IsTheMergedOne) {
         }
       }
     }
-    Llama<double> llama(model.config, kShape, merged, model.compute.threads);
+    Decoder<double> decoder(model.config, kShape, merged, model.compute.threads);
     const auto tokens = random_tokens(6);
-    const double expected = llama.loss(tokens, tokens);
-    EXPECT_NEAR(model.llama.loss(tokens, tokens), expected, 1e-9 * expected);
+    const double expected = decoder.loss(tokens, tokens);
+    EXPECT_NEAR(model.decoder.loss(tokens, tokens), expected, 1e-9 * expected);
   }
 }
 
 TEST(Lora, ABeginningAdapter_ChangesNothing) {
   Adapted<float> model({.rank = 4, .alpha = 8, .targets = kAllTargets});
   const auto tokens = random_tokens(7);
-  const double changed = model.llama.loss(tokens, tokens);
+  const double changed = model.decoder.loss(tokens, tokens);
   initialise_lora(model.layout, model.lora_layout, 1, model.weights.values());
-  const double initial = model.llama.loss(tokens, tokens);
+  const double initial = model.decoder.loss(tokens, tokens);
   std::fill(model.weights.values().begin(), model.weights.values().end(), 0.0F);
-  EXPECT_EQ(initial, model.llama.loss(tokens, tokens));
+  EXPECT_EQ(initial, model.decoder.loss(tokens, tokens));
   EXPECT_NE(initial, changed);
 }
 
@@ -183,7 +183,7 @@ TEST(Lora, LearnsOnQuantisedWeights_TheSameBitsOnAnyThreads) {
     double last = 0;
     for (int step = 0; step < 30; ++step) {
       std::fill(model.weights.derivatives().begin(), model.weights.derivatives().end(), 0.0F);
-      last = model.llama.loss_and_derivatives(tokens, tokens, 1.0 / static_cast<double>(kShape.rows()));
+      last = model.decoder.loss_and_derivatives(tokens, tokens, 1.0 / static_cast<double>(kShape.rows()));
       if (step == 0) first = last;
       adamw.step(model.compute.threads, 1e-2, 1.0, model.weights.derivatives(), model.weights.values());
     }
@@ -195,7 +195,7 @@ TEST(Lora, LearnsOnQuantisedWeights_TheSameBitsOnAnyThreads) {
 }
 
 TEST(Lora, WhatCannotBeAdapted_IsNamed) {
-  const LlamaLayout layout(config_of({}));
+  const DecoderLayout layout(config_of({}));
   const auto refusal = [&](const LoraOptions& options) {
     const auto created = LoraLayout::create(layout, options);
     return created ? "" : created.error().message();
@@ -212,17 +212,17 @@ TEST(Lora, WhatCannotBeAdapted_IsNamed) {
 TEST(FrozenWeights, TensorsThatAreNotTheLayouts_AreNamed) {
   const testing::TinyLlamaShape shape;
   const testing::TinyLlama tiny(shape, 1);
-  const auto refusal = [&](const LlamaConfig& config, const std::set<std::string>& without) {
+  const auto refusal = [&](const DecoderConfig& config, const std::set<std::string>& without) {
     const std::string bytes = tiny.gguf(without).build();
     const models::GgufCheckpoint checkpoint(
         gguf::File::parse(std::as_bytes(std::span(bytes)), "base").value());
-    const auto created = FrozenWeights<float>::create(checkpoint, LlamaLayout(config));
+    const auto created = FrozenWeights<float>::create(checkpoint, DecoderLayout(config));
     return created ? "" : created.error().message();
   };
   EXPECT_EQ(refusal(config_of(shape), {}), "");
   EXPECT_EQ(refusal(config_of(shape), {"blk.1.ffn_up.weight"}),
             "base: expected a tensor blk.1.ffn_up.weight, found none");
-  LlamaConfig wider = config_of(shape);
+  DecoderConfig wider = config_of(shape);
   wider.ffn_width = 100;
   EXPECT_EQ(refusal(wider, {}),
             "base: tensor blk.0.ffn_gate.weight: expected shape [100, 64], found [96, 64]");

@@ -6,8 +6,8 @@
 namespace hearth::train {
 namespace {
 
-gguf::FileDraft draft_of(const ModelDescription& description, const LlamaConfig& config,
-                         const LlamaLayout& layout) {
+gguf::FileDraft draft_of(const ModelDescription& description, const DecoderConfig& config,
+                         const DecoderLayout& layout) {
   gguf::FileDraft draft;
   const auto size = [&](const char* key, int64_t value) {
     draft.set_number<uint32_t>(key, static_cast<uint32_t>(value));
@@ -42,7 +42,7 @@ gguf::FileDraft draft_of(const ModelDescription& description, const LlamaConfig&
 }  // namespace
 
 Result<void> write_model(const std::filesystem::path& path, const ModelDescription& description,
-                         const LlamaConfig& config, const LlamaLayout& layout,
+                         const DecoderConfig& config, const DecoderLayout& layout,
                          std::span<const float> weights) {
   HEARTH_ASSIGN(OutputFile file, OutputFile::create(path, OutputFile::Existing::kReplace));
   const gguf::FileDraft draft = draft_of(description, config, layout);

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "formats/gguf/gguf.h"
-#include "train/llama.h"
+#include "train/decoder.h"
 
 namespace hearth::train {
 
@@ -19,7 +19,7 @@ struct ModelDescription {
 // Weights in F32, in place of a file that is there. The same bytes for the same weights. Errors:
 // OutputFile's, naming the file.
 Result<void> write_model(const std::filesystem::path& path, const ModelDescription& description,
-                         const LlamaConfig& config, const LlamaLayout& layout,
+                         const DecoderConfig& config, const DecoderLayout& layout,
                          std::span<const float> weights);
 
 }  // namespace hearth::train

@@ -9,7 +9,7 @@
 #include <limits>
 #include <random>
 
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 #include "train/train_fixture.h"
 
 namespace hearth::train {
@@ -56,7 +56,7 @@ double inner_product(const std::vector<T>& out, const Values& weight) {
 }
 
 std::vector<double> frequencies_of(int64_t head_dim, double base) {
-  LlamaConfig config;
+  DecoderConfig config;
   config.width = head_dim;
   config.n_heads = 1;
   config.rope_base = base;

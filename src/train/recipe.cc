@@ -109,7 +109,7 @@ class Fields {
   std::set<std::string, std::less<>> asked_;
 };
 
-Result<void> read_model(const Json& value, LlamaConfig& model) {
+Result<void> read_model(const Json& value, DecoderConfig& model) {
   constexpr int64_t kMost = int64_t{1} << 24;
   HEARTH_ASSIGN(Fields fields, Fields::of(value, "model"));
   HEARTH_TRY(fields.integer("width", 1, kMost, model.width, /*is_needed=*/true));
@@ -124,7 +124,7 @@ Result<void> read_model(const Json& value, LlamaConfig& model) {
   HEARTH_TRY(fields.flag("tied_embeddings", model.tied));
   HEARTH_TRY(fields.check_no_others());
   // Of the vocabulary nothing is known yet.
-  LlamaConfig checked = model;
+  DecoderConfig checked = model;
   checked.vocabulary = 1;
   if (const auto good = check_config(checked); !good) return good.error().in("model");
   return {};

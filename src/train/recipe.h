@@ -8,14 +8,14 @@
 
 #include "base/result.h"
 #include "train/data/texts.h"
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 #include "train/training_options.h"
 
 namespace hearth::train {
 
 struct Recipe {
   std::string name;
-  LlamaConfig model;                    // its vocabulary is the tokenizer's
+  DecoderConfig model;                  // its vocabulary is the tokenizer's
   std::filesystem::path tokenizer;      // a GGUF file
   std::filesystem::path chat_template;  // empty: the tokenizer's file may have one
   Texts texts;

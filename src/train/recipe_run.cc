@@ -42,7 +42,7 @@ Result<RunResult> run_recipe(Recipe recipe, const fs::path& folder, Threads& thr
   HEARTH_ASSIGN(const RecipeInputs inputs, read_inputs(recipe));
   if (distillation != nullptr) HEARTH_TRY(distillation->teacher->check_vocabulary(*inputs.tokenizer));
   HEARTH_ASSIGN(const RunFolder run_folder, RunFolder::open(folder, {model}));
-  const LlamaLayout layout(recipe.model);
+  const DecoderLayout layout(recipe.model);
   HEARTH_TRY(check_memory(memory_bytes(recipe, layout.n_weights, distillation), options));
   DenseWeights<float> weights(layout);
   initialise(layout, recipe.training.seed, weights.values());

@@ -260,17 +260,17 @@ TEST_F(TrainRun, AFolder_IsOneRunsAtATime) {
   ASSERT_TRUE(run(recipe(), "out", 1, options));
 }
 
-TEST(Llama, MemoryBytes_IsWhatItTakes) {
-  const LlamaConfig config{.vocabulary = 10,
-                           .width = 8,
-                           .n_layers = 3,
-                           .n_heads = 2,
-                           .n_kv_heads = 1,
-                           .ffn_width = 12,
-                           .context_tokens = 4};
+TEST(Decoder, MemoryBytes_IsWhatItTakes) {
+  const DecoderConfig config{.vocabulary = 10,
+                             .width = 8,
+                             .n_layers = 3,
+                             .n_heads = 2,
+                             .n_kv_heads = 1,
+                             .ffn_width = 12,
+                             .context_tokens = 4};
   const BatchShape shape{2, 4};
-  const uint64_t kept = Llama<float>::memory_bytes(config, shape, Activations::kKeep);
-  const uint64_t recomputed = Llama<float>::memory_bytes(config, shape, Activations::kRecompute);
+  const uint64_t kept = Decoder<float>::memory_bytes(config, shape, Activations::kKeep);
+  const uint64_t recomputed = Decoder<float>::memory_bytes(config, shape, Activations::kRecompute);
   // A layer's activations but for its input, twice.
   const uint64_t of_layer = 8 * (5 * 8 + 2 * 4 + 3 * 12 + 2 + 2) * sizeof(float);
   EXPECT_EQ(kept - recomputed, 2 * of_layer);

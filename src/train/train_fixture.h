@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "backends/cpu/gemm.h"
-#include "train/llama.h"
+#include "train/decoder.h"
 #include "train/threads.h"
 
 namespace hearth::train {
@@ -22,26 +22,26 @@ struct Compute {
 
 // A model whose weights are all learnt.
 template <typename T>
-class DenseLlama {
+class DenseDecoder {
  public:
-  DenseLlama(const LlamaConfig& config, const BatchShape& shape, Threads& threads)
-      : layout_(config), weights_(layout_), llama_(config, shape, weights_, threads) {}
+  DenseDecoder(const DecoderConfig& config, const BatchShape& shape, Threads& threads)
+      : layout_(config), weights_(layout_), decoder_(config, shape, weights_, threads) {}
 
-  const LlamaLayout& layout() const { return layout_; }
+  const DecoderLayout& layout() const { return layout_; }
   std::span<T> weights() { return weights_.values(); }
   std::span<T> derivatives() { return weights_.derivatives(); }
   double loss(std::span<const int32_t> tokens, std::span<const int32_t> targets) {
-    return llama_.loss(tokens, targets);
+    return decoder_.loss(tokens, targets);
   }
   double loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
                               double scale) {
-    return llama_.loss_and_derivatives(tokens, targets, scale);
+    return decoder_.loss_and_derivatives(tokens, targets, scale);
   }
 
  private:
-  const LlamaLayout layout_;
+  const DecoderLayout layout_;
   DenseWeights<T> weights_;
-  Llama<T> llama_;
+  Decoder<T> decoder_;
 };
 
 }  // namespace hearth::train

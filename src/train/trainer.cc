@@ -13,7 +13,7 @@ double mean(double sum, int64_t n) {
 
 }  // namespace
 
-Trainer::Trainer(const LlamaConfig& model, const TrainingOptions& options, const Corpus& corpus,
+Trainer::Trainer(const DecoderConfig& model, const TrainingOptions& options, const Corpus& corpus,
                  Weights<float>& weights, Threads& threads)
     : model_config_(model),
       options_(options),
@@ -25,8 +25,9 @@ Trainer::Trainer(const LlamaConfig& model, const TrainingOptions& options, const
       tokens_(static_cast<size_t>(options.n_batches * options.batch.rows())),
       targets_(tokens_.size()) {}
 
-uint64_t Trainer::memory_bytes(const LlamaConfig& model, const TrainingOptions& options, int64_t n_weights) {
-  return Llama<float>::memory_bytes(model, options.batch, options.activations()) +
+uint64_t Trainer::memory_bytes(const DecoderConfig& model, const TrainingOptions& options,
+                               int64_t n_weights) {
+  return Decoder<float>::memory_bytes(model, options.batch, options.activations()) +
          4 * sizeof(float) * static_cast<uint64_t>(n_weights);  // with derivatives, means and squares
 }
 

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "train/checkpoint.h"
 #include "train/data/batches.h"
-#include "train/llama.h"
+#include "train/decoder.h"
 #include "train/optimiser.h"
 #include "train/training_options.h"
 #include "train/weights.h"
@@ -27,11 +27,11 @@ class Trainer {
  public:
   // The weights are those that it begins with. The model is one that check_config() accepts, and the corpus
   // has more tokens than a sequence. All but the config must outlive it.
-  Trainer(const LlamaConfig& model, const TrainingOptions& options, const Corpus& corpus,
+  Trainer(const DecoderConfig& model, const TrainingOptions& options, const Corpus& corpus,
           Weights<float>& weights, Threads& threads);
 
   // What a trainer of `n_weights` that are learnt takes, with these, but for the corpus.
-  static uint64_t memory_bytes(const LlamaConfig& model, const TrainingOptions& options, int64_t n_weights);
+  static uint64_t memory_bytes(const DecoderConfig& model, const TrainingOptions& options, int64_t n_weights);
 
   // From now on steps ask for what a teacher expects, too; which must outlive it.
   void learn_from(const Distillation& distillation);
@@ -56,11 +56,11 @@ class Trainer {
   // Of one batch, with its derivatives added; `begin` is its first row in the step.
   Result<double> learn_batch(size_t begin, double scale);
 
-  const LlamaConfig model_config_;
+  const DecoderConfig model_config_;
   const TrainingOptions& options_;
   Threads& threads_;
   Weights<float>& weights_;
-  Llama<float> model_;
+  Decoder<float> model_;
   AdamW<float> optimiser_;
   Batches batches_;
   std::vector<int32_t> tokens_;  // of a step

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "train/llama.h"
+#include "train/decoder.h"
 #include "train/optimiser.h"
 
 namespace hearth::train {
@@ -22,7 +22,7 @@ struct TrainingOptions {
   CosineSchedule schedule;
   double most_norm = 1.0;  // of the derivatives
   uint64_t seed = 1;
-  bool recompute = false;  // Llama's
+  bool recompute = false;  // Decoder's
   Precision precision = Precision::kAuto;
   int64_t evaluate_every = 100;    // steps
   int64_t checkpoint_every = 100;  // steps

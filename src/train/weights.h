@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 #include "train/optimiser.h"
 #include "train/threads.h"
 
@@ -47,7 +47,7 @@ class Weights {
 template <typename T>
 class DenseWeights final : public Weights<T> {
  public:
-  explicit DenseWeights(const LlamaLayout& layout)
+  explicit DenseWeights(const DecoderLayout& layout)
       : parameters_(layout.parameters),
         values_(static_cast<size_t>(layout.n_weights)),
         derivatives_(values_.size()) {}

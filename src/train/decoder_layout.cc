@@ -1,4 +1,4 @@
-#include "train/llama_layout.h"
+#include "train/decoder_layout.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +24,7 @@ Result<void> check_divides(const char* name, int64_t size, const char* of_name, 
 }
 
 // In double precision: sizes that are allowed make products that no integer holds.
-double count_weights(const LlamaConfig& config) {
+double count_weights(const DecoderConfig& config) {
   const auto width = static_cast<double>(config.width);
   const double kv = width / static_cast<double>(config.n_heads) * static_cast<double>(config.n_kv_heads);
   const double layer = 2 * width * (width + kv) + 3 * width * static_cast<double>(config.ffn_width);
@@ -33,7 +33,7 @@ double count_weights(const LlamaConfig& config) {
 
 }  // namespace
 
-Result<void> check_config(const LlamaConfig& config) {
+Result<void> check_config(const DecoderConfig& config) {
   HEARTH_TRY(check_size("vocabulary", config.vocabulary, kMostOfASize));
   HEARTH_TRY(check_size("width", config.width, kMostOfASize));
   HEARTH_TRY(check_size("layers", config.n_layers, kMostLayers));
@@ -68,7 +68,7 @@ Result<void> check_config(const LlamaConfig& config) {
   return {};
 }
 
-std::vector<double> rope_frequencies(const LlamaConfig& config) {
+std::vector<double> rope_frequencies(const DecoderConfig& config) {
   if (!config.rope_frequencies.empty()) return config.rope_frequencies;
   const int64_t head_dim = config.width / config.n_heads;
   std::vector<double> frequencies;
@@ -79,7 +79,7 @@ std::vector<double> rope_frequencies(const LlamaConfig& config) {
   return frequencies;
 }
 
-LlamaLayout::LlamaLayout(const LlamaConfig& config) {
+DecoderLayout::DecoderLayout(const DecoderConfig& config) {
   const auto add = [&](std::string name, int64_t rows, int64_t columns, bool is_matrix = true) {
     parameters.push_back({std::move(name), rows, columns, is_matrix, n_weights, parameters.size()});
     n_weights += rows * columns;

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "train/decoder_layout.h"
 #include "train/distillation.h"
-#include "train/llama_layout.h"
 #include "train/ops.h"
 #include "train/weights.h"
 
@@ -27,15 +27,15 @@ enum class Activations { kKeep, kRecompute };
 
 // One thread at a time may use it. All its memory is allocated when it is made.
 template <typename T>
-class Llama {
+class Decoder {
  public:
   // `config` is one that check_config() accepts, and `weights` are of its layout. They and `threads` must
   // outlive it.
-  Llama(const LlamaConfig& config, const BatchShape& shape, Weights<T>& weights, Threads& threads,
-        Activations activations = Activations::kKeep);
+  Decoder(const DecoderConfig& config, const BatchShape& shape, Weights<T>& weights, Threads& threads,
+          Activations activations = Activations::kKeep);
 
   // What the activations of such a model would take.
-  static uint64_t memory_bytes(const LlamaConfig& config, const BatchShape& shape, Activations activations);
+  static uint64_t memory_bytes(const DecoderConfig& config, const BatchShape& shape, Activations activations);
 
   // The sum over rows of -ln p(target), in nats. tokens and targets [n_sequences * n_tokens], one sequence
   // after the other; tokens are of the vocabulary, targets too or kNoTarget.
@@ -64,21 +64,21 @@ class Llama {
 
   // Each part is what allocate(n) gives for n numbers.
   template <typename Allocate>
-  static Memory assign_memory(const LlamaConfig& config, const BatchShape& shape, Activations activations,
+  static Memory assign_memory(const DecoderConfig& config, const BatchShape& shape, Activations activations,
                               const Allocate& allocate);
   double forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
                  const SoftTargets* soft);
   // `out`: null where only what it leaves in `layer` is wanted.
-  void forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T* out);
+  void forward_layer(const DecoderLayout::Layer& at, const Layer& layer, T* out);
   void backward(std::span<const int32_t> tokens);
-  void backward_layer(const LlamaLayout::Layer& at, const Layer& layer);
+  void backward_layer(const DecoderLayout::Layer& at, const Layer& layer);
   // out = x w^T with a matrix of the layout, and its derivatives.
   void apply(size_t matrix, const T* x, bool adds, T* out);
   void apply_backward(size_t matrix, const T* x, const T* d_out, bool adds, T* d_x);
   void norm(size_t vector, const T* x, T* out, T* scales);
   void norm_backward(size_t vector, const T* x, const T* scales, const T* d_out, T* d_x);
 
-  const LlamaConfig config_;
+  const DecoderConfig config_;
   const BatchShape shape_;
   const Activations activations_;
   const int64_t n_;         // rows
@@ -86,13 +86,13 @@ class Llama {
   const AttentionShape attention_;
   Weights<T>& weights_;
   Threads& threads_;
-  const LlamaLayout layout_;
+  const DecoderLayout layout_;
   const RopeTable<T> rope_;
   std::vector<std::vector<T>> buffers_;
   const Memory memory_;
 };
 
-extern template class Llama<float>;
-extern template class Llama<double>;
+extern template class Decoder<float>;
+extern template class Decoder<double>;
 
 }  // namespace hearth::train

@@ -1,4 +1,4 @@
-#include "train/llama.h"
+#include "train/decoder.h"
 
 #include <algorithm>
 
@@ -7,8 +7,8 @@
 namespace hearth::train {
 
 template <typename T>
-Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Weights<T>& weights, Threads& threads,
-                Activations activations)
+Decoder<T>::Decoder(const DecoderConfig& config, const BatchShape& shape, Weights<T>& weights,
+                    Threads& threads, Activations activations)
     : config_(config),
       shape_(shape),
       activations_(activations),
@@ -28,8 +28,8 @@ Llama<T>::Llama(const LlamaConfig& config, const BatchShape& shape, Weights<T>& 
 
 template <typename T>
 template <typename Allocate>
-typename Llama<T>::Memory Llama<T>::assign_memory(const LlamaConfig& config, const BatchShape& shape,
-                                                  Activations activations, const Allocate& allocate) {
+typename Decoder<T>::Memory Decoder<T>::assign_memory(const DecoderConfig& config, const BatchShape& shape,
+                                                      Activations activations, const Allocate& allocate) {
   const int64_t n = shape.rows();
   const int64_t of_width = n * config.width;
   const int64_t of_kv = n * (config.width / config.n_heads * config.n_kv_heads);
@@ -64,7 +64,8 @@ typename Llama<T>::Memory Llama<T>::assign_memory(const LlamaConfig& config, con
 }
 
 template <typename T>
-uint64_t Llama<T>::memory_bytes(const LlamaConfig& config, const BatchShape& shape, Activations activations) {
+uint64_t Decoder<T>::memory_bytes(const DecoderConfig& config, const BatchShape& shape,
+                                  Activations activations) {
   uint64_t n = 0;
   assign_memory(config, shape, activations, [&](int64_t n_of_part) -> T* {
     n += static_cast<uint64_t>(n_of_part);
@@ -74,13 +75,13 @@ uint64_t Llama<T>::memory_bytes(const LlamaConfig& config, const BatchShape& sha
 }
 
 template <typename T>
-double Llama<T>::loss(std::span<const int32_t> tokens, std::span<const int32_t> targets) {
+double Decoder<T>::loss(std::span<const int32_t> tokens, std::span<const int32_t> targets) {
   return forward(tokens, targets, /*scale=*/0.0, /*soft=*/nullptr);
 }
 
 template <typename T>
-double Llama<T>::loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
-                                      double scale, const SoftTargets* soft) {
+double Decoder<T>::loss_and_derivatives(std::span<const int32_t> tokens, std::span<const int32_t> targets,
+                                        double scale, const SoftTargets* soft) {
   const double loss = forward(tokens, targets, scale, soft);
   backward(tokens);
   return loss;
@@ -88,8 +89,8 @@ double Llama<T>::loss_and_derivatives(std::span<const int32_t> tokens, std::span
 
 // Leaves the derivatives of the loss by the logits in these.
 template <typename T>
-double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
-                         const SoftTargets* soft) {
+double Decoder<T>::forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
+                           const SoftTargets* soft) {
   HEARTH_CHECK(std::ssize(tokens) == n_ && std::ssize(targets) == n_);
   for (size_t i = 0; i < tokens.size(); ++i) {
     HEARTH_CHECK(tokens[i] >= 0 && tokens[i] < config_.vocabulary);
@@ -108,7 +109,7 @@ double Llama<T>::forward(std::span<const int32_t> tokens, std::span<const int32_
 }
 
 template <typename T>
-void Llama<T>::forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T* out) {
+void Decoder<T>::forward_layer(const DecoderLayout::Layer& at, const Layer& layer, T* out) {
   const int64_t width = config_.width;
   const int64_t ffn_width = config_.ffn_width;
   norm(at.attn_norm, layer.x, layer.attn_normed, layer.attn_scales);
@@ -131,7 +132,7 @@ void Llama<T>::forward_layer(const LlamaLayout::Layer& at, const Layer& layer, T
 }
 
 template <typename T>
-void Llama<T>::backward(std::span<const int32_t> tokens) {
+void Decoder<T>::backward(std::span<const int32_t> tokens) {
   apply_backward(layout_.output, memory_.out_normed, memory_.logits, /*adds=*/false, memory_.d.normed);
   std::fill_n(memory_.d.x, n_ * config_.width, T{0});
   norm_backward(layout_.output_norm, memory_.out, memory_.out_scales, memory_.d.normed, memory_.d.x);
@@ -146,7 +147,7 @@ void Llama<T>::backward(std::span<const int32_t> tokens) {
 
 // memory_.d.x is the derivative by the layer's output, then by its input: what goes around a block adds up.
 template <typename T>
-void Llama<T>::backward_layer(const LlamaLayout::Layer& at, const Layer& layer) {
+void Decoder<T>::backward_layer(const DecoderLayout::Layer& at, const Layer& layer) {
   const int64_t ffn_width = config_.ffn_width;
   apply_backward(at.down, layer.hidden, memory_.d.x, /*adds=*/false, memory_.d.hidden);
   swiglu_backward(threads_, layer.gate, layer.up, memory_.d.hidden, n_ * ffn_width, memory_.d.gate,
@@ -167,29 +168,29 @@ void Llama<T>::backward_layer(const LlamaLayout::Layer& at, const Layer& layer) 
 }
 
 template <typename T>
-void Llama<T>::apply(size_t matrix, const T* x, bool adds, T* out) {
+void Decoder<T>::apply(size_t matrix, const T* x, bool adds, T* out) {
   weights_.multiply(threads_, layout_.parameters[matrix], x, n_, adds, out);
 }
 
 template <typename T>
-void Llama<T>::apply_backward(size_t matrix, const T* x, const T* d_out, bool adds, T* d_x) {
+void Decoder<T>::apply_backward(size_t matrix, const T* x, const T* d_out, bool adds, T* d_x) {
   weights_.multiply_backward(threads_, layout_.parameters[matrix], x, d_out, n_, adds, d_x);
 }
 
 template <typename T>
-void Llama<T>::norm(size_t vector, const T* x, T* out, T* scales) {
+void Decoder<T>::norm(size_t vector, const T* x, T* out, T* scales) {
   const T* const weight = weights_.vector(layout_.parameters[vector]);
   rms_norm(threads_, x, weight, config_.norm_epsilon, n_, config_.width, out, scales);
 }
 
 template <typename T>
-void Llama<T>::norm_backward(size_t vector, const T* x, const T* scales, const T* d_out, T* d_x) {
+void Decoder<T>::norm_backward(size_t vector, const T* x, const T* scales, const T* d_out, T* d_x) {
   const Parameter& parameter = layout_.parameters[vector];
   rms_norm_backward(threads_, x, weights_.vector(parameter), scales, d_out, n_, config_.width, d_x,
                     weights_.vector_derivatives(parameter));
 }
 
-template class Llama<float>;
-template class Llama<double>;
+template class Decoder<float>;
+template class Decoder<double>;
 
 }  // namespace hearth::train

@@ -1,5 +1,5 @@
 // The sizes of a model of the llama family, and the tensors that it consists of. Source: arXiv:2302.13971.
-// They have GGUF's names, shapes and meaning, so that what is trained is what models/llama.cc runs.
+// They have GGUF's names, shapes and meaning, so that what is trained is what models/decoder.cc runs.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace hearth::train {
 
-struct LlamaConfig {
+struct DecoderConfig {
   int64_t vocabulary = 0;
   int64_t width = 0;
   int64_t n_layers = 0;
@@ -26,10 +26,10 @@ struct LlamaConfig {
 };
 
 // kInvalidArgument, naming the field, for sizes that make no model or one of more than 2^40 weights.
-Result<void> check_config(const LlamaConfig& config);
+Result<void> check_config(const DecoderConfig& config);
 
 // rope_frequencies, or those that rope_base makes: rope_base^(-2 i / size of a head) of pair i.
-std::vector<double> rope_frequencies(const LlamaConfig& config);
+std::vector<double> rope_frequencies(const DecoderConfig& config);
 
 // A tensor of a model, row-major.
 struct Parameter {
@@ -38,17 +38,17 @@ struct Parameter {
   int64_t columns;   // inputs
   bool is_matrix;
   int64_t begin;  // where a flat buffer of all of them has it
-  size_t place;   // in LlamaLayout::parameters
+  size_t place;   // in DecoderLayout::parameters
 
   int64_t size() const noexcept { return rows * columns; }
 };
 
 // All tensors of a model; each part of it names its own by its place in `parameters`.
-struct LlamaLayout {
+struct DecoderLayout {
   struct Layer {
     size_t attn_norm, q, k, v, attn_output, ffn_norm, gate, up, down;
   };
-  explicit LlamaLayout(const LlamaConfig& config);
+  explicit DecoderLayout(const DecoderConfig& config);
 
   std::vector<Parameter> parameters;  // one after the other
   size_t embedding;

@@ -1,5 +1,5 @@
 // The model's loss against computations that know nothing of it, and its derivatives against differences.
-#include "train/llama.h"
+#include "train/decoder.h"
 
 #include <gtest/gtest.h>
 
@@ -21,13 +21,13 @@
 namespace hearth::train {
 namespace {
 
-constexpr LlamaConfig kSmall{.vocabulary = 13,
-                             .width = 24,
-                             .n_layers = 2,
-                             .n_heads = 6,
-                             .n_kv_heads = 3,
-                             .ffn_width = 20,
-                             .context_tokens = 8};
+constexpr DecoderConfig kSmall{.vocabulary = 13,
+                               .width = 24,
+                               .n_layers = 2,
+                               .n_heads = 6,
+                               .n_kv_heads = 3,
+                               .ffn_width = 20,
+                               .context_tokens = 8};
 
 std::vector<int32_t> random_tokens(uint32_t seed, int64_t n, int64_t vocabulary) {
   std::mt19937 random(seed);
@@ -38,7 +38,7 @@ std::vector<int32_t> random_tokens(uint32_t seed, int64_t n, int64_t vocabulary)
 
 // Matrices that keep the length of what they are multiplied with, norms near 1.
 template <typename T>
-void set_random_weights(uint32_t seed, DenseLlama<T>& model) {
+void set_random_weights(uint32_t seed, DenseDecoder<T>& model) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   for (const Parameter& parameter : model.layout().parameters) {
@@ -50,14 +50,14 @@ void set_random_weights(uint32_t seed, DenseLlama<T>& model) {
   }
 }
 
-TEST(TrainLlama, Derivatives_AreDifferences) {
+TEST(TrainDecoder, Derivatives_AreDifferences) {
   for (const bool tied : {true, false}) {
-    LlamaConfig config = kSmall;
+    DecoderConfig config = kSmall;
     config.tied = tied;
     ASSERT_TRUE(check_config(config));
     const BatchShape shape{2, 7};
     Compute compute(1);
-    DenseLlama<double> model(config, shape, compute.threads);
+    DenseDecoder<double> model(config, shape, compute.threads);
     set_random_weights(3, model);
     const auto tokens = random_tokens(4, shape.rows(), config.vocabulary);
     auto targets = random_tokens(5, shape.rows(), config.vocabulary);
@@ -89,13 +89,13 @@ TEST(TrainLlama, Derivatives_AreDifferences) {
   }
 }
 
-TEST(TrainLlama, Threads_ChangeNoBit) {
+TEST(TrainDecoder, Threads_ChangeNoBit) {
   const BatchShape shape{3, 8};
   const auto tokens = random_tokens(7, shape.rows(), kSmall.vocabulary);
   std::vector<float> expected;
   for (const int n_threads : {1, 2, 3}) {
     Compute compute(n_threads);
-    DenseLlama<float> model(kSmall, shape, compute.threads);
+    DenseDecoder<float> model(kSmall, shape, compute.threads);
     set_random_weights(8, model);
     model.loss_and_derivatives(tokens, tokens, 1.0);
     const std::vector<float> derivatives(model.derivatives().begin(), model.derivatives().end());
@@ -104,12 +104,12 @@ TEST(TrainLlama, Threads_ChangeNoBit) {
   }
 }
 
-TEST(TrainLlama, BatchesOfAStep_AddUpToOne) {
+TEST(TrainDecoder, BatchesOfAStep_AddUpToOne) {
   const BatchShape both{2, 8}, one{1, 8};
   Compute compute(1);
   const auto tokens = random_tokens(9, both.rows(), kSmall.vocabulary);
-  DenseLlama<double> whole(kSmall, both, compute.threads);
-  DenseLlama<double> parts(kSmall, one, compute.threads);
+  DenseDecoder<double> whole(kSmall, both, compute.threads);
+  DenseDecoder<double> parts(kSmall, one, compute.threads);
   set_random_weights(10, whole);
   set_random_weights(10, parts);
   const double loss = whole.loss_and_derivatives(tokens, tokens, 0.1);
@@ -128,7 +128,7 @@ template <typename T>
 std::vector<double> losses_of_training(int n_steps) {
   const BatchShape shape{4, 8};
   Compute compute(1);
-  DenseLlama<T> model(kSmall, shape, compute.threads);
+  DenseDecoder<T> model(kSmall, shape, compute.threads);
   set_random_weights(11, model);
   std::vector<typename AdamW<T>::Part> parts;
   for (const Parameter& parameter : model.layout().parameters)
@@ -151,7 +151,7 @@ std::vector<double> losses_of_training(int n_steps) {
   return losses;
 }
 
-TEST(TrainLlama, TwentySteps_HaveTheLossesOfDouble) {
+TEST(TrainDecoder, TwentySteps_HaveTheLossesOfDouble) {
   const auto losses = losses_of_training<float>(20);
   const auto expected = losses_of_training<double>(20);
   for (size_t step = 0; step < losses.size(); ++step) EXPECT_NEAR(losses[step], expected[step], 1e-3) << step;
@@ -166,18 +166,18 @@ bool has_bf16() {
 template <typename T>
 std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps,
                                     tensor::GemmPrecision precision = tensor::GemmPrecision::kF32) {
-  const LlamaConfig config{.vocabulary = 512,
-                           .width = 64,
-                           .n_layers = 5,
-                           .n_heads = 8,
-                           .n_kv_heads = 4,
-                           .ffn_width = 172,
-                           .context_tokens = 512};
+  const DecoderConfig config{.vocabulary = 512,
+                             .width = 64,
+                             .n_layers = 5,
+                             .n_heads = 8,
+                             .n_kv_heads = 4,
+                             .ffn_width = 172,
+                             .context_tokens = 512};
   const BatchShape shape{2, 64};
   Compute compute(1, precision);
-  DenseLlama<float> first(config, {1, 1}, compute.threads);
+  DenseDecoder<float> first(config, {1, 1}, compute.threads);
   initialise(first.layout(), 1, first.weights());
-  DenseLlama<T> model(config, shape, compute.threads);
+  DenseDecoder<T> model(config, shape, compute.threads);
   std::copy(first.weights().begin(), first.weights().end(), model.weights().begin());
   std::vector<typename AdamW<T>::Part> parts;
   for (const Parameter& parameter : model.layout().parameters)
@@ -204,7 +204,7 @@ std::vector<double> losses_on_tales(const Corpus& corpus, int n_steps,
 }
 
 // llama2.c's shape and vocabulary, on real text. What double computes, finite differences have proved.
-TEST(TrainLlama, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
+TEST(TrainDecoder, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
   HEARTH_NEEDS_TEST_DATA(model, "models/stories260K.gguf");
   HEARTH_NEEDS_TEST_DATA(tales, "text/tinystories/cs336-sample.txt");
   if (testing::kSanitized) GTEST_SKIP() << "computes the same sanitized, in a minute";
@@ -226,13 +226,13 @@ TEST(TrainLlama, TwentyStepsOfThe260KShapeOnTales_HaveTheLossesOfDouble) {
     EXPECT_NEAR(in_bf16[step], expected[step], 1e-3) << step;
 }
 
-TEST(TrainLlama, WhatCanBeLearnt_IsLearnt) {
+TEST(TrainDecoder, WhatCanBeLearnt_IsLearnt) {
   const auto losses = losses_of_training<float>(testing::kSanitized ? 80 : 150);
   EXPECT_GT(losses.front(), 2.0);
   EXPECT_LT(losses.back(), 0.3);
 }
 
-void set_weights(std::string_view name, std::span<const float> values, DenseLlama<float>& model) {
+void set_weights(std::string_view name, std::span<const float> values, DenseDecoder<float>& model) {
   for (const Parameter& parameter : model.layout().parameters) {
     if (parameter.name != name) continue;
     ASSERT_EQ(std::ssize(values), parameter.size()) << name;
@@ -243,20 +243,20 @@ void set_weights(std::string_view name, std::span<const float> values, DenseLlam
 }
 
 // A forward pass written from the papers, which knows of no batches; its keys and values are rounded to F16.
-TEST(TrainLlama, Loss_IsThatOfAPlainForwardPass) {
+TEST(TrainDecoder, Loss_IsThatOfAPlainForwardPass) {
   const testing::TinyLlamaShape tiny_shape;
   const testing::TinyLlama tiny(tiny_shape, 12);
-  const LlamaConfig config{.vocabulary = testing::TinyLlama::kVocabularySize,
-                           .width = tiny_shape.width,
-                           .n_layers = tiny_shape.n_layers,
-                           .n_heads = tiny_shape.n_heads,
-                           .n_kv_heads = tiny_shape.n_kv_heads,
-                           .ffn_width = tiny_shape.ffn_width,
-                           .context_tokens = tiny_shape.context_tokens,
-                           .tied = tiny_shape.tied};
+  const DecoderConfig config{.vocabulary = testing::TinyLlama::kVocabularySize,
+                             .width = tiny_shape.width,
+                             .n_layers = tiny_shape.n_layers,
+                             .n_heads = tiny_shape.n_heads,
+                             .n_kv_heads = tiny_shape.n_kv_heads,
+                             .ffn_width = tiny_shape.ffn_width,
+                             .context_tokens = tiny_shape.context_tokens,
+                             .tied = tiny_shape.tied};
   const BatchShape shape{2, 20};
   Compute compute(1);
-  DenseLlama<float> model(config, shape, compute.threads);
+  DenseDecoder<float> model(config, shape, compute.threads);
   for (const Parameter& parameter : model.layout().parameters) {
     set_weights(parameter.name,
                 parameter.is_matrix ? tiny.matrix_values(parameter.name) : tiny.vector_values(parameter.name),
@@ -274,7 +274,7 @@ TEST(TrainLlama, Loss_IsThatOfAPlainForwardPass) {
 }
 
 // A trained model's own weights, on a text that it knows.
-TEST(TrainLlama, LossOfStories260K_IsTheEngines) {
+TEST(TrainDecoder, LossOfStories260K_IsTheEngines) {
   HEARTH_NEEDS_TEST_DATA(path, "models/stories260K.gguf");
   const auto loaded = engine::LoadedModel::load(
       path, std::move(cpu::make_cpu_backend({choose_isa().value(), 1})).value(), {});
@@ -298,16 +298,16 @@ TEST(TrainLlama, LossOfStories260K_IsTheEngines) {
       });
   ASSERT_TRUE(evaluated) << evaluated.error().message();
 
-  LlamaConfig config{.vocabulary = 512,
-                     .width = 64,
-                     .n_layers = 5,
-                     .n_heads = 8,
-                     .n_kv_heads = 4,
-                     .ffn_width = 172,
-                     .context_tokens = 512};
+  DecoderConfig config{.vocabulary = 512,
+                       .width = 64,
+                       .n_layers = 5,
+                       .n_heads = 8,
+                       .n_kv_heads = 4,
+                       .ffn_width = 172,
+                       .context_tokens = 512};
   config.tied = engine.checkpoint().find_tensor("output.weight") == nullptr;
   Compute compute(1);
-  DenseLlama<float> model(config, {1, n}, compute.threads);
+  DenseDecoder<float> model(config, {1, n}, compute.threads);
   for (const Parameter& parameter : model.layout().parameters) {
     const auto* tensor = engine.checkpoint().find_tensor(parameter.name);
     ASSERT_NE(tensor, nullptr) << parameter.name;
@@ -322,27 +322,27 @@ TEST(TrainLlama, LossOfStories260K_IsTheEngines) {
   EXPECT_LT(expected / rows, 2.0);  // it does know it
 }
 
-TEST(TrainLlama, SizesThatMakeNoModel_AreRefusedByName) {
+TEST(TrainDecoder, SizesThatMakeNoModel_AreRefusedByName) {
   const auto expect_refused = [](const char* name, auto change) {
-    LlamaConfig config = kSmall;
+    DecoderConfig config = kSmall;
     change(config);
     const auto checked = check_config(config);
     ASSERT_FALSE(checked) << name;
     EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);
     EXPECT_NE(checked.error().message().find(name), std::string::npos) << checked.error().message();
   };
-  expect_refused("vocabulary", [](LlamaConfig& c) { c.vocabulary = 0; });
-  expect_refused("width", [](LlamaConfig& c) { c.width = -24; });
-  expect_refused("layers", [](LlamaConfig& c) { c.n_layers = 0; });
-  expect_refused("heads", [](LlamaConfig& c) { c.n_heads = 5; });
-  expect_refused("KV heads", [](LlamaConfig& c) { c.n_kv_heads = 4; });
-  expect_refused("KV heads", [](LlamaConfig& c) { c.n_kv_heads = 12; });
-  expect_refused("feed-forward width", [](LlamaConfig& c) { c.ffn_width = 0; });
-  expect_refused("context", [](LlamaConfig& c) { c.context_tokens = 0; });
-  expect_refused("width of a head", [](LlamaConfig& c) { c.n_heads = c.n_kv_heads = 8; });
-  expect_refused("rotary", [](LlamaConfig& c) { c.rope_base = std::nan(""); });
-  expect_refused("epsilon", [](LlamaConfig& c) { c.norm_epsilon = 0; });
-  expect_refused("weights", [](LlamaConfig& c) { c.width = c.ffn_width = 6 << 20; });
+  expect_refused("vocabulary", [](DecoderConfig& c) { c.vocabulary = 0; });
+  expect_refused("width", [](DecoderConfig& c) { c.width = -24; });
+  expect_refused("layers", [](DecoderConfig& c) { c.n_layers = 0; });
+  expect_refused("heads", [](DecoderConfig& c) { c.n_heads = 5; });
+  expect_refused("KV heads", [](DecoderConfig& c) { c.n_kv_heads = 4; });
+  expect_refused("KV heads", [](DecoderConfig& c) { c.n_kv_heads = 12; });
+  expect_refused("feed-forward width", [](DecoderConfig& c) { c.ffn_width = 0; });
+  expect_refused("context", [](DecoderConfig& c) { c.context_tokens = 0; });
+  expect_refused("width of a head", [](DecoderConfig& c) { c.n_heads = c.n_kv_heads = 8; });
+  expect_refused("rotary", [](DecoderConfig& c) { c.rope_base = std::nan(""); });
+  expect_refused("epsilon", [](DecoderConfig& c) { c.norm_epsilon = 0; });
+  expect_refused("weights", [](DecoderConfig& c) { c.width = c.ffn_width = 6 << 20; });
 }
 
 }  // namespace
