@@ -45,17 +45,14 @@ struct Target {
   const char* name;
   const char* peft_name;
 };
-constexpr std::array kTargets{Target{"attn_q", "q_proj"},      Target{"attn_k", "k_proj"},
-                              Target{"attn_v", "v_proj"},      Target{"attn_output", "o_proj"},
-                              Target{"ffn_gate", "gate_proj"}, Target{"ffn_up", "up_proj"},
-                              Target{"ffn_down", "down_proj"}};
+constexpr std::array kTargets{
+    Target{"attn_q", "q_proj"},      Target{"attn_k", "k_proj"},       Target{"attn_v", "v_proj"},
+    Target{"attn_qkv", "qkv_proj"},  Target{"ffn_up", "gate_up_proj"}, Target{"attn_output", "o_proj"},
+    Target{"ffn_gate", "gate_proj"}, Target{"ffn_up", "up_proj"},      Target{"ffn_down", "down_proj"}};
 
-// All of them, or those that were named: either way.
+// Those that were named, either way.
 std::vector<std::string> targets_of(const FinetuneCommandOptions& options) {
   std::vector<std::string> targets;
-  if (options.targets.empty()) {
-    for (const Target& target : kTargets) targets.emplace_back(target.name);
-  }
   for (const std::string& name : options.targets) {
     const auto* const found = std::find_if(kTargets.begin(), kTargets.end(),
                                            [&](const Target& target) { return name == target.peft_name; });
@@ -128,7 +125,8 @@ Result<void> finetune(const FinetuneCommandOptions& options, const Context& cont
 }
 
 constexpr const char* kFinetuneExamples =
-    R"(MODEL is a GGUF file of the llama family, in floats or quantised; it is read and stays as it is.
+    R"(MODEL is a GGUF file in floats or quantised, of the family of Llama and Mistral, Qwen 2 and 3, Gemma 2 and 3, Phi-3 and 4,
+Granite, SmolLM, OLMo 2 or GLM-4; it is read and stays as it is.
 Texts are .txt and .md files, .jsonl files of {"text"} or {"messages"}, and folders of them.
 
 The folder gets the adapter as adapter.gguf and as PEFT reads it (adapter_config.json, adapter_model.safetensors),
@@ -193,7 +191,7 @@ void add_adapter_options(CLI::App& command, FinetuneCommandOptions& options) {
   command
       .add_option("--targets", options.targets,
                   "matrices of each layer, with commas: attn_q (or q_proj), attn_k, attn_v, attn_output, "
-                  "ffn_gate, ffn_up, ffn_down (default: all)")
+                  "ffn_gate, ffn_up, ffn_down; or attn_qkv where that is one matrix (default: all)")
       ->delimiter(',')
       ->type_name("NAMES")
       ->group("Adapter");
@@ -204,9 +202,7 @@ void add_adapter_options(CLI::App& command, FinetuneCommandOptions& options) {
 void add_finetune_command(CLI::App& parser, Action& action) {
   auto options = std::make_shared<FinetuneCommandOptions>();
   CLI::App* command = parser.add_subcommand("finetune", "Teach a model texts, as an adapter beside it");
-  command->add_option("MODEL", options->model, "a GGUF file of the llama family, or ember")
-      ->required()
-      ->type_name("");
+  command->add_option("MODEL", options->model, "a GGUF file, or ember")->required()->type_name("");
   command->add_option("--data", options->data, "a file or folder to learn from; may be repeated")
       ->required()
       ->allow_extra_args(false)

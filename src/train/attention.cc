@@ -29,17 +29,61 @@ Head head_of(const AttentionShape& shape, int64_t sequence, int64_t head) {
           shape.n_heads};
 }
 
-// Scores become weights, zero from `n_seen` on; returns the logarithm of the sum of their exponentials.
-template <typename T>
-T softmax(T* scores, T scale, int64_t n_seen, int64_t n) {
-  const T top = scale * *std::max_element(scores, scores + n_seen);
-  T sum = 0;
-  for (int64_t p = 0; p < n_seen; ++p) {
-    scores[p] = std::exp(scale * scores[p] - top);
-    sum += scores[p];
+// A head's queries first .. first + n, of which the first sees from position `from` on; they see n_seen
+// positions together.
+struct Block {
+  int64_t first, n, from, n_seen;
+
+  // What query `row` of them sees, of n_seen.
+  Range seen_by(int64_t row, int64_t window) const {
+    const int64_t end = first + row + 1;
+    return {std::max(window > 0 ? end - window : 0, from) - from, end - from};
   }
-  for (int64_t p = 0; p < n_seen; ++p) scores[p] /= sum;
-  std::fill(scores + n_seen, scores + n, T{0});
+};
+
+std::vector<Block> blocks_of(const AttentionShape& shape) {
+  std::vector<Block> blocks;
+  for (int64_t first = 0; first < shape.n_positions; first += kQueries) {
+    const int64_t n = std::min(kQueries, shape.n_positions - first);
+    const int64_t from = shape.window > 0 ? std::max<int64_t>(0, first - shape.window + 1) : 0;
+    blocks.push_back({first, n, from, first + n - from});
+  }
+  return blocks;
+}
+
+// How products become scores.
+template <typename T>
+struct Scores {
+  explicit Scores(const AttentionShape& shape)
+      : scale(static_cast<T>(shape.scale != 0.0 ? shape.scale
+                                                : 1 / std::sqrt(static_cast<double>(shape.head_dim)))),
+        soft_cap(static_cast<T>(shape.soft_cap)) {}
+
+  T score(T product) const {
+    return soft_cap > 0 ? soft_cap * std::tanh(scale * product / soft_cap) : scale * product;
+  }
+  // Of a score by its product.
+  T derivative(T score) const {
+    return soft_cap > 0 ? scale * (1 - score / soft_cap * (score / soft_cap)) : scale;
+  }
+
+  T scale, soft_cap;
+};
+
+// Products become weights, zero but for those that are seen; returns the logarithm of the sum of their
+// scores' exponentials.
+template <typename T>
+T softmax(const Scores<T>& how, T* row, Range seen, int64_t n) {
+  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] = how.score(row[p]);
+  const T top = *std::max_element(row + seen.begin, row + seen.end);
+  T sum = 0;
+  for (int64_t p = seen.begin; p < seen.end; ++p) {
+    row[p] = std::exp(row[p] - top);
+    sum += row[p];
+  }
+  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] /= sum;
+  std::fill(row, row + seen.begin, T{0});
+  std::fill(row + seen.end, row + n, T{0});
   return top + std::log(sum);
 }
 
@@ -53,11 +97,6 @@ struct Scratch {
   std::vector<T> d_scores;
 };
 
-// A head's queries first .. first + n, which see n_seen = first + n positions.
-struct Block {
-  int64_t first, n, n_seen;
-};
-
 template <typename T>
 struct Operands {
   const T *q, *k, *v, *out, *log_sums, *d_out;
@@ -65,15 +104,17 @@ struct Operands {
 };
 
 template <typename T>
-void backward_block(Threads& threads, int thread, const Head& at, const Block& block, int64_t head_dim,
-                    const Operands<T>& x, Scratch<T>& scratch) {
-  const T scale = 1 / std::sqrt(static_cast<T>(head_dim));
+void backward_block(Threads& threads, int thread, const AttentionShape& shape, const Head& at,
+                    const Block& block, const Operands<T>& x, Scratch<T>& scratch) {
+  const Scores<T> how(shape);
+  const int64_t head_dim = shape.head_dim;
   const int64_t rows = at.q + block.first * at.q_stride;
+  const int64_t kv = at.kv + block.from * at.kv_stride;
   T* const weights = scratch.scores.data();
   T* const d_scores = scratch.d_scores.data();
   const MatrixView<T> queries{x.q + rows, at.q_stride, 1};
-  const MatrixView<T> keys{x.k + at.kv, at.kv_stride, 1};
-  const MatrixView<T> values{x.v + at.kv, at.kv_stride, 1};
+  const MatrixView<T> keys{x.k + kv, at.kv_stride, 1};
+  const MatrixView<T> values{x.v + kv, at.kv_stride, 1};
   const MatrixView<T> d_outs{x.d_out + rows, at.q_stride, 1};
   const int64_t n_seen = block.n_seen;
   multiply_on<T>(threads, thread,
@@ -86,22 +127,25 @@ void backward_block(Threads& threads, int thread, const Head& at, const Block& b
     const T log_sum = x.log_sums[at.log_sums + (block.first + r) * at.log_sum_stride];
     T* const weight = weights + r * n_seen;
     T* const d_score = d_scores + r * n_seen;
-    const int64_t seen = block.first + r + 1;
-    for (int64_t p = 0; p < seen; ++p) {
-      weight[p] = std::exp(scale * weight[p] - log_sum);
-      d_score[p] = scale * weight[p] * (d_score[p] - along);
+    const Range seen = block.seen_by(r, shape.window);
+    for (int64_t p = seen.begin; p < seen.end; ++p) {
+      const T score = how.score(weight[p]);
+      weight[p] = std::exp(score - log_sum);
+      d_score[p] = how.derivative(score) * weight[p] * (d_score[p] - along);
     }
-    std::fill(weight + seen, weight + n_seen, T{0});
-    std::fill(d_score + seen, d_score + n_seen, T{0});
+    for (T* const part : {weight, d_score}) {
+      std::fill(part, part + seen.begin, T{0});
+      std::fill(part + seen.end, part + n_seen, T{0});
+    }
   }
   const MatrixView<T> weights_view{weights, n_seen, 1};
   const MatrixView<T> d_scores_view{d_scores, n_seen, 1};
   multiply_on<T>(
       threads, thread,
-      {n_seen, head_dim, block.n, weights_view.transposed(), d_outs, true, x.d_v + at.kv, at.kv_stride});
+      {n_seen, head_dim, block.n, weights_view.transposed(), d_outs, true, x.d_v + kv, at.kv_stride});
   multiply_on<T>(
       threads, thread,
-      {n_seen, head_dim, block.n, d_scores_view.transposed(), queries, true, x.d_k + at.kv, at.kv_stride});
+      {n_seen, head_dim, block.n, d_scores_view.transposed(), queries, true, x.d_k + kv, at.kv_stride});
   multiply_on<T>(threads, thread,
                  {block.n, head_dim, n_seen, d_scores_view, keys, false, x.d_q + rows, at.q_stride});
 }
@@ -111,34 +155,28 @@ void backward_block(Threads& threads, int thread, const Head& at, const Block& b
 template <typename T>
 void attention(Threads& threads, const AttentionShape& shape, const T* q, const T* k, const T* v, T* out,
                T* log_sums) {
-  const T scale = 1 / std::sqrt(static_cast<T>(shape.head_dim));
   threads.for_ranges_on(shape.n_sequences * shape.n_heads, 1, [&](int thread, int64_t begin, int64_t end) {
+    const Scores<T> how(shape);
     Scratch<T> scratch(shape.n_positions);
     T* const scores = scratch.scores.data();
     for (int64_t i = begin; i < end; ++i) {
       const Head at = head_of(shape, i / shape.n_heads, i % shape.n_heads);
-      const MatrixView<T> keys{k + at.kv, at.kv_stride, 1};
-      const MatrixView<T> values{v + at.kv, at.kv_stride, 1};
-      for (int64_t first = 0; first < shape.n_positions; first += kQueries) {
-        const int64_t n = std::min(kQueries, shape.n_positions - first);
-        const int64_t n_seen = first + n;
-        const int64_t rows = at.q + first * at.q_stride;
+      for (const Block& block : blocks_of(shape)) {
+        const int64_t n_seen = block.n_seen;
+        const int64_t rows = at.q + block.first * at.q_stride;
+        const int64_t kv = at.kv + block.from * at.kv_stride;
+        const MatrixView<T> queries{q + rows, at.q_stride, 1};
+        const MatrixView<T> keys{k + kv, at.kv_stride, 1};
+        const MatrixView<T> values{v + kv, at.kv_stride, 1};
         multiply_on<T>(threads, thread,
-                       {n,
-                        n_seen,
-                        shape.head_dim,
-                        {q + rows, at.q_stride, 1},
-                        keys.transposed(),
-                        false,
-                        scores,
-                        n_seen});
-        for (int64_t r = 0; r < n; ++r) {
-          log_sums[at.log_sums + (first + r) * at.log_sum_stride] =
-              softmax(scores + r * n_seen, scale, first + r + 1, n_seen);
+                       {block.n, n_seen, shape.head_dim, queries, keys.transposed(), false, scores, n_seen});
+        for (int64_t r = 0; r < block.n; ++r) {
+          log_sums[at.log_sums + (block.first + r) * at.log_sum_stride] =
+              softmax(how, scores + r * n_seen, block.seen_by(r, shape.window), n_seen);
         }
         multiply_on<T>(
             threads, thread,
-            {n, shape.head_dim, n_seen, {scores, n_seen, 1}, values, false, out + rows, at.q_stride});
+            {block.n, shape.head_dim, n_seen, {scores, n_seen, 1}, values, false, out + rows, at.q_stride});
       }
     }
   });
@@ -161,10 +199,8 @@ void attention_backward(Threads& threads, const AttentionShape& shape, const T* 
           std::fill_n(d_k + at.kv + p * at.kv_stride, shape.head_dim, T{0});
           std::fill_n(d_v + at.kv + p * at.kv_stride, shape.head_dim, T{0});
         }
-        for (int64_t first = 0; first < shape.n_positions; first += kQueries) {
-          const int64_t n = std::min(kQueries, shape.n_positions - first);
-          backward_block(threads, thread, at, {first, n, first + n}, shape.head_dim, operands, scratch);
-        }
+        for (const Block& block : blocks_of(shape))
+          backward_block(threads, thread, shape, at, block, operands, scratch);
       }
     }
   });

@@ -1,114 +1,132 @@
 #include "train/base_model.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "base/excerpt.h"
-#include "models/blocks/attention.h"
-#include "models/blocks/rope.h"
 #include "models/config_reader.h"
-#include "models/transformer.h"
+#include "models/model.h"
+#include "models/residual_transformer.h"
 #include "store/digest.h"
 
 namespace hearth::train {
 namespace {
 
-constexpr std::string_view kFrequencies = "rope_freqs.weight";
-
-Result<void> check_architecture(const models::Checkpoint& base) {
-  HEARTH_ASSIGN(const std::string_view architecture, base.string("general.architecture"));
-  if (architecture != "llama") {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: expected a model of the llama family, found one of {}, which Hearth cannot "
-                      "fine-tune yet",
-                      base.name(), quoted_excerpt(architecture));
-  }
-  HEARTH_ASSIGN(const tensor::RopeStyle style,
-                models::read_rope_style(base, "llama", tensor::RopeStyle::kInterleaved));
-  if (style == tensor::RopeStyle::kInterleaved) return {};
-  return make_error(ErrorCode::kUnsupported,
-                    "{}: expected a GGUF file, found a folder whose rows stand in another order",
-                    base.name());
+// What a model has that training does not compute.
+Error unsupported(const models::Checkpoint& base, std::string_view what) {
+  return Error(ErrorCode::kUnsupported,
+               fmt::format("{}: Hearth cannot fine-tune a model with {} yet", base.name(), what));
 }
 
-Result<std::vector<double>> read_frequencies(const models::Checkpoint& base, int64_t head_dim,
-                                             int64_t context_tokens) {
-  HEARTH_ASSIGN(const models::RopeConfig config,
-                models::read_rope_config(base, "llama", head_dim, context_tokens));
-  std::vector<float> factors;
-  if (const gguf::TensorInfo* tensor = base.find_tensor(kFrequencies); tensor != nullptr) {
-    HEARTH_ASSIGN(const std::span<const std::byte> bytes, base.data(*tensor));
-    factors.resize(bytes.size() / sizeof(float));
-    if (tensor->dtype != tensor::DType::kF32 || std::ssize(factors) != config.n_rotated / 2) {
-      return make_error(ErrorCode::kMalformed, "{}: tensor {}: expected {} numbers in F32, found {} {}",
-                        base.name(), kFrequencies, config.n_rotated / 2, tensor->shape.to_string(),
-                        tensor::dtype_name(tensor->dtype));
-    }
-    std::memcpy(factors.data(), bytes.data(), bytes.size());
-    if (!std::all_of(factors.begin(), factors.end(), [](float factor) { return factor > 0.0F; })) {
-      return make_error(ErrorCode::kMalformed, "{}: tensor {}: expected positive factors, found others",
-                        base.name(), kFrequencies);
-    }
-  }
-  const models::Rope rope(config, tensor::RopeStyle::kInterleaved, factors);
-  const tensor::RopeArgs args = rope.args();
-  if (args.magnitude != 1.0F || args.n_rotated != head_dim) {
+// An adapter of GGUF has its rows, which a folder of this architecture orders otherwise.
+Result<void> check_row_order(const models::Checkpoint& base, const models::ConfigReader& reader) {
+  for (const tensor::RopeStyle of_family : {tensor::RopeStyle::kInterleaved, tensor::RopeStyle::kHalves}) {
+    HEARTH_ASSIGN(const tensor::RopeStyle style,
+                  models::read_rope_style(base, reader.architecture(), of_family));
+    if (style == of_family) continue;
     return make_error(ErrorCode::kUnsupported,
-                      "{}: expected heads that turn whole, by rotary embedding without YaRN's scaling, found "
-                      "others, with which Hearth cannot fine-tune yet",
+                      "{}: expected a GGUF file, found a folder whose rows stand in another order",
                       base.name());
   }
-  return std::vector<double>(args.inverse_frequencies.begin(), args.inverse_frequencies.end());
+  return {};
 }
 
-// What is neither a tensor of the layout nor their frequencies would change what is computed.
-Result<void> check_no_others(const models::Checkpoint& base, const DecoderLayout& layout) {
-  for (const gguf::TensorInfo& tensor : base.tensors()) {
-    const bool is_known =
-        tensor.name == kFrequencies ||
-        std::any_of(layout.parameters.begin(), layout.parameters.end(),
-                    [&](const Parameter& parameter) { return parameter.name == tensor.name; });
-    if (is_known) continue;
-    return make_error(
-        ErrorCode::kUnsupported,
-        "{}: expected the tensors of a dense llama, found {}, with which Hearth cannot fine-tune "
-        "yet",
-        base.name(), excerpt(tensor.name));
+LayerPositions positions_of(const models::AttentionConfig& attention) {
+  LayerPositions positions;
+  positions.window = attention.window;
+  if (attention.rope == nullptr) return positions;
+  const tensor::RopeArgs args = attention.rope->args();
+  positions.frequencies.assign(args.inverse_frequencies.begin(), args.inverse_frequencies.end());
+  positions.magnitude = static_cast<double>(args.magnitude);
+  return positions;
+}
+
+Result<void> check_attention(const models::Checkpoint& base, const models::ResidualLayerConfig& layer) {
+  const models::AttentionConfig& attention = layer.attention;
+  const bool has_plain_keys = attention.has_kv() && !attention.keys_are_values && !attention.normalise_values;
+  if (layer.delta_net || layer.latent_attention || !attention.causal || !has_plain_keys)
+    return unsupported(base, "other layers than those of attention over earlier tokens");
+  if (attention.sinks) return unsupported(base, "attention sinks");
+  if (attention.output_gate) return unsupported(base, "gates on attention's output");
+  if (attention.output_bias != models::Bias::kNone) return unsupported(base, "biases on attention's output");
+  if (attention.v_head_dim != attention.head_dim) {
+    return unsupported(base, fmt::format("heads of {} for keys and {} for values", attention.head_dim,
+                                         attention.v_head_dim));
   }
   return {};
+}
+
+Result<void> check_layer(const models::Checkpoint& base, const models::ResidualLayerConfig& layer) {
+  if (layer.norm.kind != models::NormKind::kRms)
+    return unsupported(base, "norms of another kind than the root mean square");
+  HEARTH_TRY(check_attention(base, layer));
+  if (layer.mlp_norm_name != "ffn_norm")
+    return unsupported(base, fmt::format("a norm named {}", layer.mlp_norm_name));
+  const auto* mlp = std::get_if<models::MlpConfig>(&layer.mlp);
+  if (mlp == nullptr) return unsupported(base, "a mixture of experts");
+  if (mlp->form == models::MlpForm::kPlain || mlp->bias != models::Bias::kNone ||
+      mlp->activation == tensor::Activation::kGeluErf) {
+    return unsupported(base, "another feed-forward than a gated one without biases");
+  }
+  return {};
+}
+
+// What all layers of the families that pass check_layer() have in common.
+void read_common(const models::Checkpoint& base, const models::ResidualLayerConfig& layer,
+                 DecoderConfig& config) {
+  const models::AttentionConfig& attention = layer.attention;
+  const auto& mlp = std::get<models::MlpConfig>(layer.mlp);
+  config.n_heads = attention.n_heads;
+  config.n_kv_heads = attention.n_kv_heads;
+  config.head_dim = attention.head_dim;
+  config.ffn_width = mlp.ffn_width;
+  config.norm_epsilon = static_cast<double>(layer.norm.epsilon);
+  config.fused_qkv = attention.fused_qkv;
+  config.fused_gate = mlp.form == models::MlpForm::kGatedFused;
+  config.qkv_bias =
+      attention.qkv_bias == models::Bias::kRequired ||
+      (attention.qkv_bias == models::Bias::kOptional && base.find_tensor("blk.0.attn_q.bias") != nullptr);
+  config.qk_norm = attention.qk_norm;
+  config.norm_placement = layer.norm_placement;
+  config.activation = mlp.activation;
+  config.residual_scale = static_cast<double>(layer.residual_scale);
+  config.attention_scale = static_cast<double>(attention.scale);
+  config.attention_soft_cap = static_cast<double>(attention.soft_cap);
+  if (attention.rope != nullptr) config.rope_style = attention.rope->args().style;
 }
 
 }  // namespace
 
 Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens) {
-  HEARTH_TRY(check_architecture(base));
-  const models::ConfigReader reader(base);
-  HEARTH_ASSIGN(const models::NormConfig norm, models::read_norm_config(reader, models::NormKind::kRms));
-  HEARTH_ASSIGN(const models::TransformerConfig sizes, models::read_transformer_config(reader, norm));
-  HEARTH_ASSIGN(const models::AttentionConfig attention, models::read_attention_config(reader, sizes.width));
+  HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(base));
+  if (context_tokens > trained_tokens) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{}: expected sequences of up to {} tokens, for which it was trained, found {}",
+                      base.name(), trained_tokens, context_tokens);
+  }
   DecoderConfig config;
+  config.context_tokens = context_tokens == 0 ? trained_tokens : context_tokens;
+  HEARTH_TRY(check_row_order(base, models::ConfigReader(base)));
+  models::TensorReader tensors(base);
+  HEARTH_ASSIGN(const models::ResidualTransformerConfig model,
+                models::describe_residual_transformer({base, tensors, config.context_tokens}));
+  const models::TransformerConfig& sizes = model.transformer;
+  if (sizes.learned_positions || sizes.layer_input_width > 0)
+    return unsupported(base, "learned positions or embeddings of layers");
   config.vocabulary = sizes.vocabulary_size;
   config.width = sizes.width;
   config.n_layers = sizes.n_layers;
-  config.n_heads = attention.n_heads;
-  config.n_kv_heads = attention.n_kv_heads;
-  HEARTH_ASSIGN(config.ffn_width, reader.count("feed_forward_length"));
-  config.context_tokens = context_tokens == 0 ? sizes.context_tokens : context_tokens;
-  if (config.context_tokens > sizes.context_tokens) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "{}: expected sequences of up to {} tokens, for which it was trained, found {}",
-                      base.name(), sizes.context_tokens, config.context_tokens);
-  }
-  config.norm_epsilon = static_cast<double>(norm.epsilon);
+  config.embedding_scale = static_cast<double>(sizes.embedding_scale);
+  config.logit_scale = static_cast<double>(sizes.logit_scale);
+  config.logit_soft_cap = static_cast<double>(sizes.logit_soft_cap);
   config.tied = base.find_tensor("output.weight") == nullptr;
-  if (attention.head_dim * attention.n_heads != sizes.width || attention.v_head_dim != attention.head_dim) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: expected heads that share the width of {}, found {} heads of {} and {}",
-                      base.name(), sizes.width, attention.n_heads, attention.head_dim, attention.v_head_dim);
+  for (int64_t i = 0; i < std::min(config.n_layers, kMostLayers); ++i) {
+    const models::ResidualLayerConfig layer = model.layer(i);
+    HEARTH_TRY(check_layer(base, layer));
+    if (i == 0) read_common(base, layer, config);
+    config.positions.push_back(positions_of(layer.attention));
   }
-  HEARTH_ASSIGN(config.rope_frequencies, read_frequencies(base, attention.head_dim, sizes.context_tokens));
   if (const auto good = check_config(config); !good) return good.error().in(base.name());
-  HEARTH_TRY(check_no_others(base, DecoderLayout(config)));
+  for (const Parameter& parameter : DecoderLayout(config).parameters) tensors.ignore(parameter.name);
+  HEARTH_TRY(tensors.check_all_used());
   return config;
 }
 

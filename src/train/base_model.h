@@ -9,10 +9,10 @@
 
 namespace hearth::train {
 
-// Its sizes, and how its heads turn, for sequences of up to `context_tokens`; 0: of up to what it was trained
-// for. kUnsupported, naming the key or the tensor, for what computes otherwise than train::Decoder: another
-// architecture, experts, biases, windows, rows in another order than GGUF's; kMalformed; kInvalidArgument for
-// a longer context.
+// Its sizes and what its layers compute, as the engine would load it, for sequences of up to
+// `context_tokens`; 0: of up to what it was trained for. kUnsupported, naming what it is, for what computes
+// otherwise than train::Decoder: experts, recurrent layers, layer norms, rows in another order
+// than GGUF's; kMalformed; kInvalidArgument for a longer context.
 Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens);
 
 // SHA-256, in hexadecimal digits, of all that a model computes with: its metadata and its tensors.

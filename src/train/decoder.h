@@ -1,7 +1,8 @@
-// A model of the llama family that is trained: its loss, and the derivatives of that by its weights.
+// A decoder-only transformer that is trained: its loss, and the derivatives of that by its weights.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -47,18 +48,28 @@ class Decoder {
                               const SoftTargets* soft = nullptr);
 
  private:
-  // What the forward pass of a layer leaves for the backward one, a row a token.
+  // What an optional norm leaves: its input, and 1 / the root mean square of each row.
+  struct Normed {
+    T *input, *scales;
+  };
+  // What the forward pass of a layer leaves for the backward one, a row a token. What the model has no use
+  // for is null.
   struct Layer {
-    T *x, *attn_scales, *attn_normed, *q, *k, *v, *log_sums, *heads;
-    T *middle, *ffn_scales, *ffn_normed, *gate, *up, *hidden;
+    T *x, *attn_normed, *attn_scales, *q, *k, *v, *log_sums, *heads;
+    Normed q_normed, k_normed, attn_branch;
+    T *middle, *ffn_normed, *ffn_scales, *gate, *up, *hidden;
+    Normed ffn_branch;
   };
   struct Scratch {
-    T *x, *normed, *q, *k, *v, *heads, *gate, *up, *hidden;
+    T *x, *normed, *q, *k, *v, *q_raw, *k_raw, *heads, *gate, *up, *hidden;
+    T *branch, *outgoing;  // where what is added is normalised or scaled
+    T* joined;             // of what fused matrices give
   };
   // Of all activations.
   struct Memory {
     std::vector<Layer> layers;
     T *out, *out_scales, *out_normed, *logits;  // behind the layers
+    T* capped_logits;                           // where there is a soft cap
     Scratch d;                                  // derivatives of the loss by activations
   };
 
@@ -69,25 +80,51 @@ class Decoder {
   double forward(std::span<const int32_t> tokens, std::span<const int32_t> targets, double scale,
                  const SoftTargets* soft);
   // `out`: null where only what it leaves in `layer` is wanted.
-  void forward_layer(const DecoderLayout::Layer& at, const Layer& layer, T* out);
+  void forward_layer(size_t i, T* out);
+  void attend(size_t i);
+  void project_qkv(size_t i);
+  void project_gate(size_t i);
   void backward(std::span<const int32_t> tokens);
-  void backward_layer(const DecoderLayout::Layer& at, const Layer& layer);
+  void backward_layer(size_t i);
+  void attend_backward(size_t i);
+  void project_qkv_backward(size_t i, T* d_q, T* d_k);
+  void project_gate_backward(size_t i);
+
   // out = x w^T with a matrix of the layout, and its derivatives.
   void apply(size_t matrix, const T* x, bool adds, T* out);
   void apply_backward(size_t matrix, const T* x, const T* d_out, bool adds, T* d_x);
-  void norm(size_t vector, const T* x, T* out, T* scales);
-  void norm_backward(size_t vector, const T* x, const T* scales, const T* d_out, T* d_x);
+  void project(const DecoderLayout::Projection& at, const T* x, T* out);
+  void project_backward(const DecoderLayout::Projection& at, const T* x, const T* d_out, bool adds, T* d_x);
+  // Queries or keys, from normed.input to `heads` where the layout has a norm for them.
+  void normalise_heads(DecoderLayout::Optional vector, const Normed& normed, int64_t n_heads, T* heads);
+  // The derivative by what was projected: d_heads itself, or d_raw.
+  T* normalise_heads_backward(DecoderLayout::Optional vector, const Normed& normed, int64_t n_heads,
+                              T* d_heads, T* d_raw);
+  // What attention and feed-forward read.
+  void read_stream(DecoderLayout::Optional vector, const T* x, T* normed, T* scales);
+  // Adds to d_x, which is the derivative by x.
+  void read_stream_backward(DecoderLayout::Optional vector, const T* x, const T* scales, T* d_x);
+  // out = from + what attention or feed-forward add: x w^T, normalised and scaled where the model does that.
+  // `out` null: only what is left in `branch`.
+  void add_branch(size_t matrix, DecoderLayout::Optional vector, const T* x, const Normed& branch,
+                  const T* from, T* out);
+  // The derivative by x, given d.x by `out`, which stays.
+  void add_branch_backward(size_t matrix, DecoderLayout::Optional vector, const T* x, const Normed& branch,
+                           T* d_x);
+  void norm(size_t vector, const T* x, int64_t n, int64_t width, T* out, T* scales);
+  void norm_backward(size_t vector, const T* x, const T* scales, const T* d_out, int64_t n, int64_t width,
+                     T* d_x);
 
   const DecoderConfig config_;
   const BatchShape shape_;
   const Activations activations_;
-  const int64_t n_;         // rows
-  const int64_t kv_width_;  // of keys, and of values
-  const AttentionShape attention_;
+  const int64_t n_;  // rows
   Weights<T>& weights_;
   Threads& threads_;
   const DecoderLayout layout_;
-  const RopeTable<T> rope_;
+  std::vector<std::unique_ptr<const RopeTable<T>>> rope_tables_;  // that differ
+  std::vector<const RopeTable<T>*> ropes_;                        // of each layer
+  std::vector<AttentionShape> attention_;                         // of each layer
   std::vector<std::vector<T>> buffers_;
   const Memory memory_;
 };

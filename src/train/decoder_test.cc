@@ -50,10 +50,37 @@ void set_random_weights(uint32_t seed, DenseDecoder<T>& model) {
   }
 }
 
+// What the families compute otherwise than a llama, each in some of these.
+std::vector<DecoderConfig> different_configs() {
+  std::vector<DecoderConfig> configs(6, kSmall);
+  configs[1].tied = false;
+  DecoderConfig& qwen2 = configs[2];
+  qwen2.rope_style = tensor::RopeStyle::kHalves;
+  qwen2.qkv_bias = true;
+  qwen2.head_dim = 6;
+  qwen2.qk_norm = models::QkNorm::kPerHead;
+  DecoderConfig& gemma = configs[3];
+  gemma.norm_placement = models::NormPlacement::kBoth;
+  gemma.activation = tensor::Activation::kGeluTanh;
+  gemma.embedding_scale = 3.0;
+  gemma.attention_scale = 0.4;
+  gemma.attention_soft_cap = 2.0;
+  gemma.logit_soft_cap = 1.5;
+  gemma.positions = {{.window = 3, .frequencies = {1.0, 0.1}}, {.frequencies = {1.0}, .magnitude = 1.1}};
+  DecoderConfig& olmo = configs[4];
+  olmo.norm_placement = models::NormPlacement::kAfter;
+  olmo.qk_norm = models::QkNorm::kAllHeads;
+  olmo.residual_scale = 0.5;
+  olmo.logit_scale = 0.25;
+  DecoderConfig& phi = configs[5];
+  phi.fused_qkv = true;
+  phi.fused_gate = true;
+  phi.qkv_bias = true;
+  return configs;
+}
+
 TEST(TrainDecoder, Derivatives_AreDifferences) {
-  for (const bool tied : {true, false}) {
-    DecoderConfig config = kSmall;
-    config.tied = tied;
+  for (const DecoderConfig& config : different_configs()) {
     ASSERT_TRUE(check_config(config));
     const BatchShape shape{2, 7};
     Compute compute(1);
@@ -89,18 +116,39 @@ TEST(TrainDecoder, Derivatives_AreDifferences) {
   }
 }
 
+TEST(TrainDecoder, ActivationsComputedAgain_ChangeNoBit) {
+  const BatchShape shape{2, 8};
+  Compute compute(1);
+  for (const DecoderConfig& config : different_configs()) {
+    DecoderConfig deep = config;
+    deep.n_layers = 3;
+    if (!deep.positions.empty()) deep.positions.push_back(deep.positions.front());
+    const auto tokens = random_tokens(7, shape.rows(), deep.vocabulary);
+    std::vector<std::vector<float>> derivatives;
+    for (const Activations activations : {Activations::kKeep, Activations::kRecompute}) {
+      DenseDecoder<float> model(deep, shape, compute.threads, activations);
+      set_random_weights(8, model);
+      model.loss_and_derivatives(tokens, tokens, 1.0);
+      derivatives.emplace_back(model.derivatives().begin(), model.derivatives().end());
+    }
+    EXPECT_EQ(derivatives[0], derivatives[1]);
+  }
+}
+
 TEST(TrainDecoder, Threads_ChangeNoBit) {
   const BatchShape shape{3, 8};
   const auto tokens = random_tokens(7, shape.rows(), kSmall.vocabulary);
-  std::vector<float> expected;
-  for (const int n_threads : {1, 2, 3}) {
-    Compute compute(n_threads);
-    DenseDecoder<float> model(kSmall, shape, compute.threads);
-    set_random_weights(8, model);
-    model.loss_and_derivatives(tokens, tokens, 1.0);
-    const std::vector<float> derivatives(model.derivatives().begin(), model.derivatives().end());
-    if (n_threads == 1) expected = derivatives;
-    EXPECT_EQ(derivatives, expected) << n_threads;
+  for (const DecoderConfig& config : different_configs()) {
+    std::vector<float> expected;
+    for (const int n_threads : {1, 2, 3}) {
+      Compute compute(n_threads);
+      DenseDecoder<float> model(config, shape, compute.threads);
+      set_random_weights(8, model);
+      model.loss_and_derivatives(tokens, tokens, 1.0);
+      const std::vector<float> derivatives(model.derivatives().begin(), model.derivatives().end());
+      if (n_threads == 1) expected = derivatives;
+      EXPECT_EQ(derivatives, expected) << n_threads;
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include "models/adapter/lora_gguf.h"
 #include "models/adapter/lora_peft.h"
 #include "models/chat_format.h"
+#include "models/model.h"
 #include "train/base_model.h"
 #include "train/recipe_inputs.h"
 
@@ -53,7 +54,8 @@ models::LoraAdapter adapter_of(const std::string& name, const DecoderLayout& mod
 
 Result<void> write_adapter(const fs::path& folder, const models::LoraAdapter& adapter,
                            const models::Checkpoint& base, const FinetuneOptions& options) {
-  HEARTH_TRY(models::write_gguf_adapter(AdapterFiles(folder).gguf, adapter, "llama"));
+  HEARTH_ASSIGN(const std::string_view architecture, base.string("general.architecture"));
+  HEARTH_TRY(models::write_gguf_adapter(AdapterFiles(folder).gguf, adapter, architecture));
   HEARTH_ASSIGN(const std::string_view name, base.string_or("general.name", ""));
   return models::write_peft_adapter(folder, adapter, base,
                                     {name.empty() ? options.model_name : std::string(name),
@@ -64,8 +66,11 @@ Result<void> write_adapter(const fs::path& folder, const models::LoraAdapter& ad
 
 Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions options,
                                const fs::path& folder, Threads& threads, const RunOptions& run) {
-  HEARTH_ASSIGN(DecoderConfig config, read_base_config(base, 0));
+  HEARTH_ASSIGN(const int64_t trained_tokens, models::trained_context_tokens(base));
+  HEARTH_ASSIGN(const DecoderConfig config,
+                read_base_config(base, std::min(trained_tokens, options.training.batch.n_tokens)));
   const DecoderLayout layout(config);
+  if (options.lora.targets.empty()) options.lora.targets = all_targets(layout);
   HEARTH_ASSIGN(const LoraLayout lora, LoraLayout::create(layout, options.lora));
   HEARTH_ASSIGN(FrozenWeights<float> frozen, FrozenWeights<float>::create(base, layout));
   HEARTH_ASSIGN(const auto tokenizer, base.load_tokenizer());
@@ -88,10 +93,13 @@ Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions o
                              corpora.held_out.digest()};
   LoraWeights<float> weights(layout, lora, options.lora, frozen);
   initialise_lora(layout, lora, training.seed, weights.values());
-  Trainer trainer(config, training, corpora.train, weights, threads);
-  HEARTH_ASSIGN(
-      const RunResult result,
-      carry_out({options.model_name, identity, corpora, /*measures_start=*/true}, run_folder, trainer, run));
+  const RunPlan plan{options.model_name, identity, corpora, /*measures_start=*/true};
+  const auto train = [&]() -> Result<RunResult> {
+    Trainer trainer(config, training, corpora.train, weights, threads);
+    return carry_out(plan, run_folder, trainer, run);
+  };
+  // Activations are gone before the adapter's files are made in memory.
+  HEARTH_ASSIGN(const RunResult result, train());
   if (result.is_finished) {
     HEARTH_TRY(write_adapter(
         folder, adapter_of(options.model_name, layout, lora, options.lora, weights.values()), base, options));

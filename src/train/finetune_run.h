@@ -13,7 +13,7 @@ namespace hearth::train {
 struct FinetuneOptions {
   std::string model_name;  // for titles, and where the model itself has no name
   Texts texts;
-  LoraOptions lora;
+  LoraOptions lora;     // without targets: all
   double epochs = 3.0;  // over the text, where training.n_steps is 0
   // A batch's sequences are cut down to what the text and the model's context have. The schedule's number of
   // steps is that of the training.
@@ -32,10 +32,10 @@ struct AdapterFiles {
   std::filesystem::path peft_weights;
 };
 
-// `base`, a model of the llama family, quantised or not, is learnt on in `folder`, or the run goes on where
-// the folder's checkpoint is: whatever ended a run before, it ends with the same bytes. Errors:
-// read_base_config()'s, those of texts and targets, naming them; RunFolder::open()'s, check_memory()'s and
-// carry_out()'s. The last checkpoint stands in each case.
+// `base`, a model of one of the families that read_base_config() knows, quantised or not, is learnt on in
+// `folder`, or the run goes on where the folder's checkpoint is: whatever ended a run before, it ends with
+// the same bytes. Errors: read_base_config()'s, those of texts and targets, naming them; RunFolder::open()'s,
+// check_memory()'s and carry_out()'s. The last checkpoint stands in each case.
 Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions options,
                                const std::filesystem::path& folder, Threads& threads, const RunOptions& run);
 

@@ -15,7 +15,7 @@ void initialise(const DecoderLayout& layout, uint64_t seed, std::span<float> wei
     const std::span<float> values =
         weights.subspan(static_cast<size_t>(parameter.begin), static_cast<size_t>(parameter.size()));
     if (!parameter.is_matrix) {
-      std::fill(values.begin(), values.end(), 1.0F);
+      std::fill(values.begin(), values.end(), parameter.name.ends_with(".bias") ? 0.0F : 1.0F);
       continue;
     }
     const bool is_added =

@@ -1,5 +1,7 @@
 #include "train/lora.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -24,11 +26,8 @@ Result<void> check_targets(const DecoderLayout& model, const LoraOptions& option
         std::any_of(model.parameters.begin(), model.parameters.end(),
                     [&](const Parameter& parameter) { return is_target(parameter, target); });
     if (!is_known || target.find('.') != std::string::npos) {
-      return make_error(
-          ErrorCode::kInvalidArgument,
-          "targets: expected attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up or ffn_down, "
-          "found {}",
-          target);
+      return make_error(ErrorCode::kInvalidArgument, "targets: expected some of {}, found {}",
+                        fmt::join(all_targets(model), ", "), target);
     }
     if (std::count(options.targets.begin(), options.targets.end(), target) > 1) {
       return make_error(ErrorCode::kInvalidArgument, "targets: expected each once, found {} twice", target);
@@ -38,6 +37,18 @@ Result<void> check_targets(const DecoderLayout& model, const LoraOptions& option
 }
 
 }  // namespace
+
+std::vector<std::string> all_targets(const DecoderLayout& model) {
+  constexpr std::string_view kFirstLayer = "blk.0.";
+  constexpr std::string_view kWeight = ".weight";
+  std::vector<std::string> targets;
+  for (const Parameter& parameter : model.parameters) {
+    const std::string_view name = parameter.name;
+    if (!parameter.is_matrix || !name.starts_with(kFirstLayer)) continue;
+    targets.emplace_back(name.substr(kFirstLayer.size(), name.size() - kFirstLayer.size() - kWeight.size()));
+  }
+  return targets;
+}
 
 double LoraOptions::scale() const noexcept {
   const auto r = static_cast<double>(rank);

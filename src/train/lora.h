@@ -18,7 +18,8 @@ struct LoraOptions {
   int64_t rank = 16;
   double alpha = 32.0;
   bool rank_stabilised = false;  // arXiv:2312.03732
-  // Of each layer: "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down".
+  // Of each layer: "attn_q", "attn_k", "attn_v" (or "attn_qkv", where these are one matrix), "attn_output",
+  // "ffn_gate", "ffn_up", "ffn_down".
   std::vector<std::string> targets;
 
   // alpha / rank, or alpha / sqrt(rank).
@@ -40,6 +41,9 @@ struct LoraLayout {
   std::vector<Pair> pairs;
   int64_t n_weights = 0;
 };
+
+// Of a model's layers, all matrices.
+std::vector<std::string> all_targets(const DecoderLayout& model);
 
 // A normal, its deviation 1 / sqrt(columns), and B zeros: the model begins as it is. The same for a seed
 // everywhere.

@@ -2,19 +2,55 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
+#include "base/check.h"
 #include "train/products.h"
 
 namespace hearth::train {
 namespace {
 
 constexpr int64_t kGrainRows = 8;
+constexpr int64_t kGrainColumns = 16;
 constexpr int64_t kGrainElements = 4096;
 
 template <typename T>
-T sigmoid(T x) {
-  return 1 / (1 + std::exp(-x));
+struct Activated {
+  T value, derivative;
+};
+
+template <typename T>
+Activated<T> silu(T x) {
+  const T sigmoid = 1 / (1 + std::exp(-x));
+  return {x * sigmoid, sigmoid * (1 + x * (1 - sigmoid))};
+}
+
+// tensor::Activation::kGeluTanh.
+template <typename T>
+Activated<T> gelu_tanh(T x) {
+  const T root = std::sqrt(2 / std::numbers::pi_v<T>);
+  const T cubic = static_cast<T>(0.044715);
+  const T t = std::tanh(root * (x + cubic * x * x * x));
+  return {x / 2 * (1 + t), (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
+}
+
+// Calls body(function) with the activation, which knows its derivative.
+template <typename T, typename Body>
+void with_activation(tensor::Activation activation, const Body& body) {
+  HEARTH_CHECK(activation != tensor::Activation::kGeluErf);
+  if (activation == tensor::Activation::kSilu) {
+    body([](T x) { return silu(x); });
+  } else {
+    body([](T x) { return gelu_tanh(x); });
+  }
+}
+
+template <typename T>
+int64_t width_of(std::initializer_list<ColumnPart<T>> parts) {
+  int64_t width = 0;
+  for (const ColumnPart<T>& part : parts) width += part.width;
+  return width;
 }
 
 }  // namespace
@@ -66,7 +102,7 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
   });
   if (d_weight == nullptr) return;
   // Columns are divided, so that each sum is made by one thread, in the order of the rows.
-  threads.for_ranges(width, 16, [&](int64_t begin, int64_t end) {
+  threads.for_ranges(width, kGrainColumns, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t j = begin; j < end; ++j)
         d_weight[j] += d_out[i * width + j] * x[i * width + j] * scales[i];
@@ -75,33 +111,114 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
 }
 
 template <typename T>
-RopeTable<T>::RopeTable(int64_t n_positions, std::span<const double> frequencies)
-    : n_pairs(std::ssize(frequencies)) {
+void add_bias(Threads& threads, const T* bias, int64_t n, int64_t width, T* x) {
+  threads.for_ranges(n, kGrainRows, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t j = 0; j < width; ++j) x[i * width + j] += bias[j];
+    }
+  });
+}
+
+// Columns are divided, so that each sum is made by one thread, in the order of the rows.
+template <typename T>
+void add_bias_backward(Threads& threads, const T* d_out, int64_t n, int64_t width, T* d_bias) {
+  threads.for_ranges(width, kGrainColumns, [&](int64_t begin, int64_t end) {
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = begin; j < end; ++j) d_bias[j] += d_out[i * width + j];
+    }
+  });
+}
+
+template <typename T>
+void split_columns(Threads& threads, const T* joined, int64_t n, std::initializer_list<ColumnPart<T>> parts) {
+  const int64_t width = width_of(parts);
+  threads.for_ranges(n, kGrainRows, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T* from = joined + i * width;
+      for (const ColumnPart<T>& part : parts) {
+        std::copy_n(from, part.width, part.data + i * part.width);
+        from += part.width;
+      }
+    }
+  });
+}
+
+template <typename T>
+void join_columns(Threads& threads, std::initializer_list<ColumnPart<T>> parts, int64_t n, T* joined) {
+  const int64_t width = width_of(parts);
+  threads.for_ranges(n, kGrainRows, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* to = joined + i * width;
+      for (const ColumnPart<T>& part : parts) to = std::copy_n(part.data + i * part.width, part.width, to);
+    }
+  });
+}
+
+template <typename T>
+void add_scaled(Threads& threads, const T* x, double factor, int64_t n, T* out) {
+  const T f = static_cast<T>(factor);
+  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] += f * x[i];
+  });
+}
+
+template <typename T>
+void scale(Threads& threads, const T* x, double factor, int64_t n, T* out) {
+  const T f = static_cast<T>(factor);
+  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = f * x[i];
+  });
+}
+
+template <typename T>
+void soft_cap(Threads& threads, const T* x, double limit, int64_t n, T* out) {
+  const T most = static_cast<T>(limit);
+  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = most * std::tanh(x[i] / most);
+  });
+}
+
+template <typename T>
+void soft_cap_backward(Threads& threads, const T* out, double limit, int64_t n, T* d) {
+  const T most = static_cast<T>(limit);
+  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) d[i] *= 1 - out[i] / most * (out[i] / most);
+  });
+}
+
+template <typename T>
+RopeTable<T>::RopeTable(int64_t n_positions, const LayerPositions& positions, tensor::RopeStyle pairs)
+    : style(pairs), n_pairs(std::ssize(positions.frequencies)) {
   for (int64_t position = 0; position < n_positions; ++position) {
-    for (const double frequency : frequencies) {
+    for (const double frequency : positions.frequencies) {
       const double angle = static_cast<double>(position) * frequency;
-      cosines.push_back(static_cast<T>(std::cos(angle)));
-      sines.push_back(static_cast<T>(std::sin(angle)));
+      cosines.push_back(static_cast<T>(positions.magnitude * std::cos(angle)));
+      sines.push_back(static_cast<T>(positions.magnitude * std::sin(angle)));
     }
   }
 }
 
 template <typename T>
 void rope(Threads& threads, const RopeTable<T>& table, int64_t n, int64_t n_positions, int64_t n_heads,
-          int sign, T* x) {
+          int64_t head_dim, int sign, T* x) {
   const int64_t n_pairs = table.n_pairs;
+  const bool is_interleaved = table.style == tensor::RopeStyle::kInterleaved;
+  const int64_t stride = is_interleaved ? 2 : 1;       // from a pair to the next
+  const int64_t apart = is_interleaved ? 1 : n_pairs;  // the two of a pair
   threads.for_ranges(n, kGrainRows, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const T* const cosines = table.cosines.data() + i % n_positions * n_pairs;
       const T* const sines = table.sines.data() + i % n_positions * n_pairs;
-      T* pairs = x + i * n_heads * 2 * n_pairs;
-      for (int64_t head = 0; head < n_heads; ++head, pairs += 2 * n_pairs) {
+      T* head = x + i * n_heads * head_dim;
+      for (int64_t h = 0; h < n_heads; ++h, head += head_dim) {
         for (int64_t p = 0; p < n_pairs; ++p) {
-          const T a = pairs[2 * p];
-          const T b = pairs[2 * p + 1];
+          T& first = head[p * stride];
+          T& second = head[p * stride + apart];
+          const T a = first;
+          const T b = second;
           const T sine = static_cast<T>(sign) * sines[p];
-          pairs[2 * p] = a * cosines[p] - b * sine;
-          pairs[2 * p + 1] = a * sine + b * cosines[p];
+          first = a * cosines[p] - b * sine;
+          second = a * sine + b * cosines[p];
         }
       }
     }
@@ -109,21 +226,25 @@ void rope(Threads& threads, const RopeTable<T>& table, int64_t n, int64_t n_posi
 }
 
 template <typename T>
-void swiglu(Threads& threads, const T* gate, const T* up, int64_t n, T* out) {
-  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = gate[i] * sigmoid(gate[i]) * up[i];
+void gated(Threads& threads, tensor::Activation activation, const T* gate, const T* up, int64_t n, T* out) {
+  with_activation<T>(activation, [&](auto activate) {
+    threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) out[i] = activate(gate[i]).value * up[i];
+    });
   });
 }
 
 template <typename T>
-void swiglu_backward(Threads& threads, const T* gate, const T* up, const T* d_out, int64_t n, T* d_gate,
-                     T* d_up) {
-  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const T s = sigmoid(gate[i]);
-      d_up[i] = d_out[i] * gate[i] * s;
-      d_gate[i] = d_out[i] * up[i] * s * (1 + gate[i] * (1 - s));
-    }
+void gated_backward(Threads& threads, tensor::Activation activation, const T* gate, const T* up,
+                    const T* d_out, int64_t n, T* d_gate, T* d_up) {
+  with_activation<T>(activation, [&](auto activate) {
+    threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const Activated<T> activated = activate(gate[i]);
+        d_up[i] = d_out[i] * activated.value;
+        d_gate[i] = d_out[i] * up[i] * activated.derivative;
+      }
+    });
   });
 }
 
@@ -176,10 +297,19 @@ void linear_backward(Threads& threads, const T* x, const T* w, const T* d_out, i
   template void rms_norm<T>(Threads&, const T*, const T*, double, int64_t, int64_t, T*, T*);                 \
   template void rms_norm_backward<T>(Threads&, const T*, const T*, const T*, const T*, int64_t, int64_t, T*, \
                                      T*);                                                                    \
+  template void add_bias<T>(Threads&, const T*, int64_t, int64_t, T*);                                       \
+  template void add_bias_backward<T>(Threads&, const T*, int64_t, int64_t, T*);                              \
+  template void split_columns<T>(Threads&, const T*, int64_t, std::initializer_list<ColumnPart<T>>);         \
+  template void join_columns<T>(Threads&, std::initializer_list<ColumnPart<T>>, int64_t, T*);                \
+  template void add_scaled<T>(Threads&, const T*, double, int64_t, T*);                                      \
+  template void scale<T>(Threads&, const T*, double, int64_t, T*);                                           \
+  template void soft_cap<T>(Threads&, const T*, double, int64_t, T*);                                        \
+  template void soft_cap_backward<T>(Threads&, const T*, double, int64_t, T*);                               \
   template struct RopeTable<T>;                                                                              \
-  template void rope<T>(Threads&, const RopeTable<T>&, int64_t, int64_t, int64_t, int, T*);                  \
-  template void swiglu<T>(Threads&, const T*, const T*, int64_t, T*);                                        \
-  template void swiglu_backward<T>(Threads&, const T*, const T*, const T*, int64_t, T*, T*);                 \
+  template void rope<T>(Threads&, const RopeTable<T>&, int64_t, int64_t, int64_t, int64_t, int, T*);         \
+  template void gated<T>(Threads&, tensor::Activation, const T*, const T*, int64_t, T*);                     \
+  template void gated_backward<T>(Threads&, tensor::Activation, const T*, const T*, const T*, int64_t, T*,   \
+                                  T*);                                                                       \
   template double cross_entropy<T>(Threads&, T*, std::span<const int32_t>, int64_t, double);                 \
   template void linear<T>(Threads&, const T*, const T*, int64_t, int64_t, int64_t, bool, T*);                \
   template void linear_backward<T>(Threads&, const T*, const T*, const T*, int64_t, int64_t, int64_t, bool,  \

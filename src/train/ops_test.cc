@@ -55,12 +55,12 @@ double inner_product(const std::vector<T>& out, const Values& weight) {
   return sum;
 }
 
-std::vector<double> frequencies_of(int64_t head_dim, double base) {
+LayerPositions positions_of_head(int64_t head_dim, double base) {
   DecoderConfig config;
   config.width = head_dim;
   config.n_heads = 1;
   config.rope_base = base;
-  return rope_frequencies(config);
+  return positions_of(config, 0);
 }
 
 double norm_of(const Values& x) {
@@ -158,40 +158,92 @@ TEST_F(TrainOps, RmsNorm_DerivativesAreDifferences) {
   }
 }
 
+TEST_F(TrainOps, AddBias_DerivativesAreDifferences) {
+  const int64_t n = size(1, 20), width = size(1, 40);
+  const Values weight = normal(n * width);
+  expect_derivatives({normal(n * width), normal(width)},
+                     [&]<typename T>(Threads& threads, const auto& inputs) {
+                       auto out = cast<T>(inputs[0]);
+                       const auto bias = cast<T>(inputs[1]);
+                       add_bias(threads, bias.data(), n, width, out.data());
+                       auto d_bias = added_to<T>(bias.size());
+                       add_bias_backward(threads, cast<T>(weight).data(), n, width, d_bias.data());
+                       return Evaluated{inner_product(out, weight), {weight, after_adding(d_bias)}};
+                     });
+}
+
+TEST_F(TrainOps, SoftCap_DerivativesAreDifferences) {
+  const int64_t n = size(1, 100);
+  const Values weight = normal(n);
+  expect_derivatives({normal(n)}, [&]<typename T>(Threads& threads, const auto& inputs) {
+    auto out = cast<T>(inputs[0]);
+    soft_cap(threads, out.data(), 1.5, n, out.data());
+    auto d = cast<T>(weight);
+    soft_cap_backward(threads, out.data(), 1.5, n, d.data());
+    return Evaluated{inner_product(out, weight), {after_overwriting(d)}};
+  });
+}
+
+TEST_F(TrainOps, Scale_AndAddScaled) {
+  const Values x{1, 2, 3};
+  Values out{10, 20, 30};
+  add_scaled(compute_.threads, x.data(), 0.5, 3, out.data());
+  EXPECT_EQ(out, (Values{10.5, 21, 31.5}));
+  scale(compute_.threads, out.data(), 2.0, 3, out.data());
+  EXPECT_EQ(out, (Values{21, 42, 63}));
+}
+
+// Heads that turn whole or in part.
 TEST_F(TrainOps, Rope_DerivativesAreDifferences) {
-  for (int i = 0; i < kShapes; ++i) {
-    const int64_t n_positions = size(1, 9), n = n_positions * size(1, 3);
-    const int64_t n_heads = size(1, 3), head_dim = 2 * size(1, 6);
-    const Values weight = normal(n * n_heads * head_dim);
-    expect_derivatives({normal(n * n_heads * head_dim)},
-                       [&]<typename T>(Threads& threads, const auto& inputs) {
-                         const RopeTable<T> table(n_positions, frequencies_of(head_dim, 100.0));
-                         auto out = cast<T>(inputs[0]);
-                         rope(threads, table, n, n_positions, n_heads, 1, out.data());
-                         auto d_x = cast<T>(weight);
-                         rope(threads, table, n, n_positions, n_heads, -1, d_x.data());
-                         return Evaluated{inner_product(out, weight), {after_overwriting(d_x)}};
-                       });
+  for (const tensor::RopeStyle style : {tensor::RopeStyle::kInterleaved, tensor::RopeStyle::kHalves}) {
+    for (int i = 0; i < kShapes; ++i) {
+      const int64_t n_positions = size(1, 9), n = n_positions * size(1, 3);
+      const int64_t n_heads = size(1, 3), turned = 2 * size(1, 6), head_dim = turned + 2 * size(0, 2);
+      LayerPositions positions = positions_of_head(turned, 100.0);
+      positions.magnitude = 1.25;
+      const Values weight = normal(n * n_heads * head_dim);
+      expect_derivatives({normal(n * n_heads * head_dim)},
+                         [&]<typename T>(Threads& threads, const auto& inputs) {
+                           const RopeTable<T> table(n_positions, positions, style);
+                           auto out = cast<T>(inputs[0]);
+                           rope(threads, table, n, n_positions, n_heads, head_dim, 1, out.data());
+                           auto d_x = cast<T>(weight);
+                           rope(threads, table, n, n_positions, n_heads, head_dim, -1, d_x.data());
+                           return Evaluated{inner_product(out, weight), {after_overwriting(d_x)}};
+                         });
+    }
   }
 }
 
 // The third pair of position 2 turns by 2 * 100^(-4 / 6).
 TEST_F(TrainOps, Rope_TurnsByPositionTimesFrequency) {
-  const RopeTable<double> table(4, frequencies_of(6, 100.0));
+  const LayerPositions positions = positions_of_head(6, 100.0);
+  const double angle = 2 * std::pow(100.0, -4.0 / 6);
+  const RopeTable<double> interleaved(4, positions, tensor::RopeStyle::kInterleaved);
   Values x(4 * 6);
   x[2 * 6 + 4] = 1;
-  rope(compute_.threads, table, 4, 4, 1, 1, x.data());
-  const double angle = 2 * std::pow(100.0, -4.0 / 6);
+  rope(compute_.threads, interleaved, 4, 4, 1, 6, 1, x.data());
   EXPECT_NEAR(x[2 * 6 + 4], std::cos(angle), 1e-15);
   EXPECT_NEAR(x[2 * 6 + 5], std::sin(angle), 1e-15);
+  const RopeTable<double> halves(4, positions, tensor::RopeStyle::kHalves);
+  Values y(4 * 6);
+  y[2 * 6 + 2] = 1;
+  rope(compute_.threads, halves, 4, 4, 1, 6, 1, y.data());
+  EXPECT_NEAR(y[2 * 6 + 2], std::cos(angle), 1e-15);
+  EXPECT_NEAR(y[2 * 6 + 5], std::sin(angle), 1e-15);
 }
 
 TEST_F(TrainOps, Attention_DerivativesAreDifferences) {
-  for (int i = 0; i < kShapes; ++i) {
+  for (int i = 0; i < 2 * kShapes; ++i) {
     const int64_t n_kv_heads = size(1, 2), group = size(1, 3);
-    // One of several blocks of queries.
-    const AttentionShape shape{size(1, 2), i == 0 ? 67 : size(1, 9), n_kv_heads * group, n_kv_heads,
-                               size(1, 9)};
+    // Two of several blocks of queries.
+    AttentionShape shape{size(1, 2), i % kShapes == 0 ? 67 : size(1, 9), n_kv_heads * group, n_kv_heads,
+                         size(1, 9)};
+    if (i >= kShapes) {
+      shape.scale = 0.7;
+      shape.soft_cap = 1.5;
+      shape.window = size(2, 5);
+    }
     const int64_t n = shape.n_sequences * shape.n_positions;
     const int64_t n_q = n * shape.n_heads * shape.head_dim;
     const int64_t n_kv = n * shape.n_kv_heads * shape.head_dim;
@@ -231,18 +283,37 @@ TEST_F(TrainOps, Attention_WeighsWhatWasSeen) {
   EXPECT_NEAR(log_sums[1], std::log(first + second), 1e-14);
 }
 
-TEST_F(TrainOps, Swiglu_DerivativesAreDifferences) {
-  for (int i = 0; i < kShapes; ++i) {
+// The third position, with a window of two, does not see the first.
+TEST_F(TrainOps, Attention_OverAWindow_WeighsWhatIsInIt) {
+  const AttentionShape shape{.n_sequences = 1,
+                             .n_positions = 3,
+                             .n_heads = 1,
+                             .n_kv_heads = 1,
+                             .head_dim = 1,
+                             .scale = 2.0,
+                             .soft_cap = 3.0,
+                             .window = 2};
+  const Values q{1, 1, 1}, k{100, 1, -1}, v{100, 3, 5};
+  Values out(3), log_sums(3);
+  attention(compute_.threads, shape, q.data(), k.data(), v.data(), out.data(), log_sums.data());
+  const double first = std::exp(3 * std::tanh(2.0 / 3)), second = std::exp(3 * std::tanh(-2.0 / 3));
+  EXPECT_NEAR(out[2], (first * 3 + second * 5) / (first + second), 1e-14);
+}
+
+TEST_F(TrainOps, Gated_DerivativesAreDifferences) {
+  for (int i = 0; i < 2 * kShapes; ++i) {
+    const auto activation = i < kShapes ? tensor::Activation::kSilu : tensor::Activation::kGeluTanh;
     const int64_t n = size(1, 100);
     const Values weight = normal(n);
     expect_derivatives({normal(n), normal(n)}, [&]<typename T>(Threads& threads, const auto& inputs) {
       const auto gate = cast<T>(inputs[0]);
       const auto up = cast<T>(inputs[1]);
       auto out = overwritten<T>(gate.size());
-      swiglu(threads, gate.data(), up.data(), n, out.data());
+      gated(threads, activation, gate.data(), up.data(), n, out.data());
       auto d_gate = overwritten<T>(gate.size());
       auto d_up = overwritten<T>(gate.size());
-      swiglu_backward(threads, gate.data(), up.data(), cast<T>(weight).data(), n, d_gate.data(), d_up.data());
+      gated_backward(threads, activation, gate.data(), up.data(), cast<T>(weight).data(), n, d_gate.data(),
+                     d_up.data());
       return Evaluated{inner_product(out, weight), {after_overwriting(d_gate), after_overwriting(d_up)}};
     });
   }

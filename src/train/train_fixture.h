@@ -24,8 +24,9 @@ struct Compute {
 template <typename T>
 class DenseDecoder {
  public:
-  DenseDecoder(const DecoderConfig& config, const BatchShape& shape, Threads& threads)
-      : layout_(config), weights_(layout_), decoder_(config, shape, weights_, threads) {}
+  DenseDecoder(const DecoderConfig& config, const BatchShape& shape, Threads& threads,
+               Activations activations = Activations::kKeep)
+      : layout_(config), weights_(layout_), decoder_(config, shape, weights_, threads, activations) {}
 
   const DecoderLayout& layout() const { return layout_; }
   std::span<T> weights() { return weights_.values(); }

@@ -75,7 +75,7 @@ TEST_F(FinetuneCommand, PeftFiles_SayTheSameToAnotherReader) {
 }
 
 TEST_F(FinetuneCommand, WrongCommandLines_SayWhatWasExpected) {
-  EXPECT_CONTAINS(finetune(path("x"), {"--targets", "q_prej"}).err, "targets: expected attn_q");
+  EXPECT_CONTAINS(finetune(path("x"), {"--targets", "q_prej"}).err, "targets: expected some of attn_q");
   EXPECT_CONTAINS(finetune(path("x"), {"--loss-on", "nothing"}).err,
                   "expected everything or answers, found 'nothing'");
   EXPECT_CONTAINS(finetune(path("x"), {"--alpha", "much"}).err, "expected a number from");

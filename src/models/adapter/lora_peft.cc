@@ -1,6 +1,7 @@
 #include "models/adapter/lora_peft.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -34,7 +35,6 @@ constexpr uint64_t kMaxWeightsBytes = uint64_t{1} << 40;
 // What of a base decides how Hugging Face names its matrices and orders their rows.
 struct BaseForm {
   const HuggingFaceFamily* family = nullptr;
-  // Of each head the rows of GGUF's llama stand as pairs, those of Hugging Face as halves.
   bool has_pairs = false;
   int64_t n_heads = 0;
   int64_t n_kv_heads = 0;
@@ -47,21 +47,43 @@ struct BaseForm {
   }
 };
 
+// Families that Hearth reads no folders of, whose matrices have the names of the llama's.
+constexpr std::array kOtherFamilies{
+    HuggingFaceFamily{.class_name = "Gemma2ForCausalLM", .architecture = "gemma2"},
+    HuggingFaceFamily{.class_name = "Glm4ForCausalLM", .architecture = "glm4"},
+    HuggingFaceFamily{.class_name = "GraniteForCausalLM", .architecture = "granite"},
+    HuggingFaceFamily{.class_name = "Olmo2ForCausalLM", .architecture = "olmo2"},
+    HuggingFaceFamily{.class_name = "SmolLM3ForCausalLM", .architecture = "smollm3"}};
+
+const HuggingFaceFamily* find_family(std::string_view architecture) {
+  for (const HuggingFaceFamily& family : huggingface_families()) {
+    if (family.architecture == architecture && !family.nested) return &family;
+  }
+  const auto* const other =
+      std::find_if(kOtherFamilies.begin(), kOtherFamilies.end(),
+                   [&](const HuggingFaceFamily& family) { return family.architecture == architecture; });
+  return other != kOtherFamilies.end() ? other : nullptr;
+}
+
+// Whether GGUF's files of the architecture have rows as pairs, which Hugging Face has as halves.
+bool is_converted_to_pairs(std::string_view architecture) {
+  return architecture == "llama" || architecture == "granite" || architecture == "smollm3";
+}
+
 Result<BaseForm> form_of(const Checkpoint& base) {
   const ConfigReader reader(base);
   BaseForm form;
-  for (const HuggingFaceFamily& family : huggingface_families()) {
-    if (family.architecture == reader.architecture() && !family.nested && form.family == nullptr)
-      form.family = &family;
-  }
+  form.family = find_family(reader.architecture());
   if (form.family == nullptr) {
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: adapters of PEFT are known of llama, qwen2, qwen3, phi3 and gemma3, not of {}",
-                      base.name(), reader.architecture());
+    return make_error(
+        ErrorCode::kUnsupported,
+        "{}: adapters of PEFT are known of llama, qwen2, qwen3, phi3, gemma2, gemma3, glm4, granite, "
+        "olmo2 and smollm3, not of {}",
+        base.name(), reader.architecture());
   }
-  if (reader.architecture() != "llama") return form;
+  if (!is_converted_to_pairs(reader.architecture())) return form;
   HEARTH_ASSIGN(const tensor::RopeStyle style,
-                read_rope_style(base, "llama", tensor::RopeStyle::kInterleaved));
+                read_rope_style(base, reader.architecture(), tensor::RopeStyle::kInterleaved));
   form.has_pairs = style == tensor::RopeStyle::kInterleaved;
   HEARTH_ASSIGN(form.n_heads, reader.count("attention.head_count"));
   HEARTH_ASSIGN(form.n_kv_heads, reader.count_or("attention.head_count_kv", form.n_heads));
@@ -219,6 +241,10 @@ Result<std::vector<LoraMatrix>> read_matrices(const safetensors::File& file, con
 }
 
 // "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj"
+bool has_fused_gate(const HuggingFaceFamily& family) {
+  return family.architecture == "phi3" || family.architecture == "glm4";
+}
+
 Result<std::string> module_of(const std::string& weight, const HuggingFaceFamily& family) {
   const size_t layer_end = weight.find('.', 4);
   for (const char* module :
@@ -227,7 +253,7 @@ Result<std::string> module_of(const std::string& weight, const HuggingFaceFamily
     if (!weight.starts_with("blk.") || layer_end == std::string::npos) break;
     // Both of these are ffn_up; which one a family has, it alone knows.
     const bool is_fused = std::string_view(module).find("gate_up") != std::string_view::npos;
-    if (is_fused != (family.architecture == "phi3") && weight.find(".ffn_up.") != std::string::npos) continue;
+    if (is_fused != has_fused_gate(family) && weight.find(".ffn_up.") != std::string::npos) continue;
     std::string name = fmt::format("model.layers.{}.{}", weight.substr(4, layer_end - 4), module);
     const auto found = gguf_name(name + ".weight", family);
     if (found && found->module + ".weight" == weight) return name;
