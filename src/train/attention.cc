@@ -5,6 +5,7 @@
 
 #include "train/ops.h"
 #include "train/products.h"
+#include "train/row_math.h"
 
 namespace hearth::train {
 namespace {
@@ -51,40 +52,61 @@ std::vector<Block> blocks_of(const AttentionShape& shape) {
   return blocks;
 }
 
-// How products become scores.
 template <typename T>
-struct Scores {
-  explicit Scores(const AttentionShape& shape)
-      : scale(static_cast<T>(shape.scale != 0.0 ? shape.scale
-                                                : 1 / std::sqrt(static_cast<double>(shape.head_dim)))),
-        soft_cap(static_cast<T>(shape.soft_cap)) {}
+T scale_of(const AttentionShape& shape) {
+  const double of_head = 1 / std::sqrt(static_cast<double>(shape.head_dim));
+  return static_cast<T>(shape.scale != 0.0 ? shape.scale : of_head);
+}
 
-  T score(T product) const {
-    return soft_cap > 0 ? soft_cap * std::tanh(scale * product / soft_cap) : scale * product;
-  }
-  // Of a score by its product.
-  T derivative(T score) const {
-    return soft_cap > 0 ? scale * (1 - score / soft_cap * (score / soft_cap)) : scale;
-  }
+// Products become scores.
+template <typename T>
+void score(const AttentionShape& shape, T* row, Range seen) {
+  const T scale = scale_of<T>(shape);
+  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] *= scale;
+  if (shape.soft_cap == 0.0) return;
+  const T cap = static_cast<T>(shape.soft_cap);
+  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] = cap * std::tanh(row[p] / cap);
+}
 
-  T scale, soft_cap;
-};
+template <typename T>
+void zero_unseen(T* row, Range seen, int64_t n) {
+  std::fill(row, row + seen.begin, T{0});
+  std::fill(row + seen.end, row + n, T{0});
+}
 
 // Products become weights, zero but for those that are seen; returns the logarithm of the sum of their
 // scores' exponentials.
 template <typename T>
-T softmax(const Scores<T>& how, T* row, Range seen, int64_t n) {
-  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] = how.score(row[p]);
-  const T top = *std::max_element(row + seen.begin, row + seen.end);
-  T sum = 0;
-  for (int64_t p = seen.begin; p < seen.end; ++p) {
-    row[p] = std::exp(row[p] - top);
-    sum += row[p];
-  }
+T softmax(const AttentionShape& shape, T* row, Range seen, int64_t n) {
+  score(shape, row, seen);
+  const T top = largest(row + seen.begin, seen.end - seen.begin);
+  for (int64_t p = seen.begin; p < seen.end; ++p) row[p] = exponential(row[p] - top);
+  const T sum = sum_of<T>(seen.end - seen.begin, [&](int64_t i) { return row[seen.begin + i]; });
   for (int64_t p = seen.begin; p < seen.end; ++p) row[p] /= sum;
-  std::fill(row, row + seen.begin, T{0});
-  std::fill(row + seen.end, row + n, T{0});
+  zero_unseen(row, seen, n);
   return top + std::log(sum);
+}
+
+// Products become weights, and derivatives by weights, of which `along` is the mean, those by products.
+template <typename T>
+void softmax_backward(const AttentionShape& shape, T log_sum, T along, Range seen, int64_t n, T* row, T* d) {
+  score(shape, row, seen);
+  const T scale = scale_of<T>(shape);
+  if (shape.soft_cap == 0.0) {
+    for (int64_t p = seen.begin; p < seen.end; ++p) {
+      row[p] = exponential(row[p] - log_sum);
+      d[p] = scale * row[p] * (d[p] - along);
+    }
+  } else {
+    const T cap = static_cast<T>(shape.soft_cap);
+    for (int64_t p = seen.begin; p < seen.end; ++p) {
+      const T capped = row[p] / cap;
+      row[p] = exponential(row[p] - log_sum);
+      d[p] = scale * (1 - capped * capped) * row[p] * (d[p] - along);
+    }
+  }
+  zero_unseen(row, seen, n);
+  zero_unseen(d, seen, n);
 }
 
 // What one thread computes with.
@@ -106,7 +128,6 @@ struct Operands {
 template <typename T>
 void backward_block(Threads& threads, int thread, const AttentionShape& shape, const Head& at,
                     const Block& block, const Operands<T>& x, Scratch<T>& scratch) {
-  const Scores<T> how(shape);
   const int64_t head_dim = shape.head_dim;
   const int64_t rows = at.q + block.first * at.q_stride;
   const int64_t kv = at.kv + block.from * at.kv_stride;
@@ -125,18 +146,8 @@ void backward_block(Threads& threads, int thread, const AttentionShape& shape, c
     const int64_t row = rows + r * at.q_stride;
     const T along = dot(x.d_out + row, x.out + row, head_dim);
     const T log_sum = x.log_sums[at.log_sums + (block.first + r) * at.log_sum_stride];
-    T* const weight = weights + r * n_seen;
-    T* const d_score = d_scores + r * n_seen;
-    const Range seen = block.seen_by(r, shape.window);
-    for (int64_t p = seen.begin; p < seen.end; ++p) {
-      const T score = how.score(weight[p]);
-      weight[p] = std::exp(score - log_sum);
-      d_score[p] = how.derivative(score) * weight[p] * (d_score[p] - along);
-    }
-    for (T* const part : {weight, d_score}) {
-      std::fill(part, part + seen.begin, T{0});
-      std::fill(part + seen.end, part + n_seen, T{0});
-    }
+    softmax_backward(shape, log_sum, along, block.seen_by(r, shape.window), n_seen, weights + r * n_seen,
+                     d_scores + r * n_seen);
   }
   const MatrixView<T> weights_view{weights, n_seen, 1};
   const MatrixView<T> d_scores_view{d_scores, n_seen, 1};
@@ -156,7 +167,6 @@ template <typename T>
 void attention(Threads& threads, const AttentionShape& shape, const T* q, const T* k, const T* v, T* out,
                T* log_sums) {
   threads.for_ranges_on(shape.n_sequences * shape.n_heads, 1, [&](int thread, int64_t begin, int64_t end) {
-    const Scores<T> how(shape);
     Scratch<T> scratch(shape.n_positions);
     T* const scores = scratch.scores.data();
     for (int64_t i = begin; i < end; ++i) {
@@ -172,7 +182,7 @@ void attention(Threads& threads, const AttentionShape& shape, const T* q, const 
                        {block.n, n_seen, shape.head_dim, queries, keys.transposed(), false, scores, n_seen});
         for (int64_t r = 0; r < block.n; ++r) {
           log_sums[at.log_sums + (block.first + r) * at.log_sum_stride] =
-              softmax(how, scores + r * n_seen, block.seen_by(r, shape.window), n_seen);
+              softmax(shape, scores + r * n_seen, block.seen_by(r, shape.window), n_seen);
         }
         multiply_on<T>(
             threads, thread,

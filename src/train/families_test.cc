@@ -85,7 +85,7 @@ std::vector<double> engine_losses(engine::LoadedModel& model, std::span<const in
   return losses;
 }
 
-double sum_of(const std::vector<double>& values) {
+double total_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
@@ -120,7 +120,7 @@ TEST_P(TrainFamilies, Losses_AreTheEngines_AloneAndWithAnAdapter) {
   const double alone = trained.loss(tokens);
   EXPECT_NEAR(alone, golden_loss(golden), 3e-3 * alone) << "llama.cpp, which rounds activations";
   const std::vector<double> engine_alone = engine_losses(**model, tokens, nullptr);
-  EXPECT_NEAR(alone, sum_of(engine_alone), 3e-4 * alone);
+  EXPECT_NEAR(alone, total_of(engine_alone), 3e-4 * alone);
 
   testing::TemporaryFolder folder;
   trained.set_adapter(3);
@@ -129,7 +129,7 @@ TEST_P(TrainFamilies, Losses_AreTheEngines_AloneAndWithAnAdapter) {
   ASSERT_TRUE(adapter) << adapter.error().message();
   const std::vector<double> engine_adapted = engine_losses(**model, tokens, *adapter);
   const double adapted = trained.loss(tokens);
-  EXPECT_NEAR(adapted, sum_of(engine_adapted), 5e-4 * adapted);
+  EXPECT_NEAR(adapted, total_of(engine_adapted), 5e-4 * adapted);
   double change = 0.0;
   for (size_t i = 0; i < engine_alone.size(); ++i) change += std::abs(engine_adapted[i] - engine_alone[i]);
   EXPECT_GT(change, 1e-2 * alone) << "the adapter is not applied";

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
 #include "base/check.h"
 #include "train/products.h"
+#include "train/row_math.h"
 
 namespace hearth::train {
 namespace {
@@ -20,30 +20,47 @@ struct Activated {
   T value, derivative;
 };
 
+// Activations are x sigmoid(argument(x)).
 template <typename T>
-Activated<T> silu(T x) {
-  const T sigmoid = 1 / (1 + std::exp(-x));
-  return {x * sigmoid, sigmoid * (1 + x * (1 - sigmoid))};
+struct Silu {
+  static T argument(T x) { return x; }
+  static T slope(T /*x*/) { return 1; }  // of the argument
+};
+
+// tensor::Activation::kGeluTanh, by (1 + tanh u) / 2 = sigmoid(2 u).
+template <typename T>
+struct GeluTanh {
+  static constexpr T kTwiceRoot = static_cast<T>(1.5957691216057308);  // 2 sqrt(2 / pi)
+  static constexpr T kCubic = static_cast<T>(0.044715);
+  static T argument(T x) { return kTwiceRoot * (x + kCubic * x * x * x); }
+  static T slope(T x) { return kTwiceRoot * (1 + 3 * kCubic * x * x); }
+};
+
+// Given e^-argument(x).
+template <typename Form, typename T>
+Activated<T> activated(T x, T power) {
+  const T sigmoid = 1 / (1 + power);
+  return {x * sigmoid, sigmoid * (1 + x * (1 - sigmoid) * Form::slope(x))};
 }
 
-// tensor::Activation::kGeluTanh.
-template <typename T>
-Activated<T> gelu_tanh(T x) {
-  const T root = std::sqrt(2 / std::numbers::pi_v<T>);
-  const T cubic = static_cast<T>(0.044715);
-  const T t = std::tanh(root * (x + cubic * x * x * x));
-  return {x / 2 * (1 + t), (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
-}
-
-// Calls body(function) with the activation, which knows its derivative.
+// Calls body(form) with the activation's.
 template <typename T, typename Body>
 void with_activation(tensor::Activation activation, const Body& body) {
   HEARTH_CHECK(activation != tensor::Activation::kGeluErf);
   if (activation == tensor::Activation::kSilu) {
-    body([](T x) { return silu(x); });
+    body(Silu<T>());
   } else {
-    body([](T x) { return gelu_tanh(x); });
+    body(GeluTanh<T>());
   }
+}
+
+// Calls body(begin, end) for parts that stay in the caches.
+template <typename Body>
+void for_chunks(Threads& threads, int64_t n, const Body& body) {
+  threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += kGrainElements)
+      body(first, std::min(first + kGrainElements, end));
+  });
 }
 
 template <typename T>
@@ -93,8 +110,7 @@ void rms_norm_backward(Threads& threads, const T* x, const T* weight, const T* s
     for (int64_t i = begin; i < end; ++i) {
       const T* const row = x + i * width;
       const T* const d = d_out + i * width;
-      T along = 0;
-      for (int64_t j = 0; j < width; ++j) along += d[j] * weight[j] * row[j];
+      const T along = sum_of<T>(width, [&](int64_t j) { return d[j] * weight[j] * row[j]; });
       const T scale = scales[i];
       const T back = along * scale * scale / static_cast<T>(width);
       for (int64_t j = 0; j < width; ++j) d_x[i * width + j] += scale * (d[j] * weight[j] - row[j] * back);
@@ -225,11 +241,14 @@ void rope(Threads& threads, const RopeTable<T>& table, int64_t n, int64_t n_posi
   });
 }
 
+// Powers pass through memory: with them in one expression, GCC multiplies in every lane with what a clamped
+// power would give, a number so small that processors take a hundred cycles for it.
 template <typename T>
 void gated(Threads& threads, tensor::Activation activation, const T* gate, const T* up, int64_t n, T* out) {
-  with_activation<T>(activation, [&](auto activate) {
-    threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = activate(gate[i]).value * up[i];
+  with_activation<T>(activation, [&]<typename Form>(Form) {
+    for_chunks(threads, n, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) out[i] = exponential(-Form::argument(gate[i]));
+      for (int64_t i = begin; i < end; ++i) out[i] = activated<Form>(gate[i], out[i]).value * up[i];
     });
   });
 }
@@ -237,12 +256,13 @@ void gated(Threads& threads, tensor::Activation activation, const T* gate, const
 template <typename T>
 void gated_backward(Threads& threads, tensor::Activation activation, const T* gate, const T* up,
                     const T* d_out, int64_t n, T* d_gate, T* d_up) {
-  with_activation<T>(activation, [&](auto activate) {
-    threads.for_ranges(n, kGrainElements, [&](int64_t begin, int64_t end) {
+  with_activation<T>(activation, [&]<typename Form>(Form) {
+    for_chunks(threads, n, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) d_gate[i] = exponential(-Form::argument(gate[i]));
       for (int64_t i = begin; i < end; ++i) {
-        const Activated<T> activated = activate(gate[i]);
-        d_up[i] = d_out[i] * activated.value;
-        d_gate[i] = d_out[i] * up[i] * activated.derivative;
+        const Activated<T> its = activated<Form>(gate[i], d_gate[i]);
+        d_up[i] = d_out[i] * its.value;
+        d_gate[i] = d_out[i] * up[i] * its.derivative;
       }
     });
   });
@@ -260,13 +280,10 @@ double cross_entropy(Threads& threads, T* logits, std::span<const int32_t> targe
         std::fill_n(row, vocab, T{0});
         continue;
       }
-      const T top = *std::max_element(row, row + vocab);
+      const T top = largest(row, vocab);
       const T chosen = row[target];
-      double sum = 0;
-      for (int64_t j = 0; j < vocab; ++j) {
-        row[j] = std::exp(row[j] - top);
-        sum += row[j];
-      }
+      for (int64_t j = 0; j < vocab; ++j) row[j] = exponential(row[j] - top);
+      const double sum = sum_of<double>(vocab, [&](int64_t j) { return row[j]; });
       losses[static_cast<size_t>(i)] = std::log(sum) - (chosen - top);
       const T factor = static_cast<T>(scale / sum);
       for (int64_t j = 0; j < vocab; ++j) row[j] *= factor;

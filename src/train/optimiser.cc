@@ -1,10 +1,12 @@
 #include "train/optimiser.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
 
 #include "base/check.h"
+#include "train/row_math.h"
 
 namespace hearth::train {
 namespace {
@@ -19,9 +21,13 @@ double global_norm(Threads& threads, std::span<const T> x) {
   const int64_t n = std::ssize(x);
   std::vector<double> sums(static_cast<size_t>((n + kChunk - 1) / kChunk));
   threads.for_ranges(n, kChunk, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto value = static_cast<double>(x[static_cast<size_t>(i)]);
-      sums[static_cast<size_t>(i / kChunk)] += value * value;
+    for (int64_t first = begin; first < end; first += kChunk) {
+      const T* const chunk = x.data() + first;
+      sums[static_cast<size_t>(first / kChunk)] =
+          sum_of<double>(std::min(kChunk, end - first), [&](int64_t i) {
+            const auto value = static_cast<double>(chunk[i]);
+            return value * value;
+          });
     }
   });
   double sum = 0;

@@ -13,21 +13,6 @@ namespace hearth::train {
 using tensor::GemmArgs;
 using tensor::MatrixView;
 
-// Several chains, so that additions do not wait for each other; always in the same order.
-template <typename T>
-T dot(const T* a, const T* b, int64_t n) {
-  constexpr int64_t kChains = 8;
-  T sums[kChains] = {};
-  int64_t i = 0;
-  for (; i + kChains <= n; i += kChains) {
-    for (int64_t c = 0; c < kChains; ++c) sums[c] += a[i + c] * b[i + c];
-  }
-  for (; i < n; ++i) sums[0] += a[i] * b[i];
-  T sum = 0;
-  for (const T chain : sums) sum += chain;
-  return sum;
-}
-
 inline void multiply_plainly(const GemmArgs<double>& args) {
   for (int64_t i = 0; i < args.m; ++i) {
     for (int64_t j = 0; j < args.n; ++j) {
