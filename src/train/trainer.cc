@@ -7,6 +7,8 @@
 namespace hearth::train {
 namespace {
 
+constexpr int64_t kZeroGrain = 4096;
+
 double mean(double sum, int64_t n) {
   return n > 0 ? sum / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
 }
@@ -41,7 +43,10 @@ Result<StepReport> Trainer::step() {
     n_counted += batches_.fill(n_steps() * n_sequences + i, std::span(tokens_).subspan(begin, n_tokens),
                                std::span(targets_).subspan(begin, n_tokens));
   }
-  std::fill(weights_.derivatives().begin(), weights_.derivatives().end(), 0.0F);
+  const std::span<float> derivatives = weights_.derivatives();
+  threads_.for_ranges(std::ssize(derivatives), kZeroGrain, [&](int64_t begin, int64_t end) {
+    std::fill(derivatives.begin() + begin, derivatives.begin() + end, 0.0F);
+  });
   const double scale = n_counted > 0 ? 1.0 / static_cast<double>(n_counted) : 0.0;
   double sum = 0.0;
   for (size_t begin = 0; begin < tokens_.size(); begin += n_rows) {
