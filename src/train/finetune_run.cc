@@ -83,7 +83,8 @@ Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions o
   const AdapterFiles results(folder);
   HEARTH_ASSIGN(const RunFolder run_folder,
                 RunFolder::open(folder, {results.gguf, results.peft_config, results.peft_weights}));
-  HEARTH_TRY(check_memory(Trainer::memory_bytes(config, training, lora.n_weights), run));
+  HEARTH_TRY(
+      check_memory(corpora.memory_bytes() + Trainer::memory_bytes(config, training, lora.n_weights), run));
   HEARTH_ASSIGN(const std::string base_digest, checkpoint_digest(base));
   const nlohmann::ordered_json recipe{{"base", base_digest},
                                       {"adapter", json_of(options.lora)},

@@ -43,7 +43,8 @@ Result<RunResult> run_recipe(Recipe recipe, const fs::path& folder, Threads& thr
   if (distillation != nullptr) HEARTH_TRY(distillation->teacher->check_vocabulary(*inputs.tokenizer));
   HEARTH_ASSIGN(const RunFolder run_folder, RunFolder::open(folder, {model}));
   const DecoderLayout layout(recipe.model);
-  HEARTH_TRY(check_memory(memory_bytes(recipe, layout.n_weights, distillation), options));
+  HEARTH_TRY(check_memory(
+      inputs.corpora.memory_bytes() + memory_bytes(recipe, layout.n_weights, distillation), options));
   DenseWeights<float> weights(layout);
   initialise(layout, recipe.training.seed, weights.values());
   Trainer trainer(recipe.model, recipe.training, inputs.corpora.train, weights, threads);

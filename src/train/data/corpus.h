@@ -23,6 +23,9 @@ class Corpus {
   size_t n_tokens() const noexcept { return tokens_.size(); }
   size_t n_documents() const noexcept { return ends_.size(); }
   size_t n_counted() const noexcept { return n_counted_; }
+  uint64_t memory_bytes() const noexcept {
+    return tokens_.size() * (sizeof(text::TokenId) + sizeof(uint8_t)) + ends_.size() * sizeof(size_t);
+  }
   text::TokenId token(size_t i) const { return tokens_[i]; }
   bool counts(size_t i) const { return counts_[i] != 0; }
 

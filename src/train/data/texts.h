@@ -25,6 +25,8 @@ struct Texts {
 struct Corpora {
   Corpus train;
   Corpus held_out;
+
+  uint64_t memory_bytes() const noexcept { return train.memory_bytes() + held_out.memory_bytes(); }
 };
 
 // `chat` may be null; `seed` draws what is held out. Errors name the file: its reader's; kInvalidArgument for
