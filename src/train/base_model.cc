@@ -106,8 +106,13 @@ Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t c
   config.context_tokens = context_tokens == 0 ? trained_tokens : context_tokens;
   HEARTH_TRY(check_row_order(base, models::ConfigReader(base)));
   models::TensorReader tensors(base);
-  HEARTH_ASSIGN(const models::ResidualTransformerConfig model,
-                models::describe_residual_transformer({base, tensors, config.context_tokens}));
+  const auto described = models::describe_residual_transformer({base, tensors, config.context_tokens});
+  if (!described && described.error().code() == ErrorCode::kUnsupported) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("{}; Hearth cannot fine-tune it yet", described.error().message()));
+  }
+  if (!described) return described.error();
+  const models::ResidualTransformerConfig& model = *described;
   const models::TransformerConfig& sizes = model.transformer;
   if (sizes.learned_positions || sizes.layer_input_width > 0)
     return unsupported(base, "learned positions or embeddings of layers");
