@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/adapter/lora_peft.h"
 #include "models/config_reader.h"
 #include "models/model.h"
 #include "models/residual_transformer.h"
@@ -16,17 +17,15 @@ Error unsupported(const models::Checkpoint& base, std::string_view what) {
                fmt::format("{}: Hearth cannot fine-tune a model with {} yet", base.name(), what));
 }
 
-// An adapter of GGUF has its rows, which a folder of this architecture orders otherwise.
-Result<void> check_row_order(const models::Checkpoint& base, const models::ConfigReader& reader) {
-  for (const tensor::RopeStyle of_family : {tensor::RopeStyle::kInterleaved, tensor::RopeStyle::kHalves}) {
-    HEARTH_ASSIGN(const tensor::RopeStyle style,
-                  models::read_rope_style(base, reader.architecture(), of_family));
-    if (style == of_family) continue;
-    return make_error(ErrorCode::kUnsupported,
-                      "{}: expected a GGUF file, found a folder whose rows stand in another order",
-                      base.name());
-  }
-  return {};
+// An adapter has its rows in GGUF's order.
+Result<void> check_row_order(const models::Checkpoint& base, std::string_view architecture) {
+  if (!models::is_converted_to_pairs(architecture)) return {};
+  HEARTH_ASSIGN(const tensor::RopeStyle style,
+                models::read_rope_style(base, architecture, tensor::RopeStyle::kInterleaved));
+  if (style == tensor::RopeStyle::kInterleaved) return {};
+  return make_error(ErrorCode::kUnsupported,
+                    "{}: expected a GGUF file, found a folder whose rows stand in another order",
+                    base.name());
 }
 
 LayerPositions positions_of(const models::AttentionConfig& attention) {
@@ -104,7 +103,7 @@ Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t c
   }
   DecoderConfig config;
   config.context_tokens = context_tokens == 0 ? trained_tokens : context_tokens;
-  HEARTH_TRY(check_row_order(base, models::ConfigReader(base)));
+  HEARTH_TRY(check_row_order(base, models::ConfigReader(base).architecture()));
   models::TensorReader tensors(base);
   const auto described = models::describe_residual_transformer({base, tensors, config.context_tokens});
   if (!described && described.error().code() == ErrorCode::kUnsupported) {

@@ -10,6 +10,7 @@
 #include "engine/loaded_model.h"
 #include "models/adapter/lora_gguf.h"
 #include "tests/golden/golden.h"
+#include "tests/support/huggingface_folder.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/test_data.h"
 #include "train/base_model.h"
@@ -133,6 +134,29 @@ TEST_P(TrainFamilies, Losses_AreTheEngines_AloneAndWithAnAdapter) {
   double change = 0.0;
   for (size_t i = 0; i < engine_alone.size(); ++i) change += std::abs(engine_adapted[i] - engine_alone[i]);
   EXPECT_GT(change, 1e-2 * alone) << "the adapter is not applied";
+}
+
+// A folder of safetensors has the order of rows that GGUF has, but for the families that are converted.
+TEST(TrainFolders, Losses_AreThoseOfTheFile_OrTheFolderIsRefused) {
+  for (const std::string name : {"qwen2", "qwen3", "phi3", "gemma3", "llama"}) {
+    HEARTH_NEEDS_TEST_DATA(path, "golden/arch/" + name + ".gguf");
+    const auto file = gguf::File::open(path);
+    ASSERT_TRUE(file);
+    testing::TemporaryFolder folder;
+    testing::write_folder(testing::as_huggingface(*file), folder.path());
+    const auto base = models::open_checkpoint(folder.path());
+    ASSERT_TRUE(base) << base.error().message();
+    const auto config = read_base_config(**base, 0);
+    ASSERT_EQ(config.has_value(), name != "llama");
+    if (!config) {
+      EXPECT_NE(config.error().message().find("rows stand in another order"), std::string::npos);
+      continue;
+    }
+    const std::vector<int32_t> tokens = testing::golden_tokens();
+    const auto n = std::ssize(tokens) - 1;
+    const double expected = Trained(path, n).loss(tokens);
+    EXPECT_NEAR(Trained(folder.path(), n).loss(tokens), expected, 1e-4 * expected) << name;
+  }
 }
 
 class UntrainedFamilies : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};

@@ -65,11 +65,6 @@ const HuggingFaceFamily* find_family(std::string_view architecture) {
   return other != kOtherFamilies.end() ? other : nullptr;
 }
 
-// Whether GGUF's files of the architecture have rows as pairs, which Hugging Face has as halves.
-bool is_converted_to_pairs(std::string_view architecture) {
-  return architecture == "llama" || architecture == "granite" || architecture == "smollm3";
-}
-
 Result<BaseForm> form_of(const Checkpoint& base) {
   const ConfigReader reader(base);
   BaseForm form;
@@ -284,6 +279,10 @@ Result<void> write_text(const fs::path& path, const std::string& text) {
 }
 
 }  // namespace
+
+bool is_converted_to_pairs(std::string_view architecture) {
+  return architecture == "llama" || architecture == "granite" || architecture == "smollm3";
+}
 
 Result<LoraAdapter> parse_peft_adapter(std::string_view text, const safetensors::File& weights,
                                        const Checkpoint& base) {

@@ -12,6 +12,10 @@
 
 namespace hearth::models {
 
+// Whether GGUF's files of the architecture have the rows of queries and keys pair by pair, of which Hugging
+// Face has the first ones of all pairs before the second ones.
+bool is_converted_to_pairs(std::string_view architecture);
+
 // Not yet compared with the base's tensors. Errors: read_lora_adapter()'s.
 Result<LoraAdapter> read_peft_adapter(const std::filesystem::path& folder, const Checkpoint& base);
 
