@@ -55,7 +55,7 @@ Result<void> sign(const SignOptions& options, const Context& context) {
 constexpr const char* kSignExamples =
     R"(What is signed is the manifest, which names all content by its SHA-256, together with the model's full name: the same
 model under another name wants a signature of its own. hearth verify --verify-key and hearth serve --verify-key ask for
-it; hearth export takes it along. The key is one of Ed25519, in PEM (PKCS#8, as openssl genpkey -algorithm ed25519
+it; hearth export and hearth push take it along. The key is one of Ed25519, in PEM (PKCS#8, as openssl genpkey -algorithm ed25519
 makes it too), without a passphrase.
 
 Examples:

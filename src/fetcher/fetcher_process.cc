@@ -128,6 +128,8 @@ Result<void> transfer(const FetchOrder& order, RegistryOptions options, Reports&
   }
   HEARTH_ASSIGN(store::registry::Pulled pulled, store::registry::pull(*session, store, events, peer.get()));
   report.mutable_fetched()->set_manifest(std::move(pulled.manifest));
+  for (const store::ManifestSignature& signature : pulled.signatures)
+    report.mutable_fetched()->add_signatures(signature.serialise());
   reports.send(report);
   wait_for_front(socket);
   return {};

@@ -4,6 +4,7 @@
 #include "protocol/status.h"
 #include "server/models/model_store.h"
 #include "server/transfers/fetcher_process.h"
+#include "store/signature.h"
 #include "store/store.h"
 
 namespace hearth::server {
@@ -27,6 +28,7 @@ class FetcherTransfer final : public Transfer {
     if (is_over_) co_return Next();
     if (!std::exchange(has_begun_, true))
       co_return Next(TransferStatus{is_push() ? "retrieving manifest" : "pulling manifest"});
+    if (manifest_ && !std::exchange(said_writing_, true)) co_return Next(TransferStatus{"writing manifest"});
     if (manifest_) {
       Next last = co_await write_manifest();
       co_return last;
@@ -66,15 +68,39 @@ class FetcherTransfer final : public Transfer {
   std::optional<Result<TransferStatus>> conclude(const protocol::Fetched& fetched) {
     if (is_push()) return end(TransferStatus{"success"});
     manifest_ = fetched.manifest();
+    take_signatures(fetched);
+    if (!signatures_.empty()) return Result<TransferStatus>(TransferStatus{signed_by()});
+    said_writing_ = true;
     return Result<TransferStatus>(TransferStatus{"writing manifest"});
   }
 
+  void take_signatures(const protocol::Fetched& fetched) {
+    const store::Digest digest = store::Digest::of(*manifest_);
+    for (const std::string& text : fetched.signatures()) {
+      auto signature = store::ManifestSignature::parse(text);
+      if (signature && signature->is_for(name_, digest)) signatures_.push_back(*std::move(signature));
+    }
+  }
+
+  // Whether these keys are to be trusted is for --verify-key to say, where the model is used.
+  std::string signed_by() const {
+    std::string keys;
+    for (const store::ManifestSignature& signature : signatures_)
+      keys += (keys.empty() ? "" : ", ") + signature.key.short_id();
+    return fmt::format("signed by {}", keys);
+  }
+
+  // The signatures first: where they are asked for, the model can be used as soon as it is there.
   Task<std::optional<Result<TransferStatus>>> write_manifest() {
     std::function<Result<void>(const store::Store&)> write =
-        [name = name_, manifest = *manifest_](const store::Store& store) {
-          const auto digest = store.write_manifest(name, manifest);
-          return digest ? Result<void>() : Result<void>(digest.error());
-        };
+        [name = name_, manifest = *manifest_,
+         signatures = signatures_](const store::Store& store) -> Result<void> {
+      for (const store::ManifestSignature& signature : signatures)
+        HEARTH_TRY(write_signature(store, name, signature));
+      const auto digest = store.write_manifest(name, manifest);
+      if (!digest) return digest.error();
+      return {};
+    };
     const Result<void> written = co_await store_.run<Result<void>>(std::move(write));
     if (!written) co_return end(written.error());
     co_return end(TransferStatus{"success"});
@@ -91,8 +117,10 @@ class FetcherTransfer final : public Transfer {
   ModelStore& store_;
   const std::unique_ptr<FetcherProcess> fetcher_;
   std::optional<std::string> manifest_;
+  std::vector<store::ManifestSignature> signatures_;
   std::string said_verifying_;
   bool has_begun_ = false;
+  bool said_writing_ = false;
   bool is_over_ = false;
 };
 

@@ -104,6 +104,31 @@ TEST_F(TransfersTest, Push_SendsWhatTheStoreHas) {
   EXPECT_EQ(registry_.manifest(), manifest);
 }
 
+// Signed on one machine, pushed, and pulled on another that asks for signatures.
+TEST_F(TransfersTest, Signatures_TravelWithTheModel) {
+  const testing::TemporaryFolder folder;
+  const auto key = *store::PrivateKey::create(folder / "key");
+  ASSERT_TRUE(store_->write_manifest(stored_name(), store_.put_manifest_blobs("weights")));
+  const Digest digest = store_->manifest(stored_name())->digest;
+  ASSERT_TRUE(
+      write_signature(*store_, stored_name(), store::ManifestSignature::make(key, stored_name(), digest)));
+  const auto service = make_service(options());
+  run(*service, {.kind = TransferWish::Kind::kPush, .name = name(), .insecure = true});
+  EXPECT_EQ(error_, "");
+  EXPECT_NE(std::find(texts_.begin(), texts_.end(), "pushed 1 signature"), texts_.end());
+
+  ASSERT_TRUE(store_->remove(stored_name()));
+  const std::vector trusted{key.public_key()};
+  ASSERT_FALSE(check_signed(*store_, stored_name(), digest, trusted));
+  texts_.clear();
+  pull();
+  EXPECT_EQ(error_, "");
+  ASSERT_GE(texts_.size(), 3U);
+  EXPECT_EQ(texts_[texts_.size() - 3], "signed by " + key.public_key().short_id());
+  EXPECT_EQ(texts_[texts_.size() - 2], "writing manifest");
+  EXPECT_TRUE(check_signed(*store_, stored_name(), digest, trusted));
+}
+
 TEST_F(TransfersTest, WhatCannotBegin_StartsNoProcess) {
   TransferOptions none = options();
   none.executable = "/no/such/program";

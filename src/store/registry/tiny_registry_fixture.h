@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -103,14 +104,19 @@ class TinyRegistry {
     blobs_.insert_or_assign(digest.text(), content);
     return {std::string(type), digest, content.size(), "", ""};
   }
-  void set_manifest(std::string bytes) {
+  void set_manifest(std::string bytes) { set_manifest("latest", std::move(bytes)); }
+  // By tag or digest.
+  void set_manifest(const std::string& reference, std::string bytes) {
     const std::lock_guard lock(mutex_);
-    manifest_ = std::move(bytes);
+    manifests_.insert_or_assign(reference, std::move(bytes));
   }
-  std::string manifest() {
+  std::string manifest(const std::string& reference = "latest") {
     const std::lock_guard lock(mutex_);
-    return manifest_;
+    const auto found = manifests_.find(reference);
+    return found == manifests_.end() ? "" : found->second;
   }
+  // As of version 1.1 of the specification: lists what refers to a manifest.
+  void keep_referrers() { keeps_referrers_ = true; }
   std::map<std::string, std::string> blobs() {
     const std::lock_guard lock(mutex_);
     return blobs_;
@@ -202,18 +208,47 @@ class TinyRegistry {
   // The distribution API, as far as it is used.
   TinyReply answer(const TinyRequest& request) {
     const std::lock_guard lock(mutex_);
-    if (request.target == "/v2/library/tiny/manifests/latest") {
-      if (request.method == "PUT") {
-        manifest_ = request.body;
-        return {.status = 201};
-      }
-      if (manifest_.empty()) return {.status = 404, .body = R"({"errors":[{"message":"manifest unknown"}]})"};
-      return {.headers = {{"Content-Type", std::string(media_type::kManifest)}}, .body = manifest_};
-    }
+    const std::string manifests = "/v2/library/tiny/manifests/";
+    if (request.target.starts_with(manifests))
+      return answer_manifest(request, request.target.substr(manifests.size()));
+    const std::string referrers = "/v2/library/tiny/referrers/";
+    if (request.target.starts_with(referrers)) return list_referrers(request.target.substr(referrers.size()));
     if (request.target.find("/blobs/uploads/") != std::string::npos) return take_upload(request);
     const auto blob = blobs_.find(request.target.substr(request.target.rfind('/') + 1));
     if (blob == blobs_.end()) return {.status = 404};
     return range_of(request, blob->second);
+  }
+
+  TinyReply answer_manifest(const TinyRequest& request, const std::string& reference) {
+    if (request.method == "PUT") {
+      if (reference.starts_with("sha256:") && reference != Digest::of(request.body).text())
+        return {.status = 400, .body = "digest invalid"};
+      manifests_.insert_or_assign(reference, request.body);
+      const auto document = nlohmann::json::parse(request.body, nullptr, false);
+      if (!keeps_referrers_ || !document.is_object() || !document.contains("subject")) return {.status = 201};
+      return {.status = 201, .headers = {{"OCI-Subject", document["subject"]["digest"]}}};
+    }
+    const auto found = manifests_.find(reference);
+    if (found == manifests_.end())
+      return {.status = 404, .body = R"({"errors":[{"message":"manifest unknown"}]})"};
+    return {.headers = {{"Content-Type", std::string(media_type::kManifest)}}, .body = found->second};
+  }
+
+  TinyReply list_referrers(const std::string& subject) {
+    if (!keeps_referrers_) return {.status = 404, .body = "404 page not found"};
+    nlohmann::json list{{"schemaVersion", 2}, {"mediaType", media_type::kOciIndex}};
+    list["manifests"] = nlohmann::json::array();
+    for (const auto& [reference, bytes] : manifests_) {
+      const auto document = nlohmann::json::parse(bytes, nullptr, false);
+      if (!document.is_object() || !document.contains("subject") || document["subject"]["digest"] != subject)
+        continue;
+      list["manifests"].push_back({{"mediaType", document["mediaType"]},
+                                   {"digest", reference},
+                                   {"size", bytes.size()},
+                                   {"artifactType", document["artifactType"]},
+                                   {"annotations", document["annotations"]}});
+    }
+    return {.headers = {{"Content-Type", std::string(media_type::kOciIndex)}}, .body = list.dump()};
   }
 
   static TinyReply range_of(const TinyRequest& request, const std::string& content) {
@@ -233,7 +268,7 @@ class TinyRegistry {
       upload_.clear();
       return {.status = 202, .headers = {{"Location", location}}};
     }
-    if (request.method == "PATCH") upload_ += request.body;
+    if (request.method == "PATCH" || request.method == "PUT") upload_ += request.body;
     const std::string range = fmt::format("0-{}", upload_.empty() ? 0 : upload_.size() - 1);
     if (request.method == "GET")
       return {.status = 204, .headers = {{"Location", location}, {"Range", range}}};
@@ -292,7 +327,8 @@ class TinyRegistry {
   Intercept intercept_;
   std::vector<TinyRequest> log_;
   std::map<std::string, std::string> blobs_;
-  std::string manifest_;
+  std::map<std::string, std::string> manifests_;
+  std::atomic<bool> keeps_referrers_{false};
   std::string upload_;
 };
 

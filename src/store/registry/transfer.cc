@@ -6,6 +6,7 @@
 #include "base/excerpt.h"
 #include "store/files.h"
 #include "store/registry/download.h"
+#include "store/registry/signatures.h"
 #include "store/registry/upload.h"
 
 namespace hearth::store::registry {
@@ -35,6 +36,10 @@ Result<void> pause(Session& session, std::chrono::milliseconds time) {
   return session.run([&is_over] { return is_over; });
 }
 
+void tell(const TransferEvents& events, const std::string& note) {
+  if (events.on_note) events.on_note(note);
+}
+
 class Pull {
  public:
   Pull(Session& session, const Store& store, const TransferEvents& events, Session* peer)
@@ -48,10 +53,22 @@ class Pull {
     for (const Layer& layer : manifest->blobs()) {
       HEARTH_TRY(take(layer));
     }
+    HEARTH_TRY(take_signatures());
     return std::move(pulled_);
   }
 
  private:
+  Result<void> take_signatures() {
+    auto signatures = fetch_signatures(session_, Digest::of(pulled_.manifest));
+    if (signatures) {
+      pulled_.signatures = *std::move(signatures);
+      return {};
+    }
+    if (signatures.error().code() == ErrorCode::kCancelled) return signatures.error();
+    tell(events_, fmt::format("without signatures: {}", signatures.error().message()));
+    return {};
+  }
+
   Progress progress_of(const Layer& layer) const {
     return [this, &layer](uint64_t read_bytes) {
       events_.on_verify(layer, read_bytes);
@@ -122,8 +139,7 @@ class Pull {
   }
 
   void note(const Error& error) const {
-    if (!events_.on_note) return;
-    events_.on_note(fmt::format("{}: {}; the registry is asked", peer_->origin(), error.message()));
+    tell(events_, fmt::format("{}: {}; the registry is asked", peer_->origin(), error.message()));
   }
 
   Session& session_;
@@ -168,6 +184,14 @@ Result<void> push(Session& session, const Store& store, const ModelName& local_n
                   .headers = {"Content-Type: " + stored.manifest.media_type},
                   .body = stored.bytes};
   HEARTH_TRY(session.ask(call, {200, 201}));
+  HEARTH_ASSIGN(const std::vector<ManifestSignature> signatures,
+                read_signatures(store, stored.name, stored.digest));
+  if (signatures.empty()) return {};
+  const auto pushed = push_signatures(session, stored, signatures);
+  if (!pushed && pushed.error().code() == ErrorCode::kCancelled) return pushed.error();
+  tell(events,
+       pushed ? fmt::format("pushed {} signature{}", signatures.size(), signatures.size() == 1 ? "" : "s")
+              : fmt::format("without its signatures: {}", pushed.error().message()));
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/registry/session.h"
+#include "store/signature.h"
 #include "store/store.h"
 
 namespace hearth::store::registry {
@@ -24,6 +25,8 @@ struct TransferEvents {
 // the manifest.
 struct Pulled {
   std::string manifest;  // verbatim
+  // Of it, for its name: valid, by whatever keys.
+  std::vector<ManifestSignature> signatures;
   std::vector<PartialBlob> fetched;
   std::vector<UniqueDescriptor> present;
 };
@@ -38,6 +41,9 @@ Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesy
 // kUnsupported for lists of manifests, kResourceExhausted for a full disk, kUnavailable, kCancelled. What was
 // fetched stays for the next time.
 //
+// Signatures that the registry has come with it (signatures.h). Where it cannot be asked for them there are
+// none, and a note says why.
+//
 // `peer` (Session::create_peer; null: none) is asked for each blob first. The manifest, which says what the
 // name stands for, comes from the registry alone. A blob that the peer lacks, or does not bring to its end,
 // is gone on with at the registry, and one that came as something else is fetched anew from there; but for
@@ -45,8 +51,8 @@ Result<std::vector<std::filesystem::path>> make_places_of_pull(const std::filesy
 Result<Pulled> pull(Session& session, const Store& store, const TransferEvents& events,
                     Session* peer = nullptr);
 
-// Sends the blobs that the registry lacks, then the manifest. kNotFound where the store does not have the
-// model.
+// Sends the blobs that the registry lacks, then the manifest, then its signatures, of which a note says how
+// many went or why they did not. kNotFound where the store does not have the model.
 Result<void> push(Session& session, const Store& store, const ModelName& local_name,
                   const TransferEvents& events);
 

@@ -7,6 +7,21 @@
 namespace hearth::store::registry {
 namespace {
 
+// Whether the registry has the blob.
+Result<bool> is_there(Session& session, const Digest& digest) {
+  HEARTH_ASSIGN(const Response found,
+                session.ask(Call{.method = "HEAD", .path = "blobs/" + digest.text()}, {200, 404}));
+  return found.head.status == 200;
+}
+
+// Where the content is to be sent.
+Result<Url> begin_upload(Session& session) {
+  const Call call{.method = "POST", .path = "blobs/uploads/"};
+  HEARTH_ASSIGN(const Response begun, session.ask(call, {202}));
+  HEARTH_ASSIGN(const Url from, session.url_of(call));
+  return session.follow(from, begun);
+}
+
 class Upload {
  public:
   Upload(Session& session, const Digest& digest, int descriptor, uint64_t size_bytes, const OnBytes& on_bytes)
@@ -17,9 +32,8 @@ class Upload {
         on_bytes_(on_bytes) {}
 
   Result<void> run() {
-    HEARTH_ASSIGN(const Response there,
-                  session_.ask(Call{.method = "HEAD", .path = "blobs/" + digest_.text()}, {200, 404}));
-    if (there.head.status == 200) {
+    HEARTH_ASSIGN(const bool has_it, is_there(session_, digest_));
+    if (has_it) {
       on_bytes_(size_bytes_);
       return {};
     }
@@ -44,10 +58,7 @@ class Upload {
  private:
   Result<void> begin() {
     at_ = 0;
-    const Call call{.method = "POST", .path = "blobs/uploads/"};
-    HEARTH_ASSIGN(const Response begun, session_.ask(call, {202}));
-    HEARTH_ASSIGN(const Url from, session_.url_of(call));
-    HEARTH_ASSIGN(location_, session_.follow(from, begun));
+    HEARTH_ASSIGN(location_, begin_upload(session_));
     return {};
   }
 
@@ -104,6 +115,20 @@ class Upload {
 Result<void> upload(Session& session, const Digest& digest, int descriptor, uint64_t size_bytes,
                     const OnBytes& on_bytes) {
   return Upload(session, digest, descriptor, size_bytes, on_bytes).run();
+}
+
+Result<void> upload_text(Session& session, std::string_view text) {
+  const Digest digest = Digest::of(text);
+  HEARTH_ASSIGN(const bool has_it, is_there(session, digest));
+  if (has_it) return {};
+  HEARTH_ASSIGN(const Url location, begin_upload(session));
+  HEARTH_ASSIGN(const Url whole, with_query(location, "digest", digest.text()));
+  HEARTH_TRY(session.ask(Call{.method = "PUT",
+                              .url = whole,
+                              .headers = {"Content-Type: application/octet-stream"},
+                              .body = std::string(text)},
+                         {201, 204}));
+  return {};
 }
 
 }  // namespace hearth::store::registry

@@ -10,5 +10,7 @@ namespace hearth::store::registry {
 // The errors of Session::ask, and kMalformed for answers that are none of the protocol.
 Result<void> upload(Session& session, const Digest& digest, int descriptor, uint64_t size_bytes,
                     const OnBytes& on_bytes);
+// The same of a short text, in one request.
+Result<void> upload_text(Session& session, std::string_view text);
 
 }  // namespace hearth::store::registry
