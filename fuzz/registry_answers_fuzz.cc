@@ -12,8 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace hearth::store::registry;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   static const Url base = *parse_url("https://registry.example/v2/a/b");
-  static const auto name = *hearth::store::ModelName::parse("registry.example/a/b");
-  static const auto digest = hearth::store::Digest::of("a manifest");
+  static const auto model = *hearth::store::ModelName::parse("registry.example/a/b");
+  static const auto manifest = hearth::store::Digest::of("a manifest");
   const auto challenges = parse_challenges(input);
   if (challenges) {
     for (const Challenge& challenge : *challenges) {
@@ -31,9 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto again = parse_url(url->text);
     HEARTH_CHECK(again && again->origin() == url->origin());
   }
-  const auto signatures = signatures_in(input, name, digest);
+  const auto signatures = signatures_in(input, model, manifest);
   if (signatures) {
-    for (const auto& signature : *signatures) HEARTH_CHECK(signature.is_for(name, digest));
+    for (const auto& signature : *signatures) HEARTH_CHECK(signature.is_for(model, manifest));
   }
   return 0;
 }

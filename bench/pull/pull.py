@@ -38,6 +38,11 @@ class Registry(BaseHTTPRequestHandler):
     manifest = b""
 
     def do_GET(self):
+        if "/referrers/" in self.path or "/manifests/sha256-" in self.path:  # signatures, of which there are none
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if "/manifests/" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", str(len(self.manifest)))
