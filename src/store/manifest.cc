@@ -7,6 +7,7 @@
 
 #include "base/excerpt.h"
 #include "base/json_text.h"
+#include "store/artifact_layers.h"
 #include "store/go_json.h"
 
 namespace hearth::store {
@@ -64,6 +65,18 @@ Result<Layer> layer_of(const json* found, const std::string& where) {
   HEARTH_ASSIGN(std::string from, optional_text(*found, "from", where));
   HEARTH_ASSIGN(std::string name, optional_text(*found, "name", where));
   return Layer{std::move(type), *digest, size_bytes, std::move(from), std::move(name)};
+}
+
+// The name of a layer's file, as other tools annotate it; empty where there is none.
+std::string annotated_file(const json& layer) {
+  const json* annotations = member(layer, "annotations");
+  if (annotations == nullptr || !annotations->is_object()) return "";
+  for (const char* key : {"org.cncf.model.filepath", "org.opencontainers.image.title"}) {
+    const json* file = member(*annotations, key);
+    if (file != nullptr && file->is_string() && file->get_ref<const std::string&>().size() <= kMaxTextBytes)
+      return file->get<std::string>();
+  }
+  return "";
 }
 
 // One digest has one size.
@@ -133,6 +146,10 @@ Result<Manifest> read(std::string_view bytes) {
     HEARTH_ASSIGN(Layer layer, layer_of(&(*layers)[i], fmt::format("layers[{}]", i)));
     manifest.layers.push_back(std::move(layer));
   }
+  std::vector<ArtifactLayer> artifact;
+  for (size_t i = 0; i < layers->size(); ++i)
+    artifact.push_back({&manifest.layers[i], annotated_file((*layers)[i])});
+  translate_artifact(artifact);
   HEARTH_TRY(check_sizes(manifest));
   return manifest;
 }

@@ -56,8 +56,9 @@ struct Manifest {
   std::vector<Layer> layers;  // in their order; a digest may occur more than once
 
   // kMalformed, with the place, what was expected and what came; kUnsupported for lists of manifests and for
-  // other schemas; kResourceExhausted beyond the limits above. Fields that are not known are passed over:
-  // whoever keeps a manifest keeps its bytes.
+  // other schemas; kResourceExhausted beyond the limits above. Layers of other tools' artifacts are put into
+  // the terms of this store (artifact_layers.h), and fields that are not known are passed over: whoever keeps
+  // a manifest keeps its bytes.
   static Result<Manifest> parse(std::string_view bytes);
   // Byte for byte what Ollama writes for the same content, with the newline at its end.
   std::string serialise() const;

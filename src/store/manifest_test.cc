@@ -134,5 +134,25 @@ TEST(ModelConfig, OfOllama_IsReadAndWrittenByteForByte) {
   EXPECT_FALSE(ModelConfig::parse("GGUF"));
 }
 
+TEST(ModelConfig, OfOtherTools_IsRead) {
+  // Docker Model Runner's, and ModelPack's.
+  for (
+      const char* text :
+      {R"({"config":{"format":"gguf","quantization":"Q4_K_M","parameters":"361.82M","architecture":"llama",)"
+       R"("size":"256.35MiB"},"descriptor":{"created":"2025-04-01T00:00:00Z"},"rootfs":{"type":"rootfs","diff_ids":[]}})",
+       R"({"descriptor":{"name":"x"},"modelfs":{"type":"layers","diffIds":[]},"config":{"architecture":"llama",)"
+       R"("format":"gguf","paramSize":"361.82M","quantization":"Q4_K_M"}})"}) {
+    const auto config = ModelConfig::parse(text);
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->format, "gguf");
+    EXPECT_EQ(config->family, "llama");
+    EXPECT_EQ(config->families, std::vector<std::string>{"llama"});
+    EXPECT_EQ(config->parameters, "361.82M");
+    EXPECT_EQ(config->quantisation, "Q4_K_M");
+  }
+  EXPECT_TRUE(ModelConfig::parse(R"({"config":"x"})"));
+  EXPECT_FALSE(ModelConfig::parse(R"({"config":{"architecture":5}})"));
+}
+
 }  // namespace
 }  // namespace hearth::store

@@ -36,6 +36,17 @@ Result<void> read_texts(const json& object, const char* key, std::vector<std::st
   return {};
 }
 
+// As Docker Model Runner and ModelPack (CNCF model-spec) have it.
+Result<ModelConfig> read_artifact_config(const json& object) {
+  ModelConfig config;
+  HEARTH_TRY(read_text(object, "format", config.format));
+  HEARTH_TRY(read_text(object, "architecture", config.family));
+  HEARTH_TRY(read_text(object, "quantization", config.quantisation));
+  HEARTH_TRY(read_text(object, object.contains("paramSize") ? "paramSize" : "parameters", config.parameters));
+  if (!config.family.empty()) config.families = {config.family};
+  return config;
+}
+
 // "1.20.3", or less of it.
 std::optional<std::array<uint32_t, 3>> parse_version(std::string_view text) {
   std::array<uint32_t, 3> parts{};
@@ -67,6 +78,10 @@ Result<ModelConfig> ModelConfig::parse(std::string_view text) {
   const auto document = parse_json(text);
   if (!document) return document.error().in("config");
   if (!document->is_object()) return Error(ErrorCode::kMalformed, "config: expected an object");
+  const auto nested = document->find("config");
+  const bool is_artifact =
+      !document->contains("model_format") && nested != document->end() && nested->is_object();
+  if (is_artifact) return read_artifact_config(*nested);
   ModelConfig config;
   HEARTH_TRY(read_text(*document, "model_format", config.format));
   HEARTH_TRY(read_text(*document, "model_family", config.family));

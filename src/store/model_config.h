@@ -18,7 +18,8 @@ struct ModelConfig {
   std::vector<std::string> layer_digests;  // "sha256:...", of the layers, in their order
   std::string requires_version = {};       // the least version of Ollama that can run it; often empty
 
-  // Of an object with these or other fields; those that are absent stay empty. kMalformed.
+  // Of an object with these or other fields; those that are absent stay empty. Of Docker Model Runner's and
+  // ModelPack's, which have them in an object "config" under other names, too. kMalformed.
   static Result<ModelConfig> parse(std::string_view json);
   std::string serialise() const;
 };

@@ -159,6 +159,24 @@ TEST_F(ModelManagerTest, RolledBackModel_IsLoadedAnew) {
   EXPECT_EQ(answer(**acquire("tiny"), generation("Hello", 20)).text, before);
 }
 
+// As `oras push` writes it: what is what is said by the names of files alone.
+TEST_F(ModelManagerTest, ArtifactOfAnotherTool_IsLoaded) {
+  write_llama("tiny.gguf", 1);
+  const std::string expected = expected_text("tiny.gguf", "Hello", 20);
+  const std::string weights = bytes_of("tiny.gguf");
+  std::filesystem::remove(folder_ / "tiny.gguf");
+  const auto store = store::Store::open(folder_.path());
+  const std::string manifest = fmt::format(
+      R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)"
+      R"("artifactType":"application/vnd.unknown.artifact.v1","config":{{"mediaType":"application/vnd.oci.empty.v1+json",)"
+      R"("digest":"{}","size":2,"data":"e30="}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",)"
+      R"("digest":"{}","size":{},"annotations":{{"org.opencontainers.image.title":"tiny-f32.gguf"}}}}]}})",
+      store->write_blob("{}")->text(), store->write_blob(weights)->text(), weights.size());
+  ASSERT_TRUE(store->write_manifest(*store::ModelName::parse("registry.example/team/tiny"), manifest));
+  start();
+  EXPECT_EQ(answer(**acquire("registry.example/team/tiny"), generation("Hello", 20)).text, expected);
+}
+
 // In the place of the program: an engine that says what a test has written down, and then nothing more.
 class ScriptedEngine {
  public:

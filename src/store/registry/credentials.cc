@@ -58,6 +58,12 @@ std::string_view host_of(std::string_view key) {
   return key.substr(0, key.find('/'));
 }
 
+// `docker login` without a host keeps what is for Docker's own registry under the name that it once had.
+std::string_view login_host(std::string_view registry) {
+  const bool is_docker_hub = registry == "docker.io" || registry == "registry-1.docker.io";
+  return is_docker_hub ? "index.docker.io" : registry;
+}
+
 Result<Credentials> credentials_of(const Json& entry, const std::filesystem::path& config,
                                    std::string_view registry) {
   const auto malformed = [&] {
@@ -92,7 +98,7 @@ Result<std::optional<Credentials>> read_credentials(const std::filesystem::path&
     return make_error(ErrorCode::kMalformed, "{}: expected a JSON object", config.string());
   if (!json.contains("auths") || !json["auths"].is_object()) return std::optional<Credentials>();
   for (const auto& [key, entry] : json["auths"].items()) {
-    if (host_of(key) != registry) continue;
+    if (host_of(key) != login_host(registry)) continue;
     // An empty entry says that a credential helper has it.
     if (entry.is_object() && !entry.contains("auth")) return std::optional<Credentials>();
     HEARTH_ASSIGN(Credentials credentials, credentials_of(entry, config, registry));

@@ -18,9 +18,9 @@ struct Credentials {
 // $DOCKER_CONFIG/config.json, else ~/.docker/config.json; empty where there is neither variable.
 std::filesystem::path docker_config_path();
 
-// The entry of `auths` for a registry "host" or "host:port" in a config.json; nothing where the file or the
-// entry is not there. Credential helpers are programs, and none is started. kMalformed, kIo; no message holds
-// a secret.
+// The entry of `auths` for a registry "host" or "host:port" (for "docker.io" that of Docker Hub) in a
+// config.json; nothing where the file or the entry is not there. Credential helpers are programs, and none is
+// started. kMalformed, kIo; no message holds a secret.
 Result<std::optional<Credentials>> read_credentials(const std::filesystem::path& config,
                                                     std::string_view registry);
 

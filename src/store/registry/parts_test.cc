@@ -8,6 +8,7 @@
 #include "store/registry/address.h"
 #include "store/registry/challenge.h"
 #include "store/registry/credentials.h"
+#include "store/registry/session.h"
 #include "store/registry/transport.h"
 #include "store/registry/url.h"
 #include "tests/support/temporary_folder.h"
@@ -130,6 +131,18 @@ TEST(Credentials, DockersFile_IsRead) {
   EXPECT_FALSE(read_credentials(path, "broken.example"));
   std::ofstream(path) << "[";
   EXPECT_FALSE(read_credentials(path, "registry.example"));
+}
+
+TEST(Credentials, DockerHub_IsKnownByItsNames) {
+  const hearth::testing::TemporaryFolder folder;
+  const auto path = folder / "config.json";
+  std::ofstream(path) << R"({"auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYTpzcw=="}}})";
+  EXPECT_TRUE(*read_credentials(path, "docker.io"));
+  EXPECT_TRUE(*read_credentials(path, "registry-1.docker.io"));
+  EXPECT_FALSE(*read_credentials(path, "docker.io.example"));
+  const auto session = Session::create(*ModelName::parse("docker.io/ai/smollm2"), Session::Action::kPull, {});
+  ASSERT_TRUE(session);
+  EXPECT_EQ((*session)->host(), "registry-1.docker.io");
 }
 
 TEST(Proxy, Environment_IsHeededButForLoopback) {

@@ -23,9 +23,16 @@ bool may_be_followed(const std::string& method) {
   return method == "GET" || method == "HEAD";
 }
 
-// Docker's own registry, which keeps its tokens elsewhere.
+// Docker's own registry, which people call by another name than it answers to, and which keeps its tokens
+// elsewhere.
+constexpr std::string_view kDockerHub = "registry-1.docker.io";
+
+std::string_view registry_host(std::string_view host) {
+  return host == "docker.io" ? kDockerHub : host;
+}
+
 bool is_known_token_host(const std::string& registry, const std::string& host) {
-  return registry == "registry-1.docker.io" && host == "auth.docker.io";
+  return registry == kDockerHub && host == "auth.docker.io";
 }
 
 // {"errors": [{"message": "..."}]}, {"error": "..."}, or the text itself; for people.
@@ -122,7 +129,8 @@ Result<std::unique_ptr<Session>> Session::create(const ModelName& name, Action a
         "{}: expected https, found http, which is taken with --insecure (\"insecure\": true) only",
         name.host);
   }
-  auto url = parse_url(fmt::format("{}://{}/", options.plain_http ? "http" : "https", name.host));
+  auto url =
+      parse_url(fmt::format("{}://{}/", options.plain_http ? "http" : "https", registry_host(name.host)));
   if (!url) return url.error();
   options.transport.verify_tls = !options.insecure;
   options.transport.receive_buffer_bytes = loss_limits(options).read_bytes;
