@@ -145,7 +145,7 @@ TEST_F(SignaturesAtRegistry, ThatCannotBeRead_AreNotedAndTheModelComes) {
   for (const TinyReply& reply :
        {TinyReply{.body = "<html>"}, TinyReply{.body = R"({"manifests":{}})"},
         TinyReply{.body = R"({"mediaType":"text/plain","manifests":[]})"}, TinyReply{.status = 500},
-        TinyReply{.body = "x", .is_endless = true},
+        TinyReply{.body = std::string(65536, 'x'), .is_endless = true},
         TinyReply{.status = 302, .headers = {{"Location", "http://169.254.169.254/"}}}}) {
     notes_.clear();
     registry_.intercept(only("/referrers/", [&](const TinyRequest&) { return reply; }));
