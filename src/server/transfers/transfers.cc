@@ -24,12 +24,11 @@ class FetcherTransfer final : public Transfer {
   void cancel() override { fetcher_->stop(); }
 
   Task<std::optional<Result<TransferStatus>>> next() override {
-    using Next = std::optional<Result<TransferStatus>>;
     if (is_over_) co_return Next();
     if (!std::exchange(has_begun_, true))
-      co_return Next(TransferStatus{is_push() ? "retrieving manifest" : "pulling manifest"});
-    if (manifest_ && !std::exchange(said_writing_, true)) co_return Next(TransferStatus{"writing manifest"});
+      co_return told(is_push() ? "retrieving manifest" : "pulling manifest");
     if (manifest_) {
+      if (!std::exchange(said_writing_, true)) co_return told("writing manifest");
       Next last = co_await write_manifest();
       co_return last;
     }
@@ -38,7 +37,7 @@ class FetcherTransfer final : public Transfer {
       if (!report) co_return end(Error(ErrorCode::kUnavailable, "the fetcher process did not answer"));
       if (report->has_failure()) co_return end(protocol::error_of(report->failure()));
       if (report->has_fetched()) co_return conclude(report->fetched());
-      if (report->has_note()) co_return Next(TransferStatus{report->note().text()});
+      if (report->has_note()) co_return told(report->note().text());
       if (report->has_progress()) {
         const auto status = status_of(report->progress());
         if (status) co_return Next(*status);
@@ -47,6 +46,9 @@ class FetcherTransfer final : public Transfer {
   }
 
  private:
+  using Next = std::optional<Result<TransferStatus>>;
+
+  static Next told(std::string text) { return Result<TransferStatus>(TransferStatus{std::move(text)}); }
   bool is_push() const { return wish_.kind == TransferWish::Kind::kPush; }
 
   // The fetcher has talked to strangers: what it says is checked like what they say.
@@ -69,9 +71,9 @@ class FetcherTransfer final : public Transfer {
     if (is_push()) return end(TransferStatus{"success"});
     manifest_ = fetched.manifest();
     take_signatures(fetched);
-    if (!signatures_.empty()) return Result<TransferStatus>(TransferStatus{signed_by()});
+    if (!signatures_.empty()) return told(signed_by());
     said_writing_ = true;
-    return Result<TransferStatus>(TransferStatus{"writing manifest"});
+    return told("writing manifest");
   }
 
   void take_signatures(const protocol::Fetched& fetched) {

@@ -132,7 +132,7 @@ class TinyRegistry {
       n += request.target.find(part_of_target) != std::string::npos ? 1U : 0U;
     return n;
   }
-  // Bytes of bodies that went out.
+  // Bytes of manifests and blobs that went out.
   uint64_t sent_bytes() const { return sent_bytes_; }
 
  private:
@@ -295,7 +295,7 @@ class TinyRegistry {
       for (size_t at = 0; at < n_wanted;) {
         const size_t n = std::min<size_t>(16384, n_wanted - at);
         if (is_ending_ || !write_all(socket, std::string_view(reply.body).substr(at, n))) return false;
-        sent_bytes_ += n;
+        if (reply.status < 300) sent_bytes_ += n;
         at += n;
         if (reply.pause.count() > 0) std::this_thread::sleep_for(reply.pause);
       }
