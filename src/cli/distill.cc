@@ -42,16 +42,25 @@ Result<void> let_teacher_answer(const DistillOptions& options, engine::LoadedMod
                                 const std::string& teacher_digest, const Context& context,
                                 train::Recipe& recipe) {
   ProgressLine line(context.console);
+  int64_t n_cut = 0;
   const train::TeacherAnswersOptions how{.n_at_once = kAnswersAtOnce, .teacher_digest = teacher_digest};
   HEARTH_ASSIGN(std::filesystem::path answers,
                 train::write_teacher_answers(
                     recipe.texts.train, teacher, options.folder, how,
                     [&](const train::TeacherAnswersProgress& progress) {
+                      n_cut = progress.n_cut;
                       line.show(fmt::format("the teacher answers: {} of {} conversations",
                                             group_digits(static_cast<uint64_t>(progress.n_done)),
                                             group_digits(static_cast<uint64_t>(progress.n_conversations))));
                       return !interrupted();
                     }));
+  line.show("");
+  if (n_cut > 0) {
+    context.console.note(
+        fmt::format("{} of the conversations did not fit into the teacher's {} tokens, and were cut",
+                    group_digits(static_cast<uint64_t>(n_cut)),
+                    group_digits(static_cast<uint64_t>(teacher.engine().context_tokens()))));
+  }
   recipe.texts.train = {std::move(answers)};
   return {};
 }
@@ -98,7 +107,8 @@ Result<void> distill(const DistillOptions& options, const Context& context) {
   engine::LoadedModel& model = *teacher_model->model;
   train::EngineTeacher teacher(model);
   train::Distillation distillation{&teacher, "", options.weight, options.temperature};
-  HEARTH_ASSIGN(distillation.teacher_digest, train::checkpoint_digest(model.checkpoint()));
+  HEARTH_ASSIGN(distillation.teacher_digest,
+                train::checkpoint_digest(model.checkpoint(), [](uint64_t) { return !interrupted(); }));
 
   if (options.answers) {
     HEARTH_TRY(let_teacher_answer(options, model, distillation.teacher_digest, context, recipe));

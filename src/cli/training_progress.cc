@@ -9,6 +9,12 @@
 namespace hearth::cli {
 namespace {
 
+std::string describe(const train::RunPreparation& preparation) {
+  if (preparation.stage == train::RunPreparation::Stage::kBase)
+    return fmt::format("reading the model  {}", format_bytes(preparation.n_done));
+  return fmt::format("reading texts  {} tokens", group_digits(preparation.n_done));
+}
+
 std::string describe(const train::RunStart& start) {
   std::string line = fmt::format("{} weights; {} tokens of {} documents, {} held out",
                                  format_count(static_cast<uint64_t>(start.n_weights)),
@@ -40,6 +46,10 @@ Result<train::RunOptions> TrainingProgress::run_options() {
   HEARTH_ASSIGN(const Machine machine, inspect_machine());
   train::RunOptions options;
   options.available_bytes = machine.available_bytes;
+  options.on_preparation = [this](const train::RunPreparation& preparation) {
+    line_.show(describe(preparation));
+    return !interrupted();
+  };
   options.on_start = [this](const train::RunStart& start) {
     line_.show("");
     console_.note(describe(start));

@@ -134,8 +134,10 @@ Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t c
   return config;
 }
 
-Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint) {
+Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint,
+                                      const std::function<bool(uint64_t n_bytes)>& on_bytes) {
   store::Hasher hasher;
+  uint64_t n_bytes = 0;
   for (const gguf::MetadataEntry& entry : checkpoint.metadata()) {
     hasher.update(store::bytes_of(entry.key));
     hasher.update(entry.value.bytes());
@@ -144,6 +146,8 @@ Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint) {
     HEARTH_ASSIGN(const std::span<const std::byte> data, checkpoint.data(tensor));
     hasher.update(store::bytes_of(tensor.name));
     hasher.update(data);
+    n_bytes += data.size();
+    if (on_bytes && !on_bytes(n_bytes)) return make_error(ErrorCode::kCancelled, "stopped");
   }
   return hasher.finish().hex();
 }

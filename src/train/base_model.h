@@ -1,6 +1,8 @@
 // A model that is there already, as training sees it.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -15,7 +17,9 @@ namespace hearth::train {
 // than GGUF's; kMalformed; kInvalidArgument for a longer context.
 Result<DecoderConfig> read_base_config(const models::Checkpoint& base, int64_t context_tokens);
 
-// SHA-256, in hexadecimal digits, of all that a model computes with: its metadata and its tensors.
-Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint);
+// SHA-256, in hexadecimal digits, of all that a model computes with: its metadata and its tensors, all of
+// which it reads. on_bytes is told how many, tensor by tensor; where it returns false, kCancelled.
+Result<std::string> checkpoint_digest(const models::Checkpoint& checkpoint,
+                                      const std::function<bool(uint64_t n_bytes)>& on_bytes = {});
 
 }  // namespace hearth::train

@@ -265,6 +265,38 @@ TEST_F(TeacherAnswers, Stopped_GoOnWhereTheyWere) {
   EXPECT_EQ(testing::read_file(path), testing::read_file(*whole));
 }
 
+TEST_F(TeacherAnswers, WhatDoesNotFitIntoTheContext_IsCut) {
+  const std::string longer(20'000, 'x');
+  const auto said = [](const char* role, const std::string& content) {
+    return nlohmann::json{{"role", role}, {"content", content}};
+  };
+  const nlohmann::json later{{"messages",
+                              {said("user", "hello"), said("assistant", "a"), said("user", longer),
+                               said("assistant", "b"), said("user", "and?"), said("assistant", "c")}}};
+  const nlohmann::json at_once{{"messages", {said("user", longer), said("assistant", "a")}}};
+  const nlohmann::json whole{{"messages", {said("user", "hello"), said("assistant", "a")}}};
+  std::ofstream(folder / "long.jsonl") << later.dump() << "\n"
+                                       << at_once.dump() << "\n"
+                                       << whole.dump() << "\n";
+  TeacherAnswersProgress last;
+  const auto path = write_teacher_answers({folder / "long.jsonl"}, *model, folder / "out", {.most_tokens = 6},
+                                          [&](const TeacherAnswersProgress& progress) {
+                                            last = progress;
+                                            return true;
+                                          });
+  ASSERT_TRUE(path) << path.error().message();
+  EXPECT_EQ(last.n_done, 3);
+  EXPECT_EQ(last.n_cut, 2);
+  std::istringstream lines(testing::read_file(*path));
+  std::vector<nlohmann::json> conversations;
+  for (std::string line; std::getline(lines, line);)
+    conversations.push_back(nlohmann::json::parse(line)["messages"]);
+  ASSERT_EQ(conversations.size(), 3U);
+  ASSERT_EQ(conversations[0].size(), 2U) << "up to the answer before";
+  EXPECT_EQ(conversations[0], conversations[2]) << "which is the one of a shorter conversation";
+  ASSERT_EQ(conversations[1].size(), 1U) << "what was asked";
+}
+
 TEST_F(TeacherAnswers, WhatCannotBeAnswered_IsSaid) {
   const auto refusal = [&](const char* source) {
     const auto written = write_teacher_answers({folder / source}, *model, folder / "out", {},

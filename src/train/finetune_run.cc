@@ -77,7 +77,7 @@ Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions o
   HEARTH_ASSIGN(const auto chat, models::load_chat_format(base, *tokenizer, /*with_tools=*/false));
   TrainingOptions& training = options.training;
   HEARTH_ASSIGN(const Corpora corpora, read_corpora(options.texts, *tokenizer, chat ? &chat->format : nullptr,
-                                                    /*sequence_tokens=*/1, training.seed));
+                                                    /*sequence_tokens=*/1, training.seed, on_tokens_of(run)));
   fit_to_text(options, corpora.train, config.context_tokens);
 
   const AdapterFiles results(folder);
@@ -85,7 +85,9 @@ Result<RunResult> run_finetune(const models::Checkpoint& base, FinetuneOptions o
                 RunFolder::open(folder, {results.gguf, results.peft_config, results.peft_weights}));
   HEARTH_TRY(
       check_memory(corpora.memory_bytes() + Trainer::memory_bytes(config, training, lora.n_weights), run));
-  HEARTH_ASSIGN(const std::string base_digest, checkpoint_digest(base));
+  HEARTH_ASSIGN(const std::string base_digest, checkpoint_digest(base, [&](uint64_t n_bytes) {
+                  return !run.on_preparation || run.on_preparation({RunPreparation::Stage::kBase, n_bytes});
+                }));
   const nlohmann::ordered_json recipe{{"base", base_digest},
                                       {"adapter", json_of(options.lora)},
                                       {"data", options.texts.json()},

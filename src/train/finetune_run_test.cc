@@ -126,6 +126,23 @@ TEST_F(FinetuneRun, QuantisedBases_AreLearntOn) {
   EXPECT_LT(result->held_out_loss.value(), 3.5);
 }
 
+TEST_F(FinetuneRun, StoppedWhileTheBaseIsRead_HasLearntNothing) {
+  std::vector<RunPreparation> seen;
+  RunOptions stopping;
+  stopping.on_preparation = [&](const RunPreparation& preparation) {
+    seen.push_back(preparation);
+    return preparation.stage == RunPreparation::Stage::kTexts;
+  };
+  const auto result = run(options(5), "out", 1, stopping);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kCancelled);
+  ASSERT_GE(seen.size(), 2U);
+  EXPECT_EQ(seen.front().stage, RunPreparation::Stage::kTexts);
+  EXPECT_EQ(seen.back().stage, RunPreparation::Stage::kBase);
+  EXPECT_GT(seen.back().n_done, 0U);
+  EXPECT_FALSE(fs::exists(folder / "out/checkpoint.gguf"));
+}
+
 TEST_F(FinetuneRun, Threads_AndMemory_ChangeNoBit) {
   ASSERT_TRUE(run(options(), "one"));
   ASSERT_TRUE(run(options(), "three", 3));

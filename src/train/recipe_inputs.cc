@@ -49,7 +49,7 @@ RunIdentity RecipeInputs::identity(const Recipe& recipe) const {
           corpora.train.digest(), corpora.held_out.digest()};
 }
 
-Result<RecipeInputs> read_inputs(Recipe& recipe) {
+Result<RecipeInputs> read_inputs(Recipe& recipe, const OnTokens& on_tokens) {
   HEARTH_ASSIGN(gguf::File file, gguf::File::open(recipe.tokenizer));
   HEARTH_ASSIGN(auto tokenizer, models::load_tokenizer(file));
   RecipeInputs inputs{std::move(file), std::move(tokenizer), "", {}};
@@ -59,8 +59,9 @@ Result<RecipeInputs> read_inputs(Recipe& recipe) {
     HEARTH_ASSIGN(inputs.chat_template, read_template(recipe.chat_template));
   }
   HEARTH_ASSIGN(const auto format, find_chat_format(recipe, inputs));
-  HEARTH_ASSIGN(inputs.corpora, read_corpora(recipe.texts, *inputs.tokenizer, format ? &*format : nullptr,
-                                             recipe.training.batch.n_tokens, recipe.training.seed));
+  HEARTH_ASSIGN(inputs.corpora,
+                read_corpora(recipe.texts, *inputs.tokenizer, format ? &*format : nullptr,
+                             recipe.training.batch.n_tokens, recipe.training.seed, on_tokens));
   return inputs;
 }
 

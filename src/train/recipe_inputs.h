@@ -25,7 +25,7 @@ struct RecipeInputs {
 };
 
 // Sets the size of the recipe's vocabulary. Errors name the file: its reader's, and read_corpora()'s.
-Result<RecipeInputs> read_inputs(Recipe& recipe);
+Result<RecipeInputs> read_inputs(Recipe& recipe, const OnTokens& on_tokens = {});
 
 // SHA-256, in hexadecimal digits, of all that a model gets of a tokenizer: the tokenizer.* entries, and a
 // template that takes the place of theirs.

@@ -39,7 +39,7 @@ fs::path model_of_run(const fs::path& folder) {
 Result<RunResult> run_recipe(Recipe recipe, const fs::path& folder, Threads& threads,
                              const RunOptions& options, const Distillation* distillation) {
   const fs::path model = model_of_run(folder);
-  HEARTH_ASSIGN(const RecipeInputs inputs, read_inputs(recipe));
+  HEARTH_ASSIGN(const RecipeInputs inputs, read_inputs(recipe, on_tokens_of(options)));
   if (distillation != nullptr) HEARTH_TRY(distillation->teacher->check_vocabulary(*inputs.tokenizer));
   HEARTH_ASSIGN(const RunFolder run_folder, RunFolder::open(folder, {model}));
   const DecoderLayout layout(recipe.model);

@@ -161,6 +161,13 @@ Result<RunFolder> RunFolder::open(const fs::path& folder, const std::vector<fs::
   return RunFolder(std::move(files), std::move(lock));
 }
 
+OnTokens on_tokens_of(const RunOptions& options) {
+  if (!options.on_preparation) return {};
+  return [on_preparation = options.on_preparation](size_t n_tokens) {
+    return on_preparation({RunPreparation::Stage::kTexts, n_tokens});
+  };
+}
+
 Result<void> check_memory(uint64_t needed_bytes, const RunOptions& options) {
   if (needed_bytes <= options.available_bytes) return {};
   return make_error(ErrorCode::kResourceExhausted,

@@ -73,13 +73,25 @@ struct RunResult {
   std::optional<double> held_out_loss;
 };
 
+// What is read before a run begins, and how much of it so far.
+struct RunPreparation {
+  enum class Stage { kTexts, kBase };
+  Stage stage = Stage::kTexts;
+  uint64_t n_done = 0;  // tokens of the texts, bytes of the base model
+};
+
 struct RunOptions {
   uint64_t available_bytes = UINT64_MAX;  // of memory
   // Calls come from the thread that trains.
+  // False ends the call with kCancelled.
+  std::function<bool(const RunPreparation&)> on_preparation = {};
   std::function<void(const RunStart&)> on_start;
   // After each step; false stops the run.
   std::function<bool(const RunProgress&)> on_step;
 };
+
+// For read_corpora() of a run.
+OnTokens on_tokens_of(const RunOptions& options);
 
 // kResourceExhausted, with the numbers and what helps, where they do not suffice.
 Result<void> check_memory(uint64_t needed_bytes, const RunOptions& options);

@@ -103,6 +103,21 @@ TEST_F(TrainRun, Log_HasALineAStep_AndTheDrawingItsCurves) {
   EXPECT_NE(svg.find("<polyline class=\"train\""), std::string::npos);
 }
 
+TEST_F(TrainRun, StoppedWhileTextsAreRead_HasMadeNothing) {
+  uint64_t n_tokens = 0;
+  RunOptions options;
+  options.on_preparation = [&](const RunPreparation& preparation) {
+    EXPECT_EQ(preparation.stage, RunPreparation::Stage::kTexts);
+    n_tokens = preparation.n_done;
+    return false;
+  };
+  const auto result = run(recipe(), "out", 1, options);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kCancelled);
+  EXPECT_GT(n_tokens, 0U);
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
 TEST_F(TrainRun, Threads_AndMemory_ChangeNoBit) {
   ASSERT_TRUE(run(recipe(), "one"));
   ASSERT_TRUE(run(recipe(), "three", 3));

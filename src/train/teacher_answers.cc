@@ -115,6 +115,9 @@ class Answering {
   Answering(engine::LoadedModel& teacher, const text::ChatFormat& format, int64_t most_tokens)
       : teacher_(teacher), format_(format), most_tokens_(most_tokens) {}
 
+  // Of all so far, how many did not fit into the teacher's context.
+  int64_t n_cut() const noexcept { return n_cut_; }
+
   Result<void> answer(std::vector<Messages>& conversations) {
     for (Messages& conversation : conversations) HEARTH_TRY(ask(conversation, 0));
     while (teacher_.engine().has_work()) {
@@ -145,9 +148,20 @@ class Answering {
                   format_.encode(text::conversation_context(std::span(conversation).first(at), switches)));
     request.sampling.temperature = 0.0F;
     request.max_tokens = most_tokens_;
-    HEARTH_ASSIGN(const engine::RequestId id, teacher_.engine().submit(std::move(request)));
-    asked_[id] = {&conversation, at, ""};
+    const auto id = teacher_.engine().submit(std::move(request));
+    const bool is_too_long = !id && id.error().code() == ErrorCode::kResourceExhausted;
+    if (is_too_long && at > 0) {
+      cut(conversation, first > 0 ? first : at);
+      return {};
+    }
+    if (!id) return id.error();
+    asked_[*id] = {&conversation, at, ""};
     return {};
+  }
+
+  void cut(Messages& conversation, size_t n_messages) {
+    conversation.erase(conversation.begin() + static_cast<std::ptrdiff_t>(n_messages), conversation.end());
+    ++n_cut_;
   }
 
   Result<void> take(const engine::Event& event) {
@@ -165,6 +179,7 @@ class Answering {
   const text::ChatFormat& format_;
   const int64_t most_tokens_;
   std::map<engine::RequestId, Asked> asked_;
+  int64_t n_cut_ = 0;
 };
 
 std::string line_of(const Messages& messages) {
@@ -199,7 +214,7 @@ Result<fs::path> write_teacher_answers(
     HEARTH_TRY(answering.answer(waiting));
     for (const Messages& messages : waiting) HEARTH_TRY(lines.append(line_of(messages)));
     waiting.clear();
-    if (on_progress({lines.n(), contents.n_conversations})) return {};
+    if (on_progress({lines.n(), contents.n_conversations, answering.n_cut()})) return {};
     return make_error(ErrorCode::kCancelled, "stopped");
   };
   int64_t index = 0;

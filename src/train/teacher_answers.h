@@ -21,14 +21,16 @@ struct TeacherAnswersOptions {
 struct TeacherAnswersProgress {
   int64_t n_done = 0;  // conversations, those of an earlier call among them
   int64_t n_conversations = 0;
+  int64_t n_cut = 0;  // of those of this call
 };
 
 // Writes a line of .jsonl of each conversation in the texts of `sources` (files and folders), in their order;
 // the teacher says its answers greedily, each behind its own earlier ones. Texts that are no conversations
-// are left out. Returns the file, in `folder`, whose name tells the teacher and the texts: whatever ended an
-// earlier call for the same, its whole lines are kept. Errors: those of the texts, naming them; kUnsupported
-// for a teacher without a chat format; kInvalidArgument where there is no conversation; kCancelled where
-// on_progress returns false; kIo.
+// are left out. A conversation in which there is no room for an answer in the teacher's context any more is
+// cut behind the answer before; behind what was asked first, where there is none. Returns the file, in
+// `folder`, whose name tells the teacher and the texts: whatever ended an earlier call for the same, its
+// whole lines are kept. Errors: those of the texts, naming them; kUnsupported for a teacher without a chat
+// format; kInvalidArgument where there is no conversation; kCancelled where on_progress returns false; kIo.
 Result<std::filesystem::path> write_teacher_answers(
     const std::vector<std::filesystem::path>& sources, engine::LoadedModel& teacher,
     const std::filesystem::path& folder, const TeacherAnswersOptions& options,

@@ -65,6 +65,7 @@ class CorpusBuilder {
   // document's place; kUnsupported for a format in which an answer does not begin where the model is asked
   // for it.
   Result<void> add(const text::Document& document);
+  size_t n_tokens() const noexcept { return corpus_.n_tokens(); }  // so far
   Corpus finish();
 
  private:

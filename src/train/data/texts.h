@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
@@ -29,9 +30,14 @@ struct Corpora {
   uint64_t memory_bytes() const noexcept { return train.memory_bytes() + held_out.memory_bytes(); }
 };
 
+// How many there are so far; false ends it.
+using OnTokens = std::function<bool(size_t n_tokens)>;
+
 // `chat` may be null; `seed` draws what is held out. Errors name the file: its reader's; kInvalidArgument for
-// less text than one sequence of `sequence_tokens`, and for answers that are asked for where there are none.
+// less text than one sequence of `sequence_tokens`, and for answers that are asked for where there are none;
+// kCancelled where on_tokens, which is asked after each part of a text, ends it.
 Result<Corpora> read_corpora(const Texts& texts, const text::Tokenizer& tokenizer,
-                             const text::ChatFormat* chat, int64_t sequence_tokens, uint64_t seed);
+                             const text::ChatFormat* chat, int64_t sequence_tokens, uint64_t seed,
+                             const OnTokens& on_tokens = {});
 
 }  // namespace hearth::train
