@@ -1,7 +1,6 @@
 // hearth pull and hearth push: models from a registry to the server, and back.
 #include <algorithm>
 #include <cstdlib>
-#include <deque>
 
 #include "cli/client/client_commands.h"
 #include "cli/client/http_client.h"
@@ -18,29 +17,6 @@ struct TransferOptions {
   std::string from = {};  // of a pull
   bool insecure = false;
   bool json = false;
-};
-
-// How fast it goes: over the last seconds.
-class Rate {
- public:
-  void add(double now_s, int64_t bytes) {
-    constexpr double kWindowSeconds = 5.0;
-    points_.push_back({now_s, bytes});
-    while (points_.size() > 2 && now_s - points_.front().at_s > kWindowSeconds) points_.pop_front();
-  }
-  // 0: nothing is known.
-  double bytes_per_s() const {
-    if (points_.size() < 2) return 0;
-    const double seconds = points_.back().at_s - points_.front().at_s;
-    return seconds > 0 ? static_cast<double>(points_.back().bytes - points_.front().bytes) / seconds : 0;
-  }
-
- private:
-  struct Point {
-    double at_s;
-    int64_t bytes;
-  };
-  std::deque<Point> points_;
 };
 
 // A line for each layer: rewritten on a terminal while the layer is on its way, written once otherwise.
@@ -60,7 +36,8 @@ class TransferProgress {
     if (digest != digest_) begin_layer(status, digest);
     total_ = count_of(record, "total");
     completed_ = std::min(count_of(record, "completed"), total_);
-    rate_.add(monotonic_seconds(), completed_);
+    bytes_per_s_ = count_of(record, "bytes_per_second");
+    seconds_left_ = count_of(record, "seconds_left");
     if (line_) line_->show(running_text());
   }
 
@@ -79,7 +56,7 @@ class TransferProgress {
     digest_ = digest;
     layer_status_ = status;
     last_status_.clear();
-    rate_ = Rate();
+    bytes_per_s_ = seconds_left_ = 0;
     line_ = std::make_unique<ProgressLine>(console_);
   }
 
@@ -87,11 +64,10 @@ class TransferProgress {
     std::string text =
         fmt::format("{}  {} of {}", layer_status_, format_bytes(static_cast<uint64_t>(completed_)),
                     format_bytes(static_cast<uint64_t>(total_)));
-    const double rate = rate_.bytes_per_s();
-    if (rate < 1) return text;
-    text += fmt::format("  {}/s", format_bytes(static_cast<uint64_t>(rate)));
-    if (completed_ < total_)
-      text += fmt::format("  {} left", format_seconds(static_cast<double>(total_ - completed_) / rate));
+    if (bytes_per_s_ < 1) return text;
+    text += fmt::format("  {}/s", format_bytes(static_cast<uint64_t>(bytes_per_s_)));
+    if (seconds_left_ > 0)
+      text += fmt::format("  {} left", format_seconds(static_cast<double>(seconds_left_)));
     return text;
   }
 
@@ -102,7 +78,8 @@ class TransferProgress {
   std::string digest_;  // of the layer that is on its way
   int64_t total_ = 0;
   int64_t completed_ = 0;
-  Rate rate_;
+  int64_t bytes_per_s_ = 0;  // 0: not known, as what is left
+  int64_t seconds_left_ = 0;
 };
 
 Result<void> transfer(const std::string& path, const TransferOptions& options, const Context& context) {

@@ -1,4 +1,6 @@
 // POST /api/pull and /api/push.
+#include <cmath>
+
 #include "server/ollama/handlers.h"
 #include "server/ollama/refusal.h"
 #include "server/wire/json_body.h"
@@ -36,6 +38,8 @@ ApiResult<TransferRequest> read_transfer_request(std::string_view text, Transfer
   return request;
 }
 
+constexpr double kMostSeconds = 1e9;  // longer is no forecast
+
 Json status_record(const TransferStatus& status) {
   Json record{{"status", status.text}};
   if (status.digest.empty()) return record;
@@ -43,6 +47,10 @@ Json status_record(const TransferStatus& status) {
   record["total"] = status.total_bytes;
   // Ollama's clients take an absent one for none.
   if (status.completed_bytes > 0) record["completed"] = status.completed_bytes;
+  // Hearth's own.
+  if (status.bytes_per_s >= 1.0) record["bytes_per_second"] = static_cast<uint64_t>(status.bytes_per_s);
+  if (const auto left = status.seconds_left(); left && *left < kMostSeconds)
+    record["seconds_left"] = static_cast<uint64_t>(std::ceil(*left));
   return record;
 }
 

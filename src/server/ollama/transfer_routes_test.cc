@@ -57,7 +57,7 @@ class TransferRoutesTest : public OllamaTest {
     add_ollama_routes(router_, {.models = service_, .version = "1.2.3", .transfers = &transfers_});
     transfers_.script.emplace_back(TransferStatus{"pulling manifest"});
     transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 0});
-    transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 40});
+    transfers_.script.emplace_back(TransferStatus{"pulling 0123456789ab", "sha256:01", 100, 40, 25.0});
   }
   void end_with_success() { transfers_.script.emplace_back(TransferStatus{"success"}); }
 
@@ -72,7 +72,8 @@ TEST_F(TransferRoutesTest, Statuses_AreLines) {
   EXPECT_EQ(answer.body(),
             "{\"status\":\"pulling manifest\"}\n"
             "{\"status\":\"pulling 0123456789ab\",\"digest\":\"sha256:01\",\"total\":100}\n"
-            "{\"status\":\"pulling 0123456789ab\",\"digest\":\"sha256:01\",\"total\":100,\"completed\":40}\n"
+            "{\"status\":\"pulling 0123456789ab\",\"digest\":\"sha256:01\",\"total\":100,\"completed\":40,"
+            "\"bytes_per_second\":25,\"seconds_left\":3}\n"
             "{\"status\":\"success\"}\n");
   ASSERT_EQ(transfers_.wishes.size(), 1U);
   EXPECT_EQ(transfers_.wishes[0].name, "tiny");

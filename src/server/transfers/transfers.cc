@@ -4,6 +4,7 @@
 #include "protocol/status.h"
 #include "server/models/model_store.h"
 #include "server/transfers/fetcher_process.h"
+#include "server/transfers/rate.h"
 #include "store/signature.h"
 #include "store/store.h"
 
@@ -62,9 +63,12 @@ class FetcherTransfer final : public Transfer {
       return TransferStatus{std::string(kVerifying)};
     }
     constexpr size_t kShown = 12;
+    const uint64_t completed_bytes = std::min(progress.completed_bytes(), progress.total_bytes());
+    if (std::exchange(on_its_way_, digest->text()) != digest->text()) rate_ = {};
+    rate_.add(std::chrono::steady_clock::now(), completed_bytes);
     return TransferStatus{
         fmt::format("{} {}", is_push() ? "pushing" : "pulling", digest->hex().substr(0, kShown)),
-        digest->text(), progress.total_bytes(), std::min(progress.completed_bytes(), progress.total_bytes())};
+        digest->text(), progress.total_bytes(), completed_bytes, rate_.bytes_per_s()};
   }
 
   std::optional<Result<TransferStatus>> conclude(const protocol::Fetched& fetched) {
@@ -121,6 +125,8 @@ class FetcherTransfer final : public Transfer {
   std::optional<std::string> manifest_;
   std::vector<store::ManifestSignature> signatures_;
   std::string said_verifying_;
+  std::string on_its_way_;  // the digest of the blob whose rate is
+  TransferRate rate_;
   bool has_begun_ = false;
   bool said_writing_ = false;
   bool is_over_ = false;

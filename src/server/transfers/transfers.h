@@ -23,6 +23,13 @@ struct TransferStatus {
   std::string digest = {};  // "sha256:..."; empty: of none
   uint64_t total_bytes = 0;
   uint64_t completed_bytes = 0;
+  double bytes_per_s = 0.0;  // of the last seconds; 0: not known
+
+  // Until the blob is there, at this rate; nothing where that is not known.
+  std::optional<double> seconds_left() const {
+    if (bytes_per_s <= 0.0 || completed_bytes >= total_bytes) return std::nullopt;
+    return static_cast<double>(total_bytes - completed_bytes) / bytes_per_s;
+  }
 };
 
 // One pull or push. Destroying it cancels it; what was fetched stays.
